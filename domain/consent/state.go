@@ -1,0 +1,55 @@
+package consent
+
+// State is a customer's consents folded from their history.
+type State struct{ Answers map[Key]Answer }
+
+// Answer is where one consent stands.
+type Answer struct {
+	Status    Status
+	Confirmed bool // by double opt-in
+	Evidence  Evidence
+}
+
+// Status says how a consent stands. The zero value is a consent never asked for.
+type Status string
+
+// The statuses. Only StatusGranted permits.
+const (
+	StatusRequested Status = "requested"
+	StatusGranted   Status = "granted"
+	StatusWithdrawn Status = "withdrawn"
+	StatusObjected  Status = "objected"
+	StatusExpired   Status = "expired"
+)
+
+func initial() State { return State{Answers: map[Key]Answer{}} }
+
+func evolve(s State, event Event) State {
+	switch e := event.(type) {
+	case Requested:
+		s.Answers[e.Key] = Answer{Status: StatusRequested, Evidence: e.Evidence}
+	case Confirmed:
+		answer := s.Answers[e.Key]
+		answer.Status, answer.Confirmed = StatusGranted, true
+		if e.Proof != "" {
+			answer.Evidence.Proof = e.Proof
+		}
+		s.Answers[e.Key] = answer
+	case Granted:
+		s.Answers[e.Key] = Answer{Status: StatusGranted, Evidence: e.Evidence}
+	case Withdrawn:
+		s.end(e.Key, StatusWithdrawn)
+	case Objected:
+		s.end(e.Key, StatusObjected)
+	case Expired:
+		s.end(e.Key, StatusExpired)
+	}
+	return s
+}
+
+// end keeps the evidence: what was once granted must stay provable.
+func (s State) end(key Key, status Status) {
+	answer := s.Answers[key]
+	answer.Status = status
+	s.Answers[key] = answer
+}

@@ -1,0 +1,27 @@
+package domain
+
+import (
+	"fmt"
+	"time"
+)
+
+// Date is a day without a time or zone, "2006-01-02" (ISO 8601). Days sort as
+// text. The zero value is no date.
+type Date string
+
+// ParseDate reads an ISO 8601 day and refuses days that do not exist.
+func ParseDate(text string) (Date, error) {
+	if _, err := time.Parse(time.DateOnly, text); err != nil {
+		return "", fmt.Errorf("%q is not a date such as 2026-11-22", text)
+	}
+	return Date(text), nil
+}
+
+// DateOf is the day of an instant in UTC.
+func DateOf(instant time.Time) Date { return Date(instant.UTC().Format(time.DateOnly)) }
+
+// Valid reports whether d is a day that exists.
+func (d Date) Valid() bool {
+	_, err := ParseDate(string(d))
+	return err == nil
+}

@@ -1,0 +1,243 @@
+package deal
+
+import (
+	"strconv"
+
+	"crm/domain"
+)
+
+// Decider is the deal.
+var Decider = domain.Decider[State, Command, Event]{Initial: initial, Decide: decide, Evolve: evolve}
+
+// The refusals of a deal.
+var (
+	ErrUnknown       = &domain.Error{Code: domain.NotFound, Slug: "deal-unknown", Detail: "There is no such deal."}
+	ErrAlreadyOpened = &domain.Error{Code: domain.Conflict, Slug: "deal-already-opened", Detail: "A deal with this id is opened already."}
+	ErrNotOpen       = &domain.Error{Code: domain.Conflict, Slug: "deal-not-open", Detail: "The deal is closed. Reopen it first."}
+	ErrNoLineItem    = &domain.Error{Code: domain.NotFound, Slug: "line-item-unknown", Detail: "The deal has no such line item."}
+	ErrOtherPipeline = &domain.Error{Code: domain.Invalid, Slug: "stage-of-another-pipeline", Detail: "The stage is not one of the deal's pipeline."}
+)
+
+func decide(s State, command Command) ([]Event, error) {
+	if c, ok := command.(Open); ok {
+		return open(s, c)
+	}
+	if s.Status == "" {
+		return nil, ErrUnknown
+	}
+	// What may be asked of a closed deal too.
+	switch c := command.(type) {
+	case LinkCustomer:
+		return linkCustomer(s, c)
+	case AssignOwner:
+		return assignOwner(s, c)
+	case Win:
+		return win(s, c)
+	case Lose:
+		return lose(s, c)
+	case Reopen:
+		return reopen(s)
+	}
+	if s.Status != Running {
+		return nil, ErrNotOpen
+	}
+	switch c := command.(type) {
+	case ChangeStage:
+		return changeStage(s, c)
+	case ChangeAmount:
+		return changeAmount(s, c)
+	case ChangeCloseDate:
+		return changeCloseDate(s, c)
+	case ChangeForecastCategory:
+		return changeForecastCategory(s, c)
+	case AddLineItem:
+		return addLineItem(s, c)
+	case ChangeLineItem:
+		return changeLineItem(s, c)
+	case RemoveLineItem:
+		return removeLineItem(s, c)
+	}
+	panic("deal: command without a decision: " + command.CommandName())
+}
+
+func open(s State, c Open) ([]Event, error) {
+	switch {
+	case s.Status != "":
+		return nil, ErrAlreadyOpened
+	case c.Title == "":
+		return nil, domain.ErrInvalid.At("/title", "A deal has a title.")
+	case !c.Amount.IsZero() && !c.Amount.Valid():
+		return nil, invalidCurrency("/amount", c.Amount)
+	case c.ExpectedClose != "" && !c.ExpectedClose.Valid():
+		return nil, invalidDay("/expected_close")
+	}
+	events := []Event{Opened{
+		Title: c.Title, Stage: c.Stage, Customer: c.Customer, Owner: c.Owner,
+		Amount: c.Amount, ExpectedClose: c.ExpectedClose,
+	}}
+	s = evolve(initial(), events[0])
+	for i, item := range c.LineItems {
+		added, err := addLineItem(s, AddLineItem{Item: item})
+		if err != nil {
+			return nil, domain.Within("/line_items/"+strconv.Itoa(i), err)
+		}
+		for _, event := range added {
+			s = evolve(s, event)
+		}
+		events = append(events, added...)
+	}
+	return events, nil
+}
+
+func linkCustomer(s State, c LinkCustomer) ([]Event, error) {
+	switch {
+	case c.Customer.IsZero():
+		return nil, domain.ErrInvalid.At("/customer", "The customer is missing.")
+	case c.Customer == s.Customer:
+		return nil, nil
+	}
+	return []Event{CustomerLinked{Customer: c.Customer, Previous: s.Customer}}, nil
+}
+
+func changeStage(s State, c ChangeStage) ([]Event, error) {
+	switch {
+	case c.Stage.Pipeline != s.Stage.Pipeline:
+		return nil, ErrOtherPipeline
+	case c.Stage.ID == s.Stage.ID:
+		return nil, nil
+	}
+	return []Event{StageChanged{From: s.Stage.ID, To: c.Stage}}, nil
+}
+
+func changeAmount(s State, c ChangeAmount) ([]Event, error) {
+	switch {
+	case !c.Amount.Valid():
+		return nil, invalidCurrency("/amount", c.Amount)
+	case c.Amount == s.Amount:
+		return nil, nil
+	}
+	return []Event{AmountChanged(c)}, nil
+}
+
+func changeCloseDate(s State, c ChangeCloseDate) ([]Event, error) {
+	switch {
+	case c.ExpectedClose != "" && !c.ExpectedClose.Valid():
+		return nil, invalidDay("/expected_close")
+	case c.ExpectedClose == s.ExpectedClose:
+		return nil, nil
+	}
+	return []Event{CloseDateChanged(c)}, nil
+}
+
+func assignOwner(s State, c AssignOwner) ([]Event, error) {
+	if c.Owner == s.Owner {
+		return nil, nil
+	}
+	return []Event{OwnerAssigned(c)}, nil
+}
+
+func changeForecastCategory(s State, c ChangeForecastCategory) ([]Event, error) {
+	switch {
+	case !c.Category.Valid():
+		return nil, domain.ErrInvalid.At("/category", "%q is not a forecast category.", string(c.Category))
+	case c.Category == s.Stage.Category:
+		return nil, nil
+	}
+	return []Event{ForecastCategoryChanged(c)}, nil
+}
+
+func addLineItem(s State, c AddLineItem) ([]Event, error) {
+	if err := validLineItem(c.Item); err != nil {
+		return nil, err
+	}
+	if i := s.item(c.Item.ID); i >= 0 {
+		if s.LineItems[i] == c.Item {
+			return nil, nil
+		}
+		return nil, domain.ErrInvalid.At("/id", "The deal has another line item with this id.")
+	}
+	return []Event{LineItemAdded(c)}, nil
+}
+
+func changeLineItem(s State, c ChangeLineItem) ([]Event, error) {
+	i := s.item(c.Item.ID)
+	if i < 0 {
+		return nil, ErrNoLineItem
+	}
+	if err := validLineItem(c.Item); err != nil || s.LineItems[i] == c.Item {
+		return nil, err
+	}
+	return []Event{LineItemChanged(c)}, nil
+}
+
+func removeLineItem(s State, c RemoveLineItem) ([]Event, error) {
+	if s.item(c.ID) < 0 {
+		return nil, ErrNoLineItem
+	}
+	return []Event{LineItemRemoved(c)}, nil
+}
+
+func validLineItem(item LineItem) error {
+	switch {
+	case item.ID.IsZero():
+		return domain.ErrInvalid.At("/id", "A line item has an id.")
+	case item.Name == "":
+		return domain.ErrInvalid.At("/name", "A line item has a name.")
+	case item.Quantity <= 0:
+		return domain.ErrInvalid.At("/quantity", "A quantity is more than nothing.")
+	case !item.UnitPrice.Valid():
+		return invalidCurrency("/unit_price", item.UnitPrice)
+	case item.Discount < 0 || item.Discount > fullPrice:
+		return domain.ErrInvalid.At("/discount", "A discount is 0 to 10000 basis points.")
+	}
+	if _, fits := item.Total(); !fits {
+		return domain.ErrInvalid.At("/unit_price", "The line's total is too large.")
+	}
+	return nil
+}
+
+func win(s State, c Win) ([]Event, error) {
+	if !c.Amount.IsZero() && !c.Amount.Valid() {
+		return nil, invalidCurrency("/amount", c.Amount)
+	}
+	switch {
+	case s.Status == IsWon && (c.Amount.IsZero() || c.Amount == s.Value):
+		return nil, nil // already won: saying it twice changes nothing
+	case s.Status != Running:
+		return nil, ErrNotOpen
+	case c.Amount.IsZero():
+		return []Event{Won{Value: s.Worth()}}, nil
+	}
+	return []Event{Won{Value: c.Amount}}, nil
+}
+
+func lose(s State, c Lose) ([]Event, error) {
+	lost := Lost(c)
+	if lost.Reason == "" {
+		lost.Reason = LostUnexplained
+	}
+	switch {
+	case !lost.Reason.Valid():
+		return nil, domain.ErrInvalid.At("/reason", "%q is not a reason for losing a deal.", string(c.Reason))
+	case s.Status == IsLost && s.Loss == lost:
+		return nil, nil
+	case s.Status != Running:
+		return nil, ErrNotOpen
+	}
+	return []Event{lost}, nil
+}
+
+func reopen(s State) ([]Event, error) {
+	if s.Status == Running {
+		return nil, nil
+	}
+	return []Event{Reopened{}}, nil
+}
+
+func invalidCurrency(pointer string, m domain.Money) error {
+	return domain.ErrInvalid.At(pointer+"/currency", "%q is not an ISO 4217 currency.", string(m.Currency))
+}
+
+func invalidDay(pointer string) error {
+	return domain.ErrInvalid.At(pointer, "A day looks like 2026-11-22 and exists.")
+}

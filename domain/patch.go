@@ -1,0 +1,97 @@
+package domain
+
+import "slices"
+
+// Patch is a change to some fields of D: those set in Set get that value, those
+// named in Clear lose theirs, all others stay. A field of Set that has its zero
+// value is not set.
+type Patch[D any] struct {
+	Set   D        `json:"set,omitzero"`
+	Clear []string `json:"clear,omitempty"`
+}
+
+// Field is one field of D as a patch sees it.
+type Field[D any] struct {
+	Name  string
+	isSet func(D) bool
+	same  func(a, b D) bool
+	copy  func(to *D, from D)
+}
+
+// FieldOf describes the field that at points to.
+func FieldOf[D any, T comparable](name string, at func(*D) *T) Field[D] {
+	return fieldOf(name, at, func(a, b T) bool { return a == b })
+}
+
+// ListField describes a field that holds a list, replaced as a whole.
+func ListField[D any, T comparable](name string, at func(*D) *[]T) Field[D] {
+	return fieldOf(name, at, slices.Equal[[]T])
+}
+
+func fieldOf[D, T any](name string, at func(*D) *T, equal func(a, b T) bool) Field[D] {
+	return Field[D]{
+		Name:  name,
+		isSet: func(d D) bool { var zero T; return !equal(*at(&d), zero) },
+		same:  func(a, b D) bool { return equal(*at(&a), *at(&b)) },
+		copy:  func(to *D, from D) { *at(to) = *at(&from) },
+	}
+}
+
+// Fields are all fields of D that a patch may name.
+type Fields[D any] []Field[D]
+
+// Apply is d after the patch.
+func (f Fields[D]) Apply(d D, patch Patch[D]) D {
+	var zero D
+	for _, field := range f {
+		switch {
+		case slices.Contains(patch.Clear, field.Name):
+			field.copy(&d, zero)
+		case field.isSet(patch.Set):
+			field.copy(&d, patch.Set)
+		}
+	}
+	return d
+}
+
+// Needed is what of the patch d does not already say, and whether that is
+// anything. A name in Clear that is no field, or that Set gives too, is refused
+// with [ErrInvalid].
+func (f Fields[D]) Needed(d D, patch Patch[D]) (Patch[D], bool, error) {
+	var needed Patch[D]
+	changed := false
+	for _, field := range f {
+		set, clear := field.isSet(patch.Set), slices.Contains(patch.Clear, field.Name)
+		switch {
+		case set && clear:
+			return needed, false, ErrInvalid.At("/"+field.Name, "%s is both set and cleared.", field.Name)
+		case set && !field.same(d, patch.Set):
+			field.copy(&needed.Set, patch.Set)
+			changed = true
+		case clear && field.isSet(d):
+			needed.Clear = append(needed.Clear, field.Name)
+			changed = true
+		}
+	}
+	for _, name := range patch.Clear {
+		if !f.Has(name) {
+			return needed, false, ErrInvalid.At("/clear", "There is no field %q.", name)
+		}
+	}
+	return needed, changed, nil
+}
+
+// Touches reports whether the patch sets or clears the named field.
+func (f Fields[D]) Touches(patch Patch[D], name string) bool {
+	if slices.Contains(patch.Clear, name) {
+		return true
+	}
+	return slices.ContainsFunc(f, func(field Field[D]) bool {
+		return field.Name == name && field.isSet(patch.Set)
+	})
+}
+
+// Has reports whether there is a field of that name.
+func (f Fields[D]) Has(name string) bool {
+	return slices.ContainsFunc(f, func(field Field[D]) bool { return field.Name == name })
+}
