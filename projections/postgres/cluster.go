@@ -223,6 +223,8 @@ func settings(durable bool) []string {
 			"shared_buffers":     "64MB",
 			"max_connections":    "200",
 			"max_wal_size":       "512MB",
+			// In the folder, so that it goes with it even after kill -9.
+			"dynamic_shared_memory_type": "mmap",
 		}
 	}
 	var args []string

@@ -302,12 +302,15 @@ func TestStartInAwkwardFolders(t *testing.T) {
 
 func TestServerThatDiesIsNoticed(t *testing.T) {
 	t.Parallel()
-	c := start(t, filepath.Join(t.TempDir(), "pg"))
+	dir := filepath.Join(t.TempDir(), "pg")
+	c := start(t, dir)
+	connect(t, c, "postgres") // its backend must not keep the next server out
 	signal(t, c.server.process.Pid, syscall.SIGKILL)
 	<-c.Done()
 	if err := c.Stop(t.Context()); err == nil {
 		t.Error("Stop says nothing of it")
 	}
+	start(t, dir)
 }
 
 func TestStopDoesNotWaitForeverForAClient(t *testing.T) {
