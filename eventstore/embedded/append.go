@@ -1,0 +1,249 @@
+package embedded
+
+import (
+	"context"
+	"errors"
+	"io"
+
+	"github.com/EventStore/EventStore-Client-Go/v4/protos/shared"
+	streamspb "github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
+	"github.com/google/uuid"
+)
+
+// streams is the service event_store.client.streams.Streams.
+type streams struct {
+	streamspb.UnimplementedStreamsServer
+	node *Node
+}
+
+// maxStreamName is how long a stream's name may be, in bytes.
+const maxStreamName = 4 << 10
+
+// Append reads one append, writes it and answers when it is durable.
+func (s *streams) Append(call streamspb.Streams_AppendServer) error {
+	answer, err := s.append(call)
+	if err != nil {
+		return toStatus(err, call.SetTrailer)
+	}
+	return call.SendAndClose(answer)
+}
+
+func (s *streams) append(call streamspb.Streams_AppendServer) (*streamspb.AppendResp, error) {
+	r, err := s.receiveAppend(call)
+	if err != nil {
+		return nil, err
+	}
+	o, err := s.node.submit(call.Context(), r)
+	if err != nil {
+		return nil, err
+	}
+	switch o.verdict {
+	case deleted:
+		return nil, streamDeleted(r.stream)
+	case wrong:
+		return appendConflict(r.expected, o.current), nil
+	default:
+		return appendSuccess(o), nil
+	}
+}
+
+// receiveAppend reads a whole append. It reads to the end even when it has found a fault: if the server ends the call
+// while the client still sends, the Go client reports a bare EOF and the cause is lost.
+func (s *streams) receiveAppend(call streamspb.Streams_AppendServer) (*request, error) {
+	r := &request{operation: appendEvents}
+	var fault error
+	for first := true; ; first = false {
+		msg, err := call.Recv()
+		if errors.Is(err, io.EOF) {
+			if first {
+				return nil, invalidArgument("an append without options")
+			}
+			return r, fault
+		}
+		if err != nil {
+			return nil, err
+		}
+		switch {
+		case fault != nil:
+		case first:
+			fault = r.setOptions(msg.GetOptions())
+		default:
+			fault = s.addProposal(r, msg.GetProposedMessage())
+		}
+	}
+}
+
+func (r *request) setOptions(o *streamspb.AppendReq_Options) error {
+	if o == nil {
+		return invalidArgument("an append without options")
+	}
+	switch e := o.GetExpectedStreamRevision().(type) {
+	case *streamspb.AppendReq_Options_Revision:
+		r.expected = int64(e.Revision) //nolint:gosec // the largest numbers are the special ones, negative
+	case *streamspb.AppendReq_Options_NoStream:
+		r.expected = expectNoStream
+	case *streamspb.AppendReq_Options_Any:
+		r.expected = expectAny
+	case *streamspb.AppendReq_Options_StreamExists:
+		r.expected = expectStreamExists
+	default:
+		return invalidArgument("an append without an expected revision")
+	}
+	return r.setStream(o.GetStreamIdentifier())
+}
+
+// setStream names the request's stream and checks what the request expects of it.
+func (r *request) setStream(id *shared.StreamIdentifier) error {
+	r.stream = string(id.GetStreamName())
+	switch {
+	case r.stream == "" || r.stream == metastreamPrefix:
+		return invalidArgument("a request without a stream name")
+	case len(r.stream) > maxStreamName:
+		return invalidArgument("a stream name of %d bytes; at most %d", len(r.stream), maxStreamName)
+	case r.stream == "$all":
+		return accessDenied()
+	case r.expected < 0 && r.expected != expectNoStream && r.expected != expectAny && r.expected != expectStreamExists:
+		return invalidArgument("'%d' is not a valid expected revision", r.expected)
+	}
+	return nil
+}
+
+// proposedMessage is what the messages of Append and BatchAppend have in common.
+type proposedMessage interface {
+	GetId() *shared.UUID
+	GetMetadata() map[string]string
+	GetCustomMetadata() []byte
+	GetData() []byte
+}
+
+func (s *streams) addProposal(r *request, m proposedMessage) error {
+	id, err := parseID(m.GetId())
+	if err != nil {
+		return err
+	}
+	kind, ok := m.GetMetadata()[metadataType]
+	if !ok {
+		return missingMetadata(metadataType)
+	}
+	content, ok := m.GetMetadata()[metadataContentType]
+	if !ok {
+		return missingMetadata(metadataContentType)
+	}
+	p := proposal{
+		id: id, kind: kind, json: content == contentJSON, data: m.GetData(), metadata: m.GetCustomMetadata(),
+	}
+	if r.size += p.size(); r.size > s.node.cfg.MaxAppendBytes {
+		r.events = nil
+		return appendTooLarge(s.node.cfg.MaxAppendBytes)
+	}
+	r.events = append(r.events, p)
+	return nil
+}
+
+func parseID(id *shared.UUID) (uuid.UUID, error) {
+	switch v := id.GetValue().(type) {
+	case *shared.UUID_Structured_:
+		var u uuid.UUID
+		hi, lo := uint64(v.Structured.GetMostSignificantBits()), uint64(v.Structured.GetLeastSignificantBits()) //nolint:gosec // bits
+		copy(u[:8], number(hi))
+		copy(u[8:], number(lo))
+		return u, nil
+	case *shared.UUID_String_:
+		u, err := uuid.Parse(v.String_)
+		if err != nil {
+			return uuid.UUID{}, invalidArgument("'%s' is not a valid event id", v.String_)
+		}
+		return u, nil
+	default:
+		return uuid.UUID{}, invalidArgument("an event without an id")
+	}
+}
+
+// queue hands r to the writer; wait waits for its answer. Between the two a caller may queue more.
+func (n *Node) queue(ctx context.Context, r *request) error {
+	r.done = make(chan struct{})
+	select {
+	case <-n.space.full():
+		return errFull
+	case <-n.failed:
+		return errFailed
+	default:
+	}
+	select {
+	case n.writer.queue <- r:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-n.failed:
+		return errFailed
+	case <-n.space.full():
+		return errFull
+	}
+}
+
+// wait returns the answer to r. An error says nothing about whether r was written: the caller sends it again, under the
+// same event ids.
+func (n *Node) wait(ctx context.Context, r *request) (outcome, error) {
+	select {
+	case <-r.done:
+		return r.outcome, r.outcome.err
+	case <-ctx.Done():
+		return outcome{}, ctx.Err()
+	case <-n.failed:
+		return outcome{}, errFailed
+	case <-n.space.full():
+		return outcome{}, errFull
+	}
+}
+
+func (n *Node) submit(ctx context.Context, r *request) (outcome, error) {
+	if err := n.queue(ctx, r); err != nil {
+		return outcome{}, err
+	}
+	return n.wait(ctx, r)
+}
+
+func appendSuccess(o outcome) *streamspb.AppendResp {
+	success := &streamspb.AppendResp_Success{
+		CurrentRevisionOption: &streamspb.AppendResp_Success_NoStream{NoStream: &shared.Empty{}},
+		PositionOption:        &streamspb.AppendResp_Success_NoPosition{NoPosition: &shared.Empty{}},
+	}
+	if o.current >= 0 {
+		success.CurrentRevisionOption = &streamspb.AppendResp_Success_CurrentRevision{CurrentRevision: uint64(o.current)}
+	}
+	if o.position != 0 {
+		success.PositionOption = &streamspb.AppendResp_Success_Position{
+			Position: &streamspb.AppendResp_Position{CommitPosition: o.position, PreparePosition: o.position},
+		}
+	}
+	return &streamspb.AppendResp{Result: &streamspb.AppendResp_Success_{Success: success}}
+}
+
+// appendConflict fills the fields for old and for current clients; the old ones spell NoStream as the largest number.
+func appendConflict(expected, current int64) *streamspb.AppendResp {
+	w := &streamspb.AppendResp_WrongExpectedVersion{}
+	empty := &shared.Empty{}
+	if current >= 0 {
+		w.CurrentRevisionOption_20_6_0 = &streamspb.AppendResp_WrongExpectedVersion_CurrentRevision_20_6_0{CurrentRevision_20_6_0: uint64(current)}
+		w.CurrentRevisionOption = &streamspb.AppendResp_WrongExpectedVersion_CurrentRevision{CurrentRevision: uint64(current)}
+	} else {
+		w.CurrentRevisionOption_20_6_0 = &streamspb.AppendResp_WrongExpectedVersion_NoStream_20_6_0{NoStream_20_6_0: empty}
+		w.CurrentRevisionOption = &streamspb.AppendResp_WrongExpectedVersion_CurrentNoStream{CurrentNoStream: empty}
+	}
+	switch expected {
+	case expectAny:
+		w.ExpectedRevisionOption_20_6_0 = &streamspb.AppendResp_WrongExpectedVersion_Any_20_6_0{Any_20_6_0: empty}
+		w.ExpectedRevisionOption = &streamspb.AppendResp_WrongExpectedVersion_ExpectedAny{ExpectedAny: empty}
+	case expectStreamExists:
+		w.ExpectedRevisionOption_20_6_0 = &streamspb.AppendResp_WrongExpectedVersion_StreamExists_20_6_0{StreamExists_20_6_0: empty}
+		w.ExpectedRevisionOption = &streamspb.AppendResp_WrongExpectedVersion_ExpectedStreamExists{ExpectedStreamExists: empty}
+	default:
+		w.ExpectedRevisionOption_20_6_0 = &streamspb.AppendResp_WrongExpectedVersion_ExpectedRevision_20_6_0{ExpectedRevision_20_6_0: uint64(expected)} //nolint:gosec // NoStream becomes the largest number
+		if expected == expectNoStream {
+			w.ExpectedRevisionOption = &streamspb.AppendResp_WrongExpectedVersion_ExpectedNoStream{ExpectedNoStream: empty}
+		} else {
+			w.ExpectedRevisionOption = &streamspb.AppendResp_WrongExpectedVersion_ExpectedRevision{ExpectedRevision: uint64(expected)} //nolint:gosec // not negative
+		}
+	}
+	return &streamspb.AppendResp{Result: &streamspb.AppendResp_WrongExpectedVersion_{WrongExpectedVersion: w}}
+}

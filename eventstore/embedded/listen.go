@@ -1,0 +1,89 @@
+package embedded
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+)
+
+// longestSocketPath is what every system we run on accepts; Linux takes 107 bytes, macOS 103.
+const longestSocketPath = 103
+
+// ErrSocketInUse is returned by ListenUnix when a process answers on the socket.
+var ErrSocketInUse = errors.New("embedded: a process listens on the socket")
+
+// ListenUnix listens on a unix socket that only this user can connect to. A socket that a killed process left behind is
+// replaced; one that is answered is not. A path too long for a socket is replaced by a short one in a private temporary
+// folder, which goes when the listener is closed: use Address, not path, to connect.
+func ListenUnix(path string) (net.Listener, error) {
+	temp := ""
+	if len(path) > longestSocketPath {
+		var err error
+		if temp, err = os.MkdirTemp("", "node-"); err != nil { // mode 0700
+			return nil, fmt.Errorf("embedded: a folder for the socket: %w", err)
+		}
+		path = filepath.Join(temp, "node.sock")
+	}
+	l, err := listenPrivately(path)
+	if err != nil {
+		if temp != "" {
+			err = errors.Join(err, os.Remove(temp))
+		}
+		return nil, fmt.Errorf("embedded: listen: %w", err)
+	}
+	return &unixListener{Listener: l, temp: temp}, nil
+}
+
+func listenPrivately(path string) (net.Listener, error) {
+	conn, err := net.DialTimeout("unix", path, time.Second)
+	switch {
+	case err == nil:
+		return nil, errors.Join(fmt.Errorf("%w: %s", ErrSocketInUse, path), conn.Close())
+	case errors.Is(err, syscall.ECONNREFUSED): // nobody is there: left behind
+		if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return nil, err
+		}
+	}
+	config := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
+		// On Linux the mode of the unbound socket becomes the file's, so it is never open to others, not even for a
+		// moment. Elsewhere this does nothing, and the Chmod below has to do.
+		return c.Control(func(fd uintptr) { _ = syscall.Fchmod(int(fd), 0o600) }) //nolint:gosec // a descriptor
+	}}
+	l, err := config.Listen(context.Background(), "unix", path)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.Chmod(path, 0o600); err != nil {
+		return nil, errors.Join(err, l.Close())
+	}
+	return l, nil
+}
+
+type unixListener struct {
+	net.Listener
+	temp string // folder made for the socket, "" if none was
+}
+
+// Close removes the socket, and the folder made for it.
+func (l *unixListener) Close() error {
+	err := l.Listener.Close()
+	if l.temp != "" {
+		if e := os.Remove(l.temp); !errors.Is(e, os.ErrNotExist) {
+			err = errors.Join(err, e)
+		}
+	}
+	return err
+}
+
+// Address returns what the client's Configuration.Address must be to reach l.
+func Address(l net.Listener) string {
+	if l.Addr().Network() == "unix" {
+		return "unix:" + l.Addr().String()
+	}
+	return l.Addr().String()
+}

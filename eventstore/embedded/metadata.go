@@ -1,0 +1,77 @@
+package embedded
+
+import (
+	"encoding/json"
+	"math"
+	"strings"
+	"time"
+)
+
+// deletedRevision is the revision of a tombstone, and as $tb the mark of a soft-deleted stream.
+const deletedRevision = math.MaxInt64
+
+// Types of the events that the node itself writes.
+const (
+	kindMetadata      = "$metadata"
+	kindStreamDeleted = "$streamDeleted"
+)
+
+const metastreamPrefix = "$$"
+
+func metastreamOf(stream string) string { return metastreamPrefix + stream }
+
+func isMetastream(stream string) bool { return strings.HasPrefix(stream, metastreamPrefix) }
+
+// originalOf is the stream that a metadata stream describes, or the stream itself.
+func originalOf(stream string) string { return strings.TrimPrefix(stream, metastreamPrefix) }
+
+// A retention is what a stream's metadata says about the events that its readers still see.
+type retention struct {
+	maxCount       int64         // 0: all
+	maxAge         time.Duration // 0: for ever
+	truncateBefore int64         // the first revision shown
+}
+
+func (r retention) softDeleted() bool { return r.truncateBefore == deletedRevision }
+
+// first is the first revision that a reader may see of a stream that ends at last.
+func (r retention) first(last int64) int64 {
+	first := max(0, r.truncateBefore)
+	if r.maxCount > 0 {
+		first = max(first, last-r.maxCount+1)
+	}
+	return first
+}
+
+// parseRetention reads $maxCount, $maxAge (seconds) and $tb. Metadata that is not what it should be restricts nothing:
+// a stream must not become unreadable by a typing error.
+func parseRetention(data []byte) retention {
+	var m struct {
+		MaxCount       int64 `json:"$maxCount"`
+		MaxAge         int64 `json:"$maxAge"`
+		TruncateBefore int64 `json:"$tb"`
+	}
+	if err := json.Unmarshal(data, &m); err != nil {
+		return retention{}
+	}
+	const longest = math.MaxInt64 / int64(time.Second)
+	return retention{
+		maxCount:       max(0, m.MaxCount),
+		maxAge:         time.Duration(min(max(0, m.MaxAge), longest)) * time.Second,
+		truncateBefore: max(0, m.TruncateBefore),
+	}
+}
+
+// undeleted rewrites metadata so that a soft-deleted stream shows its events from first on. It reports false when data
+// is no JSON object, which a soft delete never writes.
+func undeleted(data []byte, first int64) ([]byte, bool) {
+	fields := map[string]json.RawMessage{}
+	if err := json.Unmarshal(data, &fields); err != nil || fields == nil {
+		return nil, false
+	}
+	fields["$tb"], _ = json.Marshal(first)
+	out, err := json.Marshal(fields)
+	return out, err == nil
+}
+
+var softDeleteMetadata = []byte(`{"$tb":9223372036854775807}`)

@@ -1,0 +1,266 @@
+package embedded
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/EventStore/EventStore-Client-Go/v4/protos/gossip"
+	serverfeatures "github.com/EventStore/EventStore-Client-Go/v4/protos/serverfeatures"
+	streamspb "github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/keepalive"
+)
+
+// A Config holds a node's settings. The zero value of every field but Dir works.
+type Config struct {
+	// Dir is the folder the node keeps everything in. It is created, readable by the owner only, if need be.
+	Dir string
+	// Logger gets state changes and Pebble's warnings; Pebble's chatter at Debug. Default: nothing is logged.
+	Logger *slog.Logger
+	// MaxAppendBytes is how much one append may bring: types, data and metadata of all its events. Default 1 MiB, as
+	// in EventStoreDB; at most 16 MiB.
+	MaxAppendBytes int
+	// CacheBytes is the size of the cache for blocks read from disk. Default 64 MiB.
+	CacheBytes int64
+	// MemTableBytes is how much is gathered in memory before it is written as a table. Up to four such exist. It must
+	// be at least 32 MiB, so that no append needs one of its own. Default 32 MiB.
+	MemTableBytes int
+	// HeadCache is how many streams' ends the writer remembers. Default 65,536, about 10 MiB.
+	HeadCache int
+	// CloseTimeout is how long Close waits for running calls before it cuts them off. Default 2 s.
+	CloseTimeout time.Duration
+	// SpaceRetry is how often a write that found the disk full is tried again. Default 250 ms.
+	SpaceRetry time.Duration
+
+	fs  vfs.FS           // tests put faults in here
+	now func() time.Time // the clock of created
+}
+
+func (c *Config) setDefaults() error {
+	orElse(&c.Logger, slog.New(slog.DiscardHandler))
+	orElse(&c.MaxAppendBytes, 1<<20)
+	orElse(&c.CacheBytes, 64<<20)
+	orElse(&c.MemTableBytes, minMemTable)
+	orElse(&c.HeadCache, 1<<16)
+	orElse(&c.CloseTimeout, 2*time.Second)
+	orElse(&c.SpaceRetry, 250*time.Millisecond)
+	if c.fs == nil {
+		c.fs = vfs.Default
+	}
+	if c.now == nil {
+		c.now = time.Now
+	}
+	var errs []error
+	if c.Dir == "" {
+		errs = append(errs, errors.New("Dir is empty"))
+	}
+	if c.MaxAppendBytes < 1 || c.MaxAppendBytes > largestAppend {
+		errs = append(errs, fmt.Errorf("MaxAppendBytes is %d, must be 1 to %d", c.MaxAppendBytes, largestAppend))
+	}
+	if c.MemTableBytes < minMemTable {
+		errs = append(errs, fmt.Errorf("MemTableBytes is %d, must be at least %d", c.MemTableBytes, minMemTable))
+	}
+	if c.CacheBytes < 0 || c.HeadCache < 0 || c.CloseTimeout < 0 || c.SpaceRetry < 0 {
+		errs = append(errs, errors.New("CacheBytes, HeadCache, CloseTimeout and SpaceRetry must not be negative"))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("embedded: %w", err)
+	}
+	return nil
+}
+
+func orElse[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}
+
+const (
+	largestAppend = 16 << 20
+	minMemTable   = 32 << 20
+	largestCall   = 17 << 20 // what the clients and EventStoreDB accept as one message
+)
+
+// A Node is an open store and the server that speaks for it.
+type Node struct {
+	cfg     Config
+	db      *pebble.DB
+	lock    *pebble.Lock
+	space   *spaceFS
+	horizon horizon
+	writer  *writer
+	server  *grpc.Server
+
+	ctx     context.Context // ends when the node closes or fails; every call runs under it
+	cancel  context.CancelCauseFunc
+	failure atomic.Pointer[error]
+	failed  chan struct{} // closed when the node fails
+
+	workers       sync.WaitGroup
+	closeOnce     sync.Once
+	closeErr      error
+	subscriptions atomic.Int64
+	address       atomic.Pointer[net.Addr]
+}
+
+// Open opens the store in cfg.Dir, creating it if need be, and starts the node's goroutines. It returns ErrInUse when
+// the folder is in use. A node that was opened must be closed.
+func Open(cfg Config) (_ *Node, err error) {
+	if err := cfg.setDefaults(); err != nil {
+		return nil, err
+	}
+	n := &Node{cfg: cfg, failed: make(chan struct{}), space: newSpaceFS(cfg.fs, cfg.SpaceRetry)}
+	n.ctx, n.cancel = context.WithCancelCause(context.Background())
+	if err := n.space.MkdirAll(cfg.Dir, 0o700); err != nil {
+		return nil, fmt.Errorf("embedded: create %s: %w", cfg.Dir, err)
+	}
+	if n.lock, err = pebble.LockDirectory(cfg.Dir, n.space); err != nil {
+		return nil, fmt.Errorf("%w: %s: %w", ErrInUse, cfg.Dir, err)
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, n.lock.Close())
+		}
+	}()
+	n.db, err = openStorage(cfg.Dir, n.space, n.lock, cfg, pebbleLogger{log: cfg.Logger, fail: n.fail})
+	if err != nil {
+		return nil, err
+	}
+	n.writer, err = newWriter(n.db, &n.horizon, cfg, n.fail, n.hasFailed)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("embedded: find the end of the log: %w", err), n.db.Close())
+	}
+	n.server = grpc.NewServer(
+		grpc.ForceServerCodecV2(newWireCodec()),
+		grpc.MaxRecvMsgSize(largestCall),
+		grpc.MaxSendMsgSize(largestCall),
+		// The clients ping every 10 s; the default policy cuts them off for it.
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: time.Second, PermitWithoutStream: true}),
+		// A client that found the node unavailable opens a new connection and forgets the old one.
+		grpc.KeepaliveParams(keepalive.ServerParameters{MaxConnectionIdle: time.Minute}),
+		grpc.WaitForHandlers(true),
+	)
+	streamspb.RegisterStreamsServer(n.server, &streams{node: n})
+	serverfeatures.RegisterServerFeaturesServer(n.server, features{})
+	gossip.RegisterGossipServer(n.server, &members{node: n})
+	n.workers.Go(n.writer.run)
+	n.workers.Go(n.writer.finish)
+	cfg.Logger.Info("event store is open", slog.String("dir", cfg.Dir), slog.Uint64("position", n.horizon.position.Load()))
+	return n, nil
+}
+
+// Serve answers calls that arrive at l until the node is closed; it then returns nil. It closes l. It may be called for
+// several listeners. There are no users and no encryption: whoever can connect may do everything.
+func (n *Node) Serve(l net.Listener) error {
+	addr := l.Addr()
+	n.address.CompareAndSwap(nil, &addr)
+	if err := n.server.Serve(l); err != nil && !errors.Is(err, grpc.ErrServerStopped) {
+		return fmt.Errorf("embedded: serve %s: %w", addr, err)
+	}
+	return nil
+}
+
+// Close stops accepting calls, ends subscriptions and reads, lets running appends finish, closes the store and joins
+// all goroutines. A node that failed, or whose disk is full, leaves its files as they are, and open, for the process
+// must end; Close then returns why.
+func (n *Node) Close() error {
+	n.closeOnce.Do(func() { n.closeErr = n.close() })
+	return n.closeErr
+}
+
+func (n *Node) close() error {
+	n.cancel(errClosing)
+	stopped := make(chan struct{})
+	go func() {
+		defer close(stopped)
+		n.server.GracefulStop()
+	}()
+	select {
+	case <-stopped:
+	case <-time.After(n.cfg.CloseTimeout):
+		n.server.Stop()
+		<-stopped
+	}
+	select {
+	case <-n.space.full():
+		n.fail(errFull)
+	default:
+	}
+	close(n.writer.stop)
+	n.space.end()
+	if err := n.Err(); err != nil {
+		return err
+	}
+	n.workers.Wait()
+	err := errors.Join(n.db.Close(), n.lock.Close())
+	if err != nil {
+		return fmt.Errorf("embedded: close %s: %w", n.cfg.Dir, err)
+	}
+	n.cfg.Logger.Info("event store is closed", slog.Uint64("position", n.horizon.position.Load()))
+	return nil
+}
+
+// fail ends the node: nothing is acknowledged or shown any more.
+func (n *Node) fail(err error) {
+	err = fmt.Errorf("embedded: the storage failed: %w", err)
+	if n.failure.CompareAndSwap(nil, &err) {
+		n.cfg.Logger.Error("event store failed", slog.Any("error", err))
+		n.cancel(errFailed)
+		close(n.failed)
+	}
+}
+
+func (n *Node) hasFailed() bool { return n.failure.Load() != nil }
+
+// Done is closed when the storage failed. What was acknowledged is safe, but this process can no longer tell what the
+// disk holds: it must end, and the next start reads it anew.
+func (n *Node) Done() <-chan struct{} { return n.failed }
+
+// Err returns why the node failed, nil if it did not.
+func (n *Node) Err() error {
+	if err := n.failure.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
+
+// Stats are a node's figures at one moment.
+type Stats struct {
+	Position      uint64        // of the last durable event
+	Appended      uint64        // events since Open
+	Requests      uint64        // appends and deletions answered since Open, refusals included
+	Groups        uint64        // batches written since Open; Appended/Groups is the mean group
+	Syncs         uint64        // of the log file since Open
+	SyncTime      time.Duration // spent in them
+	Queued        int           // requests that wait for the writer
+	Subscriptions int           // open now
+	DiskBytes     uint64        // used by the store
+	DiskFull      bool          // a write waits for space
+}
+
+// Stats returns the node's figures. It costs about as much as a small read.
+func (n *Node) Stats() Stats {
+	s := Stats{
+		Position:      n.horizon.position.Load(),
+		Appended:      n.writer.appended.Load(),
+		Requests:      n.writer.requests.Load(),
+		Groups:        n.writer.synced.Load(),
+		Queued:        len(n.writer.queue),
+		Subscriptions: int(n.subscriptions.Load()),
+	}
+	select {
+	case <-n.space.full():
+		s.DiskFull = true
+	default:
+	}
+	return s
+}
