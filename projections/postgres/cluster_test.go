@@ -83,11 +83,7 @@ func TestClusterKeepsItsRowsOverARestart(t *testing.T) {
 func TestClusterIsPrivateAndDurable(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "pg")
-	c, err := Start(t.Context(), Config{Dir: dir, Durable: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { stop(t, c) })
+	c := startWith(t, Config{Dir: dir, Durable: true})
 	got := map[string]string{}
 	for _, name := range []string{
 		"listen_addresses", "data_checksums", "fsync", "full_page_writes", "synchronous_commit",
@@ -190,7 +186,7 @@ func TestStartAfterKill(t *testing.T) {
 			kill(t, program.Process, postmaster)
 			_ = program.Wait() // it was killed
 
-			c := start(t, dir)
+			c := startWith(t, Config{Dir: dir, Durable: true})
 			if got := query[int](t, c, "postgres", "SELECT n FROM kept"); got != 42 {
 				t.Errorf("n = %d", got)
 			}
@@ -377,7 +373,7 @@ func TestUnprivilegedUserNeedsNobody(t *testing.T) {
 	signal(t, program.Process.Pid, syscall.SIGKILL)
 	_ = program.Wait()
 
-	if got := query[int](t, start(t, dir), "postgres", "SELECT n FROM kept"); got != 42 {
+	if got := query[int](t, startWith(t, Config{Dir: dir, Durable: true}), "postgres", "SELECT n FROM kept"); got != 42 {
 		t.Errorf("n = %d, read by root", got)
 	}
 }
@@ -416,7 +412,13 @@ func BenchmarkStart(b *testing.B) {
 
 func start(t *testing.T, dir string) *Cluster {
 	t.Helper()
-	c, err := Start(t.Context(), Config{Dir: dir, Logger: slog.New(slog.NewTextHandler(t.Output(), nil))})
+	return startWith(t, Config{Dir: dir})
+}
+
+func startWith(t *testing.T, cfg Config) *Cluster {
+	t.Helper()
+	cfg.Logger = slog.New(slog.NewTextHandler(t.Output(), nil))
+	c, err := Start(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
