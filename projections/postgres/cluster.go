@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -141,7 +142,7 @@ func (c *Cluster) EnsureDatabase(ctx context.Context, name string) error {
 	if err != nil {
 		return fmt.Errorf("create database %s: %w", name, err)
 	}
-	defer conn.Close(context.WithoutCancel(ctx)) //nolint:errcheck // nothing is left to lose on it
+	defer conn.Close(context.WithoutCancel(ctx))
 	_, err = conn.Exec(ctx, "CREATE DATABASE "+pgx.Identifier{name}.Sanitize()+" TEMPLATE template0")
 	const duplicateDatabase = "42P04"
 	if refused, ok := errors.AsType[*pgconn.PgError](err); ok && refused.Code == duplicateDatabase {
@@ -171,8 +172,8 @@ func (c *Cluster) Stop(ctx context.Context) error {
 }
 
 func (c *Cluster) release() {
-	for i := len(c.undo) - 1; i >= 0; i-- {
-		c.undo[i]()
+	for _, undo := range slices.Backward(c.undo) {
+		undo()
 	}
 	c.undo = nil
 }

@@ -160,13 +160,16 @@ func TestStartAfterKill(t *testing.T) {
 	t.Parallel()
 	for name, kill := range map[string]func(t *testing.T, program *os.Process, postmaster int){
 		"of the program": func(t *testing.T, program *os.Process, _ int) {
+			t.Helper()
 			signal(t, program.Pid, syscall.SIGKILL)
 		},
 		"of the postmaster, then the program": func(t *testing.T, program *os.Process, postmaster int) {
+			t.Helper()
 			signal(t, postmaster, syscall.SIGKILL)
 			signal(t, program.Pid, syscall.SIGKILL)
 		},
 		"of the program, with a postmaster that is slow to go": func(t *testing.T, program *os.Process, postmaster int) {
+			t.Helper()
 			signal(t, postmaster, syscall.SIGSTOP)
 			signal(t, program.Pid, syscall.SIGKILL)
 			time.AfterFunc(200*time.Millisecond, func() { _ = syscall.Kill(postmaster, syscall.SIGCONT) })
@@ -345,6 +348,23 @@ func TestStartTellsWhyTheServerRefuses(t *testing.T) {
 	if _, err := Start(t.Context(), Config{Dir: dir}); err == nil || !strings.Contains(err.Error(), "no_such_setting") {
 		t.Errorf("got %v, want the server's own words", err)
 	}
+}
+
+// A folder that was restored from a copy belongs to root, all of it.
+func TestRootsFolderIsGivenAway(t *testing.T) {
+	t.Parallel()
+	if os.Geteuid() != 0 {
+		t.Skip("only root can own what it then gives away")
+	}
+	dir := filepath.Join(t.TempDir(), "pg")
+	stop(t, start(t, dir))
+	err := filepath.WalkDir(dir, func(path string, _ os.DirEntry, err error) error {
+		return errors.Join(err, os.Lchown(path, 0, 0))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	start(t, dir)
 }
 
 // Root runs the server as another; everybody else runs it as themselves.

@@ -136,11 +136,16 @@ func (d dataDir) giveAway() error {
 	if d.owner == nil {
 		return nil
 	}
-	return filepath.WalkDir(d.dir, func(path string, _ fs.DirEntry, err error) error {
+	root, err := os.OpenRoot(d.dir) // the owner must not lead us out by a link made meanwhile
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	return fs.WalkDir(root.FS(), ".", func(path string, _ fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
-		return os.Lchown(path, int(d.owner.Uid), int(d.owner.Gid))
+		return root.Lchown(path, int(d.owner.Uid), int(d.owner.Gid))
 	})
 }
 
@@ -149,7 +154,7 @@ func syncDir(dir string) error {
 	if err != nil {
 		return fmt.Errorf("sync %s: %w", dir, err)
 	}
-	defer f.Close() //nolint:errcheck // nothing was written through it
+	defer f.Close()
 	if err := f.Sync(); err != nil {
 		return fmt.Errorf("sync %s: %w", dir, err)
 	}

@@ -20,53 +20,53 @@ import (
 // patience bounds what the tests need from the server besides their own statements.
 const patience = time.Minute
 
-// Pool returns connections to an empty database, which is dropped when t ends. At most eight are
+// Pool returns connections to an empty database, which is dropped when tb ends. At most eight are
 // open at a time.
-func Pool(t testing.TB) *pgxpool.Pool {
-	t.Helper()
-	cfg, err := pgxpool.ParseConfig(DSN(t))
+func Pool(tb testing.TB) *pgxpool.Pool {
+	tb.Helper()
+	cfg, err := pgxpool.ParseConfig(DSN(tb))
 	if err != nil {
-		t.Fatalf("test database: %v", err)
+		tb.Fatalf("test database: %v", err)
 	}
 	cfg.MaxConns = 8
-	pool, err := pgxpool.NewWithConfig(context.WithoutCancel(t.Context()), cfg)
+	pool, err := pgxpool.NewWithConfig(context.WithoutCancel(tb.Context()), cfg)
 	if err != nil {
-		t.Fatalf("test database: %v", err)
+		tb.Fatalf("test database: %v", err)
 	}
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		closed := make(chan struct{})
 		go func() { pool.Close(); close(closed) }()
 		select {
 		case <-closed:
 		case <-time.After(10 * time.Second):
-			t.Errorf("%d connections were not given back to the pool", pool.Stat().AcquiredConns())
+			tb.Errorf("%d connections were not given back to the pool", pool.Stat().AcquiredConns())
 		}
 	})
 	return pool
 }
 
-// DSN returns the connection string of an empty database, which is dropped when t ends.
-func DSN(t testing.TB) string {
-	t.Helper()
-	server, err := server()
+// DSN returns the connection string of an empty database, which is dropped when tb ends.
+func DSN(tb testing.TB) string {
+	tb.Helper()
+	running, err := shared()
 	if missing, ok := errors.AsType[*postgres.NotFoundError](err); ok && os.Getenv("CI") == "" {
-		t.Skipf("this test needs Postgres: %v; or name a server in CRM_TEST_POSTGRES", missing)
+		tb.Skipf("this test needs Postgres: %v; or name a server in CRM_TEST_POSTGRES", missing)
 	}
 	if err != nil {
-		t.Fatalf("test database: %v", err)
+		tb.Fatalf("test database: %v", err)
 	}
 	name := "crm_test_" + strings.ToLower(rand.Text()[:16])
-	dsn, err := withDatabase(server, name)
+	dsn, err := withDatabase(running.dsn, name)
 	if err != nil {
-		t.Fatalf("test database: %v", err)
+		tb.Fatalf("test database: %v", err)
 	}
 	// template0 because nobody can be connected to it, which would make the copy fail.
-	if err := tell(server, "CREATE DATABASE "+name+" TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C'"); err != nil {
-		t.Fatalf("create test database: %v", err)
+	if err := tell(running.dsn, "CREATE DATABASE "+name+" TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C'"); err != nil {
+		tb.Fatalf("create test database: %v", err)
 	}
-	t.Cleanup(func() {
-		if err := tell(server, "DROP DATABASE "+name+" WITH (FORCE)"); err != nil {
-			t.Errorf("drop test database: %v", err)
+	tb.Cleanup(func() {
+		if err := tell(running.dsn, "DROP DATABASE "+name+" WITH (FORCE)"); err != nil {
+			tb.Errorf("drop test database: %v", err)
 		}
 	})
 	return dsn

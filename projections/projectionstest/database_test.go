@@ -20,7 +20,7 @@ func TestMain(m *testing.M) {
 	if os.Getenv("CRM_PROJECTIONSTEST_VICTIM") == "" {
 		os.Exit(m.Run())
 	}
-	if _, err := server(); err != nil {
+	if _, err := shared(); err != nil {
 		fmt.Println("failed:", err)
 		os.Exit(1)
 	}

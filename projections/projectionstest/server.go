@@ -12,25 +12,32 @@ import (
 	"crm/projections/postgres"
 )
 
-// server returns the connection string of the server that all tests of this binary share.
-var server = sync.OnceValues(func() (string, error) {
+// server is what all tests of this binary share.
+type server struct {
+	dsn      string    // of one of its databases
+	lifeline io.Closer // open as long as this process lives; the guard waits for its end
+}
+
+// shared returns the server, started by the first who asks.
+var shared = sync.OnceValues(func() (*server, error) {
 	if dsn := os.Getenv("CRM_TEST_POSTGRES"); dsn != "" {
-		return dsn, nil
+		return &server{dsn: dsn}, nil
 	}
 	dir, err := os.MkdirTemp(temp(), "crm-test-pg-")
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	if err := guard(dir); err != nil {
-		return "", fmt.Errorf("guard %s: %w", dir, err)
+	lifeline, err := guard(dir)
+	if err != nil {
+		return nil, fmt.Errorf("guard %s: %w", dir, err)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	cluster, err := postgres.Start(ctx, postgres.Config{Dir: dir})
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	return cluster.DSN("postgres"), nil
+	return &server{dsn: cluster.DSN("postgres"), lifeline: lifeline}, nil
 })
 
 // temp returns where a throw-away cluster lies: in memory if there is plenty, else "", which is the
@@ -44,12 +51,9 @@ func temp() string {
 	return memory
 }
 
-// lifeline is open as long as this process lives.
-var lifeline io.Closer
-
 // guard has a shell wait for the end of this process, then stop the server in dir and remove dir.
 // The folder is new, so the process that its postmaster.pid names is the one we started.
-func guard(dir string) error {
+func guard(dir string) (lifeline io.Closer, err error) {
 	const script = `
 trap '' HUP INT TERM
 read -r end
@@ -61,13 +65,12 @@ for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
 	sleep 0.5
 done
 rm -rf "$1"`
-	cmd := exec.Command("/bin/sh", "-c", script, "guard", dir)
+	cmd := exec.Command("/bin/sh", "-c", script, "guard", dir) //nolint:noctx // it outlives us
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C must not end it first
 	cmd.Dir = "/"
-	stdin, err := cmd.StdinPipe()
+	lifeline, err = cmd.StdinPipe()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	lifeline = stdin
-	return cmd.Start() // never waited for: it outlives us
+	return lifeline, cmd.Start()
 }
