@@ -1,0 +1,2 @@
+// Package eventstore keeps what happened.
+package eventstore

@@ -1,0 +1,68 @@
+package eventstore
+
+import (
+	"crm/domain/consent"
+	"crm/domain/customer"
+	"crm/domain/deal"
+	"crm/domain/employee"
+	"crm/domain/interaction"
+	"crm/domain/pipeline"
+	"crm/domain/product"
+)
+
+// registered is every event that may be stored, with the version of its newest
+// shape. An event may be added; a line is never removed, because what was once
+// stored is read for ever.
+var registered = []shape{
+	stored[consent.Requested](1),
+	stored[consent.Confirmed](1),
+	stored[consent.Granted](1),
+	stored[consent.Withdrawn](1),
+	stored[consent.Objected](1),
+	stored[consent.Expired](1),
+
+	stored[customer.Registered](1),
+	stored[customer.DetailsChanged](1),
+	stored[customer.Corrected](1),
+	stored[customer.ContactPointAdded](1),
+	stored[customer.ContactPointVerified](1),
+	stored[customer.ContactPointRemoved](1),
+	stored[customer.OwnerAssigned](1),
+	stored[customer.LifecycleStageChanged](1),
+	stored[customer.AttributesChanged](1),
+	stored[customer.LinkedToOrganization](1),
+	stored[customer.UnlinkedFromOrganization](1),
+	stored[customer.Archived](1),
+	stored[customer.Restored](1),
+
+	stored[deal.Opened](1),
+	stored[deal.CustomerLinked](1),
+	stored[deal.StageChanged](1),
+	stored[deal.AmountChanged](1),
+	stored[deal.CloseDateChanged](1),
+	stored[deal.OwnerAssigned](1),
+	stored[deal.ForecastCategoryChanged](1),
+	stored[deal.LineItemAdded](1),
+	stored[deal.LineItemChanged](1),
+	stored[deal.LineItemRemoved](1),
+	stored[deal.Won](1),
+	stored[deal.Lost](1),
+	stored[deal.Reopened](1),
+
+	stored[employee.Registered](1),
+	stored[employee.DetailsChanged](1),
+
+	stored[interaction.Logged](1),
+	stored[interaction.Amended](1),
+
+	stored[pipeline.Defined](1),
+	stored[pipeline.StageAdded](1),
+	stored[pipeline.StagesReordered](1),
+	stored[pipeline.StageRetired](1),
+	stored[pipeline.StageProbabilitySet](1),
+
+	stored[product.Defined](1),
+	stored[product.DetailsChanged](1),
+	stored[product.ListPriceSet](1),
+	stored[product.Retired](1),
+}
