@@ -66,7 +66,7 @@ for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
 done
 rm -rf "$1"`
 	cmd := exec.Command("/bin/sh", "-c", script, "guard", dir) //nolint:noctx // it outlives us
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C must not end it first
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}      // Ctrl-C must not end it first
 	cmd.Dir = "/"
 	lifeline, err = cmd.StdinPipe()
 	if err != nil {
