@@ -9,9 +9,11 @@ import (
 // text. The zero value is no date.
 type Date string
 
-// ParseDate reads an ISO 8601 day and refuses days that do not exist.
+// ParseDate reads an ISO 8601 day and refuses days that do not exist, as every
+// day of the year 0 does not: the calendar of business, and of Postgres, starts
+// with the year 1.
 func ParseDate(text string) (Date, error) {
-	if _, err := time.Parse(time.DateOnly, text); err != nil {
+	if day, err := time.Parse(time.DateOnly, text); err != nil || day.Year() < 1 {
 		return "", fmt.Errorf("%q is not a date such as 2026-11-22", text)
 	}
 	return Date(text), nil

@@ -3,6 +3,7 @@ package domain
 import (
 	"fmt"
 	"math"
+	"math/bits"
 	"strconv"
 	"strings"
 )
@@ -125,18 +126,24 @@ func (m Money) Plus(other Money) (Money, bool) {
 }
 
 // Portion is the amount times numerator over denominator, rounded half away from
-// zero. It is false when the result does not fit. The denominator is positive.
+// zero. It is false when the result exceeds math.MaxInt64 on either side of zero;
+// the product on the way may exceed it. The denominator is positive.
 func (m Money) Portion(numerator, denominator int64) (Money, bool) {
-	product := float64(m.Minor) * float64(numerator)
-	if math.Abs(product) >= math.MaxInt64 {
+	divisor := abs(denominator)
+	high, low := bits.Mul64(abs(m.Minor), abs(numerator))
+	if high >= divisor {
 		return Money{}, false
 	}
-	quotient, rest := m.Minor*numerator/denominator, m.Minor*numerator%denominator
-	switch {
-	case rest >= denominator-rest:
+	quotient, rest := bits.Div64(high, low, divisor)
+	if quotient <= math.MaxInt64 && rest >= divisor-rest {
 		quotient++
-	case -rest >= denominator+rest:
-		quotient--
 	}
-	return Money{Minor: quotient, Currency: m.Currency}, true
+	if quotient > math.MaxInt64 {
+		return Money{}, false
+	}
+	minor := int64(quotient)
+	if (m.Minor < 0) != (numerator < 0) {
+		minor = -minor
+	}
+	return Money{Minor: minor, Currency: m.Currency}, true
 }

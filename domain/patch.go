@@ -1,6 +1,10 @@
 package domain
 
-import "slices"
+import (
+	"slices"
+	"strconv"
+	"strings"
+)
 
 // Patch is a change to some fields of D: those set in Set get that value, those
 // named in Clear lose theirs, all others stay. A field of Set that has its zero
@@ -16,25 +20,55 @@ type Field[D any] struct {
 	isSet func(D) bool
 	same  func(a, b D) bool
 	copy  func(to *D, from D)
+	check func(D) error
 }
 
-// FieldOf describes the field that at points to.
+// FieldOf describes the field that at points to. Where that is free text it is
+// at most [ShortText] long.
 func FieldOf[D any, T comparable](name string, at func(*D) *T) Field[D] {
-	return fieldOf(name, at, func(a, b T) bool { return a == b })
+	return fieldOf(name, at, equal[T], func(value T) error { return checkText("/"+name, value, ShortText) })
 }
 
-// ListField describes a field that holds a list, replaced as a whole.
+// LongTextField describes a field of free text, at most [LongText] long.
+func LongTextField[D any, T ~string](name string, at func(*D) *T) Field[D] {
+	return fieldOf(name, at, equal[T], func(value T) error { return CheckText("/"+name, value, LongText) })
+}
+
+// ListField describes a field that holds a list, replaced as a whole. Its
+// elements are as in [FieldOf].
 func ListField[D any, T comparable](name string, at func(*D) *[]T) Field[D] {
-	return fieldOf(name, at, slices.Equal[[]T])
+	return fieldOf(name, at, slices.Equal[[]T], func(list []T) error {
+		for i, value := range list {
+			if err := checkText("/"+name+"/"+strconv.Itoa(i), value, ShortText); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
-func fieldOf[D, T any](name string, at func(*D) *T, equal func(a, b T) bool) Field[D] {
+func fieldOf[D, T any](name string, at func(*D) *T, equal func(a, b T) bool, check func(T) error) Field[D] {
 	return Field[D]{
 		Name:  name,
 		isSet: func(d D) bool { var zero T; return !equal(*at(&d), zero) },
 		same:  func(a, b D) bool { return equal(*at(&a), *at(&b)) },
 		copy:  func(to *D, from D) { *at(to) = *at(&from) },
+		check: func(d D) error { return check(*at(&d)) },
 	}
+}
+
+func equal[T comparable](a, b T) bool { return a == b }
+
+// checkText checks what people type; enumerations, dates and ids have rules of
+// their own.
+func checkText(pointer string, value any, limit int) error {
+	switch text := value.(type) {
+	case string:
+		return CheckText(pointer, text, limit)
+	case Personal:
+		return CheckText(pointer, text, limit)
+	}
+	return nil
 }
 
 // Fields are all fields of D that a patch may name.
@@ -75,10 +109,24 @@ func (f Fields[D]) Needed(d D, patch Patch[D]) (Patch[D], bool, error) {
 	}
 	for _, name := range patch.Clear {
 		if !f.Has(name) {
-			return needed, false, ErrInvalid.At("/clear", "There is no field %q.", name)
+			return needed, false, ErrInvalid.At("/"+pointerToken.Replace(name), "There is no field %q.", name)
 		}
 	}
 	return needed, changed, nil
+}
+
+// pointerToken writes a name as part of a JSON pointer (RFC 6901).
+var pointerToken = strings.NewReplacer("~", "~0", "/", "~1")
+
+// Check refuses with [ErrInvalid] the first text of d that cannot be kept; see
+// [CheckText].
+func (f Fields[D]) Check(d D) error {
+	for _, field := range f {
+		if err := field.check(d); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Touches reports whether the patch sets or clears the named field.

@@ -1,6 +1,7 @@
 package domain
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
@@ -24,14 +25,14 @@ func (s Stream) Category() string {
 	return category
 }
 
-// ID is the aggregate's id, and false for a stream that is not one of ours.
+// ID is the aggregate's id, and false for a stream that [NewStream] did not name.
 func (s Stream) ID() (uuid.UUID, bool) {
 	_, rest, found := strings.Cut(string(s), "-")
 	if !found {
 		return uuid.Nil, false
 	}
 	id, err := uuid.Parse(rest)
-	return id, err == nil
+	return id, err == nil && id.String() == rest
 }
 
 // Revision counts a stream's events from 0. As the revision a writer expects it
@@ -107,6 +108,20 @@ type Meta struct {
 	CausationID   string `json:"$causationId,omitempty"`
 	// TraceParent is the W3C trace context of the request.
 	TraceParent string `json:"traceparent,omitempty"`
+}
+
+// Check refuses with [ErrInvalid] what people wrote there and no room can keep.
+func (m Meta) Check() error {
+	if year := m.OccurredAt.UTC().Year(); year < 1 || year > 9999 {
+		return ErrInvalid.At("/occurred_at", "The instant lies outside the years 1 to 9999.")
+	}
+	return cmp.Or(
+		CheckText("/reason", m.Reason, LongText),
+		CheckText("/on_behalf_of", m.OnBehalfOf, ShortText),
+		CheckText("/source/application", m.Source.Application, ShortText),
+		CheckText("/source/import", m.Source.Import, ShortText),
+		CheckText("/source/row", m.Source.Row, ShortText),
+	)
 }
 
 // Source says which program, and for an import which run and row, brought a

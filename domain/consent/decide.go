@@ -1,6 +1,11 @@
 package consent
 
-import "crm/domain"
+import (
+	"cmp"
+	"time"
+
+	"crm/domain"
+)
 
 // Decider is a customer's consents.
 var Decider = domain.Decider[State, Command, Event]{Initial: initial, Decide: decide, Evolve: evolve}
@@ -8,6 +13,7 @@ var Decider = domain.Decider[State, Command, Event]{Initial: initial, Decide: de
 // The refusals of a consent.
 var (
 	ErrMissing      = &domain.Error{Code: domain.Conflict, Slug: "consent-missing", Detail: "The customer has given no such consent."}
+	ErrObjected     = &domain.Error{Code: domain.Conflict, Slug: "consent-objected", Detail: "The customer has objected. Only their own consent, a contract, a law or a vital interest overrides that."}
 	ErrNotRequested = &domain.Error{Code: domain.Conflict, Slug: "consent-not-requested", Detail: "The consent was not requested, so it cannot be confirmed."}
 )
 
@@ -31,8 +37,11 @@ func decide(s State, command Command) ([]Event, error) {
 
 func request(s State, c Request) ([]Event, error) {
 	evidence, err := checked(c.Key, c.Evidence)
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, err
+	case evidence.LegalBasis != ByConsent:
+		return nil, domain.ErrInvalid.At("/legal_basis", "Only consent is requested; other bases are granted.")
 	}
 	switch known := s.Answers[c.Key]; {
 	case known.Status == StatusGranted: // there is nothing left to ask
@@ -44,7 +53,7 @@ func request(s State, c Request) ([]Event, error) {
 }
 
 func confirm(s State, c Confirm) ([]Event, error) {
-	if err := c.Key.valid(); err != nil {
+	if err := cmp.Or(c.Key.valid(), domain.CheckText("/proof", c.Proof, domain.LongText)); err != nil {
 		return nil, err
 	}
 	switch known := s.Answers[c.Key]; {
@@ -61,8 +70,11 @@ func grant(s State, c Grant) ([]Event, error) {
 	if err != nil {
 		return nil, err
 	}
-	if known := s.Answers[c.Key]; known.Status == StatusGranted && known.Evidence == evidence {
+	switch known := s.Answers[c.Key]; {
+	case known.Status == StatusGranted && known.Evidence == evidence:
 		return nil, nil
+	case known.Status == StatusObjected && evidence.LegalBasis.endsWithObjection():
+		return nil, ErrObjected
 	}
 	return []Event{Granted{Key: c.Key, Evidence: evidence}}, nil
 }
@@ -105,12 +117,12 @@ func expire(s State, c Expire) ([]Event, error) {
 	}
 }
 
+// checked is the evidence in the form that is stored, so that equal evidence
+// compares equal.
 func checked(key Key, evidence Evidence) (Evidence, error) {
 	if evidence.LegalBasis == "" {
 		evidence.LegalBasis = ByConsent
 	}
-	if err := key.valid(); err != nil {
-		return evidence, err
-	}
-	return evidence, domain.Within("/evidence", evidence.valid())
+	evidence.ExpiresAt = evidence.ExpiresAt.UTC().Truncate(time.Microsecond)
+	return evidence, cmp.Or(key.valid(), evidence.valid())
 }

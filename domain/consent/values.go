@@ -1,6 +1,7 @@
 package consent
 
 import (
+	"cmp"
 	"errors"
 	"strings"
 	"time"
@@ -56,6 +57,12 @@ const (
 	ByLegitimateInterest LegalBasis = "legitimate_interest"
 )
 
+// endsWithObjection reports whether the customer may object to the basis (GDPR
+// Art. 21(1)).
+func (b LegalBasis) endsWithObjection() bool {
+	return b == ByPublicTask || b == ByLegitimateInterest
+}
+
 // Evidence is what proves a consent: on which wording and basis, where it was
 // captured, for which contact point, and until when it holds.
 type Evidence struct {
@@ -82,7 +89,22 @@ func (k Key) valid() error {
 func (e Evidence) valid() error {
 	switch e.LegalBasis {
 	case ByConsent, ByContract, ByLegalObligation, ByVitalInterest, ByPublicTask, ByLegitimateInterest:
-		return nil
+	default:
+		return domain.ErrInvalid.At("/legal_basis", "%q is not a legal basis of GDPR Art. 6(1).", string(e.LegalBasis))
 	}
-	return domain.ErrInvalid.At("/legal_basis", "%q is not a legal basis of GDPR Art. 6(1).", string(e.LegalBasis))
+	switch year := e.ExpiresAt.Year(); {
+	case !isHexadecimal(e.WordingHash):
+		return domain.ErrInvalid.At("/wording_hash", "A hash is at most 128 hexadecimal digits.")
+	case year < 1 || year > 9999:
+		return domain.ErrInvalid.At("/expires_at", "The instant lies outside the years 1 to 9999.")
+	}
+	return cmp.Or(
+		domain.CheckText("/wording_version", e.WordingVersion, domain.ShortText),
+		domain.CheckText("/capture_source", e.CaptureSource, domain.ShortText),
+		domain.CheckText("/proof", e.Proof, domain.LongText),
+	)
+}
+
+func isHexadecimal(text string) bool {
+	return len(text) <= 128 && strings.Trim(text, "0123456789abcdefABCDEF") == ""
 }

@@ -1,9 +1,9 @@
 package customer
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
-	"strings"
 
 	"crm/domain"
 )
@@ -80,7 +80,7 @@ func register(s State, c Register) ([]Event, error) {
 	if !c.Stage.Valid() {
 		return nil, domain.ErrInvalid.At("/stage", "%q is not a lifecycle stage.", string(c.Stage))
 	}
-	if err := validDetails(c.Kind, c.Details); err != nil {
+	if err := cmp.Or(validDetails(c.Kind, c.Details), c.Touchpoint.valid()); err != nil {
 		return nil, err
 	}
 	events := []Event{Registered{Kind: c.Kind, Details: c.Details, Stage: c.Stage, Touchpoint: c.Touchpoint}}
@@ -97,7 +97,7 @@ func register(s State, c Register) ([]Event, error) {
 			return nil, domain.Within("/contact_points/"+strconv.Itoa(i), err)
 		}
 	}
-	if err := then(changeAttributes(s, ChangeAttributes{Set: c.Attributes})); err != nil {
+	if err := then(setAndClear(s, "/attributes", ChangeAttributes{Set: c.Attributes})); err != nil {
 		return nil, err
 	}
 	for i, link := range c.Links {
@@ -135,52 +135,20 @@ func neededPatch(s State, patch domain.Patch[Details]) (domain.Patch[Details], b
 	return needed, true, validDetails(s.Kind, DetailFields.Apply(s.Details, needed))
 }
 
-func validDetails(kind Kind, d Details) error {
-	switch {
-	case d.Name == "":
-		return domain.ErrInvalid.At("/name", "A customer has a name.")
-	case d.BirthDate != "" && !domain.Date(d.BirthDate).Valid():
-		return domain.ErrInvalid.At("/birth_date", "A date of birth is a day such as 1980-02-29.")
-	case !d.AnnualRevenue.IsZero() && !d.AnnualRevenue.Valid():
-		return domain.ErrInvalid.At("/annual_revenue/currency", "%q is not an ISO 4217 currency.", string(d.AnnualRevenue.Currency))
-	case d.FoundedYear < 0 || d.FoundedYear > 9999:
-		return domain.ErrInvalid.At("/founded_year", "A year has four digits.")
-	case d.Employees < 0:
-		return domain.ErrInvalid.At("/employees", "An organisation cannot have fewer than no employees.")
-	}
-	foreign := organizationOnly
-	if kind == Organization {
-		foreign = personOnly
-	}
-	for _, name := range foreign {
-		if DetailFields.Touches(domain.Patch[Details]{Set: d}, name) {
-			return domain.ErrInvalid.At("/"+name, "A %s has no %s.", kind, name)
-		}
-	}
-	return nil
-}
-
-var (
-	personOnly       = []string{"honorific", "given_name", "family_name", "birth_date", "job_title"}
-	organizationOnly = []string{"legal_name", "industry", "founded_year", "employees", "annual_revenue", "vat_id"}
-)
-
 func addContactPoint(s State, c AddContactPoint) ([]Event, error) {
 	point := c.ContactPoint
-	switch point.Kind {
-	case Email, Phone, Postal, Web, Social:
-	default:
-		return nil, domain.ErrInvalid.At("/kind", "%q is not a kind of contact point.", string(point.Kind))
+	if err := point.valid(); err != nil {
+		return nil, err
 	}
-	if point.ID.IsZero() || point.Normalized == "" {
-		return nil, domain.ErrInvalid.At("/value", "A contact point says where the customer can be reached.")
-	}
-	if s.contactPoint(point.ID) >= 0 || slices.ContainsFunc(s.ContactPoints, func(known KnownContactPoint) bool {
+	if slices.ContainsFunc(s.ContactPoints, func(known KnownContactPoint) bool {
 		return known.Kind == point.Kind && known.Normalized == point.Normalized
 	}) {
 		return nil, nil
 	}
-	return []Event{ContactPointAdded{ContactPoint: point}}, nil
+	if s.contactPoint(point.ID) >= 0 {
+		return nil, domain.ErrInvalid.At("/id", "The customer has another contact point with this id.")
+	}
+	return []Event{ContactPointAdded(c)}, nil
 }
 
 func verifyContactPoint(s State, c VerifyContactPoint) ([]Event, error) {
@@ -190,6 +158,9 @@ func verifyContactPoint(s State, c VerifyContactPoint) ([]Event, error) {
 		return nil, ErrNoContactPoint
 	case s.ContactPoints[i].Verified:
 		return nil, nil
+	}
+	if err := domain.CheckText("/method", c.Method, domain.ShortText); err != nil {
+		return nil, err
 	}
 	return []Event{ContactPointVerified(c)}, nil
 }
@@ -218,18 +189,27 @@ func changeLifecycleStage(s State, c ChangeLifecycleStage) ([]Event, error) {
 		c.Stage == WonBack && s.Stage != Former:
 		return nil, ErrLifecycle
 	}
+	if err := c.Touchpoint.valid(); err != nil {
+		return nil, err
+	}
 	return []Event{LifecycleStageChanged{From: s.Stage, To: c.Stage, Touchpoint: c.Touchpoint}}, nil
 }
 
 func changeAttributes(s State, c ChangeAttributes) ([]Event, error) {
+	return setAndClear(s, "/set", c)
+}
+
+// setAndClear changes attributes, of which those to set stand at the pointer.
+func setAndClear(s State, pointer string, c ChangeAttributes) ([]Event, error) {
 	var needed AttributesChanged
 	for i, attribute := range c.Set {
-		if err := validAttribute(attribute); err != nil {
-			return nil, domain.Within("/attributes/"+strconv.Itoa(i), err)
+		at := pointer + "/" + strconv.Itoa(i)
+		if err := attribute.valid(); err != nil {
+			return nil, domain.Within(at, err)
 		}
 		if slices.ContainsFunc(c.Set[:i], func(a Attribute) bool { return a.Key == attribute.Key }) ||
 			slices.Contains(c.Clear, attribute.Key) {
-			return nil, domain.ErrInvalid.At("/attributes/"+strconv.Itoa(i)+"/key", "%s is named twice.", attribute.Key)
+			return nil, domain.ErrInvalid.At(at+"/key", "%s is named twice.", attribute.Key)
 		}
 		if s.Attributes[attribute.Key] != attribute {
 			needed.Set = append(needed.Set, attribute)
@@ -246,48 +226,11 @@ func changeAttributes(s State, c ChangeAttributes) ([]Event, error) {
 	return []Event{needed}, nil
 }
 
-func validAttribute(a Attribute) error {
-	if !domain.IsSlug(a.Key) {
-		return domain.ErrInvalid.At("/key", "A key is 1 to 64 of a-z, 0-9, _ and -.")
-	}
-	valid := false
-	switch a.Kind {
-	case Text:
-		valid = true
-	case Number:
-		valid = isNumber(a.Value.Plain())
-	case Boolean:
-		valid = a.Value == "true" || a.Value == "false"
-	case Day:
-		valid = domain.Date(a.Value).Valid()
-	default:
-		return domain.ErrInvalid.At("/kind", "%q is not a kind of attribute.", string(a.Kind))
-	}
-	if !valid {
-		return domain.ErrInvalid.At("/value", "The value is not a %s.", string(a.Kind))
-	}
-	return nil
-}
-
-func isNumber(text string) bool {
-	_, err := strconv.ParseFloat(text, 64)
-	return err == nil && !strings.ContainsFunc(text, func(r rune) bool { return !strings.ContainsRune("0123456789+-.eE", r) })
-}
-
 func linkToOrganization(s State, c LinkToOrganization) ([]Event, error) {
-	link := c.Link
-	switch {
-	case link.Organization.IsZero():
-		return nil, domain.ErrInvalid.At("/organization", "A link names an organisation.")
-	case link.Relation == WorksAt && s.Kind != Person, link.Relation == SubsidiaryOf && s.Kind != Organization:
-		return nil, domain.ErrInvalid.At("/relation", "Only a person works at, only an organisation is a subsidiary of another.")
+	if err := c.Link.valid(s.Kind); err != nil {
+		return nil, err
 	}
-	switch link.Relation {
-	case WorksAt, SubsidiaryOf, MemberOf, PartnerOf:
-	default:
-		return nil, domain.ErrInvalid.At("/relation", "%q is not a relation.", string(link.Relation))
-	}
-	if i := s.link(link.Organization, link.Relation); i >= 0 && s.Links[i] == link {
+	if i := s.link(c.Link.Organization, c.Link.Relation); i >= 0 && s.Links[i] == c.Link {
 		return nil, nil
 	}
 	return []Event{LinkedToOrganization(c)}, nil

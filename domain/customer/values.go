@@ -37,7 +37,7 @@ type Details struct {
 // DetailFields are the details that a patch may name.
 var DetailFields = domain.Fields[Details]{
 	domain.FieldOf("name", func(d *Details) *domain.Personal { return &d.Name }),
-	domain.FieldOf("description", func(d *Details) *domain.Personal { return &d.Description }),
+	domain.LongTextField("description", func(d *Details) *domain.Personal { return &d.Description }),
 	domain.FieldOf("language", func(d *Details) *string { return &d.Language }),
 	domain.FieldOf("honorific", func(d *Details) *domain.Personal { return &d.Honorific }),
 	domain.FieldOf("given_name", func(d *Details) *domain.Personal { return &d.GivenName }),
@@ -129,7 +129,7 @@ type AttributeKind string
 // The kinds of attributes and the canonical text of each.
 const (
 	Text    AttributeKind = "text"    // any text
-	Number  AttributeKind = "number"  // a JSON number
+	Number  AttributeKind = "number"  // a JSON number, at most 64 characters
 	Boolean AttributeKind = "boolean" // true or false
 	Day     AttributeKind = "date"    // a domain.Date
 )

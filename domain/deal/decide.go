@@ -1,6 +1,7 @@
 package deal
 
 import (
+	"cmp"
 	"strconv"
 
 	"crm/domain"
@@ -64,12 +65,15 @@ func open(s State, c Open) ([]Event, error) {
 	switch {
 	case s.Status != "":
 		return nil, ErrAlreadyOpened
-	case c.Title == "":
+	case domain.Blank(c.Title):
 		return nil, domain.ErrInvalid.At("/title", "A deal has a title.")
 	case !c.Amount.IsZero() && !c.Amount.Valid():
 		return nil, invalidCurrency("/amount", c.Amount)
 	case c.ExpectedClose != "" && !c.ExpectedClose.Valid():
 		return nil, invalidDay("/expected_close")
+	}
+	if err := cmp.Or(c.Stage.valid(), domain.CheckText("/title", c.Title, domain.ShortText)); err != nil {
+		return nil, err
 	}
 	events := []Event{Opened{
 		Title: c.Title, Stage: c.Stage, Customer: c.Customer, Owner: c.Owner,
@@ -100,6 +104,9 @@ func linkCustomer(s State, c LinkCustomer) ([]Event, error) {
 }
 
 func changeStage(s State, c ChangeStage) ([]Event, error) {
+	if err := c.Stage.valid(); err != nil {
+		return nil, err
+	}
 	switch {
 	case c.Stage.Pipeline != s.Stage.Pipeline:
 		return nil, ErrOtherPipeline
@@ -147,7 +154,7 @@ func changeForecastCategory(s State, c ChangeForecastCategory) ([]Event, error) 
 }
 
 func addLineItem(s State, c AddLineItem) ([]Event, error) {
-	if err := validLineItem(c.Item); err != nil {
+	if err := c.Item.valid(); err != nil {
 		return nil, err
 	}
 	if i := s.item(c.Item.ID); i >= 0 {
@@ -164,7 +171,7 @@ func changeLineItem(s State, c ChangeLineItem) ([]Event, error) {
 	if i < 0 {
 		return nil, ErrNoLineItem
 	}
-	if err := validLineItem(c.Item); err != nil || s.LineItems[i] == c.Item {
+	if err := c.Item.valid(); err != nil || s.LineItems[i] == c.Item {
 		return nil, err
 	}
 	return []Event{LineItemChanged(c)}, nil
@@ -175,25 +182,6 @@ func removeLineItem(s State, c RemoveLineItem) ([]Event, error) {
 		return nil, ErrNoLineItem
 	}
 	return []Event{LineItemRemoved(c)}, nil
-}
-
-func validLineItem(item LineItem) error {
-	switch {
-	case item.ID.IsZero():
-		return domain.ErrInvalid.At("/id", "A line item has an id.")
-	case item.Name == "":
-		return domain.ErrInvalid.At("/name", "A line item has a name.")
-	case item.Quantity <= 0:
-		return domain.ErrInvalid.At("/quantity", "A quantity is more than nothing.")
-	case !item.UnitPrice.Valid():
-		return invalidCurrency("/unit_price", item.UnitPrice)
-	case item.Discount < 0 || item.Discount > fullPrice:
-		return domain.ErrInvalid.At("/discount", "A discount is 0 to 10000 basis points.")
-	}
-	if _, fits := item.Total(); !fits {
-		return domain.ErrInvalid.At("/unit_price", "The line's total is too large.")
-	}
-	return nil
 }
 
 func win(s State, c Win) ([]Event, error) {
@@ -216,9 +204,10 @@ func lose(s State, c Lose) ([]Event, error) {
 	if lost.Reason == "" {
 		lost.Reason = LostUnexplained
 	}
+	if err := lost.valid(); err != nil {
+		return nil, err
+	}
 	switch {
-	case !lost.Reason.Valid():
-		return nil, domain.ErrInvalid.At("/reason", "%q is not a reason for losing a deal.", string(c.Reason))
 	case s.Status == IsLost && s.Loss == lost:
 		return nil, nil
 	case s.Status != Running:
@@ -232,12 +221,4 @@ func reopen(s State) ([]Event, error) {
 		return nil, nil
 	}
 	return []Event{Reopened{}}, nil
-}
-
-func invalidCurrency(pointer string, m domain.Money) error {
-	return domain.ErrInvalid.At(pointer+"/currency", "%q is not an ISO 4217 currency.", string(m.Currency))
-}
-
-func invalidDay(pointer string) error {
-	return domain.ErrInvalid.At(pointer, "A day looks like 2026-11-22 and exists.")
 }

@@ -74,7 +74,7 @@ type (
 
 	// Lost records that the customer said no.
 	Lost struct {
-		Reason     LossReason      `json:"reason"`
+		Reason     LossReason      `json:"loss_reason"` // why it was recorded is the command's reason
 		Competitor string          `json:"competitor,omitempty"`
 		Note       domain.Personal `json:"note,omitempty"`
 	}

@@ -19,7 +19,7 @@ type LineItem struct {
 	Quantity  domain.Quantity   `json:"quantity"`
 	UnitPrice domain.Money      `json:"unit_price"`
 	// Discount is in basis points of the price: 1,000 are 10 %.
-	Discount int `json:"discount,omitempty"`
+	Discount int `json:"discount_basis_points,omitempty"`
 }
 
 // Total is quantity × unit price less the discount, rounded to the minor unit.

@@ -122,8 +122,8 @@ func decide(s State, command Command) ([]Event, error) {
 }
 
 func (d Details) valid() error {
-	if d.Name == "" {
+	if domain.Blank(d.Name) {
 		return domain.ErrInvalid.At("/name", "An employee has a name.")
 	}
-	return nil
+	return DetailFields.Check(d)
 }

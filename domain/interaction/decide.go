@@ -8,7 +8,7 @@ var Decider = domain.Decider[State, Command, Event]{Initial: initial, Decide: de
 // The refusals of an interaction.
 var (
 	ErrUnknown       = &domain.Error{Code: domain.NotFound, Slug: "interaction-unknown", Detail: "The customer has no such interaction."}
-	ErrAlreadyLogged = &domain.Error{Code: domain.Conflict, Slug: "interaction-already-logged", Detail: "Another interaction with this id is logged already."}
+	ErrAlreadyLogged = &domain.Error{Code: domain.Conflict, Slug: "interaction-already-logged", Detail: "An interaction with this id is logged already."}
 )
 
 func decide(s State, command Command) ([]Event, error) {

@@ -22,7 +22,7 @@ var DetailFields = domain.Fields[Details]{
 	domain.FieldOf("direction", func(d *Details) *Direction { return &d.Direction }),
 	domain.ListField("participants", func(d *Details) *[]domain.Personal { return &d.Participants }),
 	domain.FieldOf("subject", func(d *Details) *domain.Personal { return &d.Subject }),
-	domain.FieldOf("note", func(d *Details) *domain.Personal { return &d.Note }),
+	domain.LongTextField("note", func(d *Details) *domain.Personal { return &d.Note }),
 	domain.FieldOf("reaction", func(d *Details) *Reaction { return &d.Reaction }),
 	domain.FieldOf("mood", func(d *Details) *Mood { return &d.Mood }),
 	domain.FieldOf("duration_seconds", func(d *Details) *int64 { return &d.Duration }),
@@ -105,5 +105,5 @@ func (d Details) valid() error {
 	if d.Duration < 0 {
 		return domain.ErrInvalid.At("/duration_seconds", "A duration is not negative.")
 	}
-	return nil
+	return DetailFields.Check(d)
 }

@@ -44,10 +44,13 @@ func define(s State, c Define) ([]Event, error) {
 	switch {
 	case s.Exists():
 		return nil, ErrAlreadyDefined
-	case c.Name == "":
+	case domain.Blank(c.Name):
 		return nil, domain.ErrInvalid.At("/name", "A pipeline has a name.")
 	case len(c.Stages) == 0:
 		return nil, domain.ErrInvalid.At("/stages", "A pipeline has at least one stage.")
+	}
+	if err := domain.CheckText("/name", c.Name, domain.ShortText); err != nil {
+		return nil, err
 	}
 	for i, stage := range c.Stages {
 		at := "/stages/" + strconv.Itoa(i)
@@ -63,7 +66,7 @@ func define(s State, c Define) ([]Event, error) {
 
 func addStage(s State, c AddStage) ([]Event, error) {
 	if err := validStage(c.Stage); err != nil {
-		return nil, domain.Within("/stage", err)
+		return nil, err
 	}
 	if i := s.index(c.Stage.ID); i >= 0 {
 		if s.Stages[i] == (KnownStage{Stage: c.Stage}) {
@@ -129,12 +132,12 @@ func validStage(stage Stage) error {
 	switch {
 	case !stage.ID.Valid():
 		return domain.ErrInvalid.At("/id", "A stage id is 1 to 64 of a-z, 0-9, _ and -.")
-	case stage.Name == "":
+	case domain.Blank(stage.Name):
 		return domain.ErrInvalid.At("/name", "A stage has a name.")
 	case stage.Probability < 0 || stage.Probability > 100:
 		return domain.ErrInvalid.At("/probability", "A probability is 0 to 100 percent.")
 	case !stage.Category.Valid():
 		return domain.ErrInvalid.At("/category", "%q is not a forecast category.", string(stage.Category))
 	}
-	return nil
+	return domain.CheckText("/name", stage.Name, domain.ShortText)
 }

@@ -50,7 +50,7 @@ var DetailFields = domain.Fields[Details]{
 	domain.FieldOf("name", func(d *Details) *string { return &d.Name }),
 	domain.FieldOf("sku", func(d *Details) *string { return &d.SKU }),
 	domain.FieldOf("family", func(d *Details) *string { return &d.Family }),
-	domain.FieldOf("description", func(d *Details) *string { return &d.Description }),
+	domain.LongTextField("description", func(d *Details) *string { return &d.Description }),
 }
 
 // Event is what happened to a product.
@@ -154,21 +154,22 @@ func define(s State, c Define) ([]Event, error) {
 	switch {
 	case s.Defined:
 		return nil, ErrAlreadyDefined
-	case c.Details.Name == "":
-		return nil, errNameless
 	case !c.ListPrice.IsZero() && !c.ListPrice.Valid():
 		return nil, invalidCurrency(c.ListPrice)
+	}
+	if err := c.Details.valid(); err != nil {
+		return nil, err
 	}
 	return []Event{Defined(c)}, nil
 }
 
 func changeDetails(s State, c ChangeDetails) ([]Event, error) {
 	needed, changed, err := DetailFields.Needed(s.Details, c.Patch)
-	switch {
-	case err != nil || !changed:
+	if err != nil || !changed {
 		return nil, err
-	case DetailFields.Apply(s.Details, needed).Name == "":
-		return nil, errNameless
+	}
+	if err := DetailFields.Apply(s.Details, needed).valid(); err != nil {
+		return nil, err
 	}
 	return []Event{DetailsChanged{needed}}, nil
 }
@@ -190,7 +191,12 @@ func retire(s State) ([]Event, error) {
 	return []Event{Retired{}}, nil
 }
 
-var errNameless = domain.ErrInvalid.At("/name", "A product has a name.")
+func (d Details) valid() error {
+	if domain.Blank(d.Name) {
+		return domain.ErrInvalid.At("/name", "A product has a name.")
+	}
+	return DetailFields.Check(d)
+}
 
 func invalidCurrency(m domain.Money) error {
 	return domain.ErrInvalid.At("/list_price/currency", "%q is not an ISO 4217 currency.", string(m.Currency))

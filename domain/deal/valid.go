@@ -1,0 +1,56 @@
+package deal
+
+import (
+	"cmp"
+
+	"crm/domain"
+)
+
+func (s Stage) valid() error {
+	switch {
+	case s.Pipeline.IsZero():
+		return domain.ErrInvalid.At("/pipeline", "The pipeline is missing.")
+	case !s.ID.Valid():
+		return domain.ErrInvalid.At("/stage", "A stage id is 1 to 64 of a-z, 0-9, _ and -.")
+	case s.Probability < 0 || s.Probability > 100 || !s.Category.Valid():
+		return domain.ErrInvalid.At("/stage", "A stage has a probability of 0 to 100 percent and a forecast category.")
+	}
+	return nil
+}
+
+func (l LineItem) valid() error {
+	switch {
+	case l.ID.IsZero():
+		return domain.ErrInvalid.At("/id", "A line item has an id.")
+	case domain.Blank(l.Name):
+		return domain.ErrInvalid.At("/name", "A line item has a name.")
+	case l.Quantity <= 0:
+		return domain.ErrInvalid.At("/quantity", "A quantity is more than nothing.")
+	case !l.UnitPrice.Valid():
+		return invalidCurrency("/unit_price", l.UnitPrice)
+	case l.Discount < 0 || l.Discount > fullPrice:
+		return domain.ErrInvalid.At("/discount", "A discount is 0 to 10000 basis points.")
+	}
+	if _, fits := l.Total(); !fits {
+		return domain.ErrInvalid.At("/unit_price", "The line's total is too large.")
+	}
+	return domain.CheckText("/name", l.Name, domain.ShortText)
+}
+
+func (l Lost) valid() error {
+	if !l.Reason.Valid() {
+		return domain.ErrInvalid.At("/loss_reason", "%q is not a reason for losing a deal.", string(l.Reason))
+	}
+	return cmp.Or(
+		domain.CheckText("/competitor", l.Competitor, domain.ShortText),
+		domain.CheckText("/note", l.Note, domain.LongText),
+	)
+}
+
+func invalidCurrency(pointer string, m domain.Money) error {
+	return domain.ErrInvalid.At(pointer+"/currency", "%q is not an ISO 4217 currency.", string(m.Currency))
+}
+
+func invalidDay(pointer string) error {
+	return domain.ErrInvalid.At(pointer, "A day looks like 2026-11-22 and exists.")
+}
