@@ -1,0 +1,78 @@
+package eventstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/EventStore/EventStore-Client-Go/v4/esdb"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"crm/domain"
+)
+
+var (
+	// ErrTombstoned is a stream that an operator deleted for good.
+	ErrTombstoned = &domain.Error{Code: domain.NotFound, Slug: "stream-deleted", Detail: "The resource was deleted from the event store for good."}
+	// ErrHistoryMissing is a stream that lacks events: an operator truncated it,
+	// deleted it softly and it was written to again, or the log is damaged. Its
+	// state cannot be known.
+	ErrHistoryMissing = errors.New("events of the stream are missing")
+
+	errClosed = errors.New("the store is closed")
+)
+
+// attempts is how often a call is tried when the connection fails under it. The
+// first call after a restart of the node always does, and it may be the second
+// that finds the new one.
+const attempts = 3
+
+// call runs do against the client and turns its errors into those of the
+// domain. It is tried again when the connection broke, which is safe: reads
+// change nothing, and the ids of events keep an append from being stored twice.
+func (s *Store) call(ctx context.Context, do func(context.Context) error) error {
+	return refusal(s.lanes.call(ctx, func(ctx context.Context) (err error) {
+		for range attempts {
+			if err = do(ctx); !connectionBroke(err) || ctx.Err() != nil {
+				return err
+			}
+		}
+		return err
+	}))
+}
+
+// connectionBroke reports whether the node was not reached, or left. A bare EOF
+// is what the client makes of a connection that broke while it was sending.
+func connectionBroke(err error) bool {
+	return err != nil && (errors.Is(err, io.EOF) || status.Code(err) == codes.Unavailable ||
+		isCode(err, esdb.ErrorUnavailable) || isCode(err, esdb.ErrorCodeNotLeader))
+}
+
+// refusal is the one place where an error of the client becomes one of the
+// domain. Its FromError does not unwrap, and is not used.
+func refusal(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, context.Canceled):
+		return err // the caller left; there is nobody to tell
+	case isCode(err, esdb.ErrorCodeWrongExpectedVersion):
+		return fmt.Errorf("%w (%w)", domain.ErrStale, err)
+	case isCode(err, esdb.ErrorCodeStreamDeleted):
+		return fmt.Errorf("%w (%w)", ErrTombstoned, err)
+	case status.Code(err) == codes.InvalidArgument && strings.Contains(err.Error(), "Maximum Append Size"):
+		return fmt.Errorf("%w (%w)", domain.ErrTooLarge, err)
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, errClosed), connectionBroke(err),
+		isCode(err, esdb.ErrorCodeDeadlineExceeded), isCode(err, esdb.ErrorAborted), isCode(err, esdb.ErrorCodeConnectionClosed):
+		return fmt.Errorf("%w (%w)", domain.ErrStoreUnavailable, err)
+	}
+	return err
+}
+
+func isCode(err error, code esdb.ErrorCode) bool {
+	e, ok := errors.AsType[*esdb.Error](err)
+	return ok && e.Code() == code
+}
