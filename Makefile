@@ -1,0 +1,95 @@
+# make alone explains itself. The pipeline (.ci/run) calls these targets and nothing else.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+# What may be said on the command line, as in: make run ARGS=--demo
+ARGS ?=
+BENCH ?= .
+BENCH_HTTP ?= --clients 64 --duration 30s
+FUZZTIME ?= 30s
+
+linter := go tool -modfile=.ci/tools.mod golangci-lint
+# The packages whose tests take -update, and so have golden files.
+goldens = $(shell grep -rl --include='*_test.go' 'flag.Bool("update"' . | xargs -r dirname | sort -u)
+
+.PHONY: help
+help: ## say what there is
+	@awk -F ':.*## ' '/^[a-z\/]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: postgres build ## start everything on this machine; ARGS=--demo fills it with a company
+	@exec bin/crm up $(ARGS)
+
+.PHONY: build
+build: ## build bin/crm
+	@command -v go > /dev/null || { echo 'Go 1.26 or newer is needed: https://go.dev/dl' >&2; exit 1; }
+	go build -trimpath -o bin/crm ./cmd/crm
+
+.PHONY: postgres
+postgres: ## install the PostgreSQL programs if they are missing (Debian, Ubuntu)
+	@.ci/postgres
+
+.PHONY: test
+test: postgres ## test everything: race detector, real Postgres, real event store
+	@# CI, so that a test that misses something fails instead of skipping.
+	CI=true go test -race -p 2 -timeout 15m ./...
+
+.PHONY: test/short
+test/short: ## test what is quick; without Postgres its tests are skipped
+	go test -short -timeout 5m ./...
+
+.PHONY: lint
+lint: ## vet and lint; the first time builds the linter, which takes minutes
+	go vet ./...
+	$(linter) run -c .ci/golangci.yml
+
+.PHONY: fmt
+fmt: ## format
+	$(linter) fmt -c .ci/golangci.yml
+
+.PHONY: generate
+generate: ## write generated and missing golden files
+	go generate ./...
+	@if [ -n "$(goldens)" ]; then set -x; go test $(goldens) -update > /dev/null; fi
+
+.PHONY: verify
+verify: ## go.mod is tidy, the dependencies are unchanged, and generate changes nothing
+	go mod tidy -diff
+	go mod verify
+	@before=$$({ git status --porcelain; git diff; } | cksum); \
+	$(MAKE) --no-print-directory generate; \
+	[ "$$before" = "$$({ git status --porcelain; git diff; } | cksum)" ] || \
+		{ echo 'generated files were not up to date:' >&2; git status --short >&2; exit 1; }
+
+.PHONY: bench
+bench: postgres ## run the Go benchmarks; BENCH=regexp chooses
+	go test -run '^$$' -bench '$(BENCH)' -benchmem -p 1 -timeout 60m ./...
+
+.PHONY: bench/http
+bench/http: postgres build ## measure commands over HTTP against a fresh server; BENCH_HTTP=flags of crm bench http
+	.ci/with-server bin/crm bench http $(BENCH_HTTP)
+
+.PHONY: fuzz
+fuzz: ## run every fuzz target for FUZZTIME
+	@grep -rEo --include='*_test.go' '^func Fuzz[A-Za-z0-9_]+' . | sort | while IFS=: read -r file func; do \
+		(set -x; go test -run '^$$' -fuzz "^$${func#func }\$$" -fuzztime $(FUZZTIME) "$$(dirname "$$file")"); \
+	done
+
+.PHONY: smoke
+smoke: postgres build ## run the README's commands as printed, against a fresh server
+	.ci/with-server .ci/smoke README.md
+
+.PHONY: up
+up: ## start EventStoreDB, Postgres and crm with docker compose, and wait until they are healthy
+	.ci/secrets
+	docker compose up --build --detach --wait
+
+.PHONY: down
+down: ## stop what up started; the volumes stay
+	docker compose down
+
+.PHONY: clean
+clean: ## remove what was built; data folders stay
+	rm -rf bin coverage.out
