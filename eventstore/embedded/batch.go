@@ -31,7 +31,7 @@ func (s *streams) BatchAppend(call streamspb.Streams_BatchAppendServer) error {
 	g.Go(func() error {
 		for b := range answers {
 			if b.fault == nil {
-				b.outcome, b.fault = s.node.wait(ctx, &b.request)
+				_, b.fault = s.node.wait(ctx, &b.request)
 			}
 			if err := call.Send(b.answer(s.node.cfg.MaxAppendBytes)); err != nil {
 				return err
@@ -48,8 +48,7 @@ type batch struct {
 	correlation *shared.UUID
 	options     *streamspb.BatchAppendReq_Options
 	deadline    time.Time // zero: none
-	outcome     outcome
-	fault       error // found before the writer saw it, or while waiting
+	fault       error     // found before the writer saw it, or while waiting
 }
 
 func (s *streams) receiveBatches(ctx context.Context, call streamspb.Streams_BatchAppendServer, answers chan<- *batch) error {
