@@ -1,0 +1,16 @@
+// Package load asks a running server many things at once and says how long the
+// answers took. It is what `crm bench http` runs.
+//
+// Workers, each with customers and deals of its own, pick operations at random by
+// the weights of a [Mix]. Without a rate they ask again as soon as they have an
+// answer (closed loop): that finds the most the server takes. With a rate every
+// request has its instant, and its latency counts from that instant on, also when
+// no worker was free then (open loop, corrected for coordinated omission: Gil Tene,
+// "How NOT to Measure Latency"): that finds what callers would see at that rate.
+//
+// Commands are durable when they are answered, as always. The operation "visible"
+// is a command and then a read with its position: its latency is from the
+// command's answer to the read's, so what a reader waits for its own write.
+//
+// It sends nothing anywhere but to the address given, and ends by itself.
+package load
