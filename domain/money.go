@@ -44,7 +44,7 @@ var exponents = func() map[Currency]int {
 	)
 	places := make(map[Currency]int, 160)
 	for codes, exponent := range map[string]int{two: 2, none: 0, three: 3} {
-		for _, code := range strings.Fields(codes) {
+		for code := range strings.FieldsSeq(codes) {
 			places[Currency(code)] = exponent
 		}
 	}

@@ -53,7 +53,7 @@ func request(s State, c Request) ([]Event, error) {
 }
 
 func confirm(s State, c Confirm) ([]Event, error) {
-	if err := cmp.Or(c.Key.valid(), domain.CheckText("/proof", c.Proof, domain.LongText)); err != nil {
+	if err := cmp.Or(c.valid(), domain.CheckText("/proof", c.Proof, domain.LongText)); err != nil {
 		return nil, err
 	}
 	switch known := s.Answers[c.Key]; {
@@ -80,7 +80,7 @@ func grant(s State, c Grant) ([]Event, error) {
 }
 
 func withdraw(s State, c Withdraw) ([]Event, error) {
-	if err := c.Key.valid(); err != nil {
+	if err := c.valid(); err != nil {
 		return nil, err
 	}
 	switch s.Answers[c.Key].Status {
@@ -94,7 +94,7 @@ func withdraw(s State, c Withdraw) ([]Event, error) {
 }
 
 func object(s State, c Object) ([]Event, error) {
-	if err := c.Key.valid(); err != nil {
+	if err := c.valid(); err != nil {
 		return nil, err
 	}
 	if s.Answers[c.Key].Status == StatusObjected {
@@ -104,7 +104,7 @@ func object(s State, c Object) ([]Event, error) {
 }
 
 func expire(s State, c Expire) ([]Event, error) {
-	if err := c.Key.valid(); err != nil {
+	if err := c.valid(); err != nil {
 		return nil, err
 	}
 	switch s.Answers[c.Key].Status {

@@ -75,6 +75,7 @@ type Evidence struct {
 	ExpiresAt      time.Time             `json:"expires_at,omitzero"`
 }
 
+// valid is also that of the commands, which embed their key.
 func (k Key) valid() error {
 	if !domain.IsSlug(k.Purpose) {
 		return domain.ErrInvalid.At("/purpose", "A purpose is 1 to 64 of a-z, 0-9, _ and -.")

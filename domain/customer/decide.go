@@ -23,20 +23,12 @@ var (
 )
 
 func decide(s State, command Command) ([]Event, error) {
-	if c, ok := command.(Register); ok {
-		return register(s, c)
-	}
-	if !s.Exists() {
-		return nil, ErrUnknown
-	}
-	switch command.(type) {
-	case Archive, Restore:
-	default:
-		if s.Archived {
-			return nil, ErrArchived
-		}
+	if err := s.admits(command); err != nil {
+		return nil, err
 	}
 	switch c := command.(type) {
+	case Register:
+		return register(c)
 	case ChangeDetails:
 		return changeDetails(s, c)
 	case Correct:
@@ -65,12 +57,31 @@ func decide(s State, command Command) ([]Event, error) {
 	panic("customer: command without a decision: " + command.CommandName())
 }
 
+// admits refuses what the customer's standing alone forbids.
+func (s State) admits(command Command) error {
+	switch command.(type) {
+	case Register:
+		if s.Exists() {
+			return ErrAlreadyRegistered
+		}
+	case Archive, Restore:
+		if !s.Exists() {
+			return ErrUnknown
+		}
+	default:
+		switch {
+		case !s.Exists():
+			return ErrUnknown
+		case s.Archived:
+			return ErrArchived
+		}
+	}
+	return nil
+}
+
 // register leaves one event for the customer and one for each thing that was
 // known of it from the start, each as its own command would have left it.
-func register(s State, c Register) ([]Event, error) {
-	if s.Exists() {
-		return nil, ErrAlreadyRegistered
-	}
+func register(c Register) ([]Event, error) {
 	if c.Kind != Person && c.Kind != Organization {
 		return nil, domain.ErrInvalid.At("/kind", "A customer is a person or an organization.")
 	}
@@ -84,7 +95,7 @@ func register(s State, c Register) ([]Event, error) {
 		return nil, err
 	}
 	events := []Event{Registered{Kind: c.Kind, Details: c.Details, Stage: c.Stage, Touchpoint: c.Touchpoint}}
-	s = evolve(initial(), events[0])
+	s := evolve(initial(), events[0])
 	then := func(more []Event, err error) error {
 		for _, event := range more {
 			s = evolve(s, event)

@@ -20,35 +20,22 @@ var (
 )
 
 func decide(s State, command Command) ([]Event, error) {
-	if c, ok := command.(Open); ok {
-		return open(s, c)
+	if err := s.admits(command); err != nil {
+		return nil, err
 	}
-	if s.Status == "" {
-		return nil, ErrUnknown
-	}
-	// What may be asked of a closed deal too.
 	switch c := command.(type) {
+	case Open:
+		return open(c)
 	case LinkCustomer:
 		return linkCustomer(s, c)
-	case AssignOwner:
-		return assignOwner(s, c)
-	case Win:
-		return win(s, c)
-	case Lose:
-		return lose(s, c)
-	case Reopen:
-		return reopen(s)
-	}
-	if s.Status != Running {
-		return nil, ErrNotOpen
-	}
-	switch c := command.(type) {
 	case ChangeStage:
 		return changeStage(s, c)
 	case ChangeAmount:
 		return changeAmount(s, c)
 	case ChangeCloseDate:
 		return changeCloseDate(s, c)
+	case AssignOwner:
+		return assignOwner(s, c)
 	case ChangeForecastCategory:
 		return changeForecastCategory(s, c)
 	case AddLineItem:
@@ -57,14 +44,40 @@ func decide(s State, command Command) ([]Event, error) {
 		return changeLineItem(s, c)
 	case RemoveLineItem:
 		return removeLineItem(s, c)
+	case Win:
+		return win(s, c)
+	case Lose:
+		return lose(s, c)
+	case Reopen:
+		return reopen(s)
 	}
 	panic("deal: command without a decision: " + command.CommandName())
 }
 
-func open(s State, c Open) ([]Event, error) {
+// admits refuses what the deal's status alone forbids.
+func (s State) admits(command Command) error {
+	switch command.(type) {
+	case Open:
+		if s.Status != "" {
+			return ErrAlreadyOpened
+		}
+	case LinkCustomer, AssignOwner, Win, Lose, Reopen: // also of a closed deal
+		if s.Status == "" {
+			return ErrUnknown
+		}
+	default:
+		switch s.Status {
+		case "":
+			return ErrUnknown
+		case IsWon, IsLost:
+			return ErrNotOpen
+		}
+	}
+	return nil
+}
+
+func open(c Open) ([]Event, error) {
 	switch {
-	case s.Status != "":
-		return nil, ErrAlreadyOpened
 	case domain.Blank(c.Title):
 		return nil, domain.ErrInvalid.At("/title", "A deal has a title.")
 	case !c.Amount.IsZero() && !c.Amount.Valid():
@@ -79,7 +92,7 @@ func open(s State, c Open) ([]Event, error) {
 		Title: c.Title, Stage: c.Stage, Customer: c.Customer, Owner: c.Owner,
 		Amount: c.Amount, ExpectedClose: c.ExpectedClose,
 	}}
-	s = evolve(initial(), events[0])
+	s := evolve(initial(), events[0])
 	for i, item := range c.LineItems {
 		added, err := addLineItem(s, AddLineItem{Item: item})
 		if err != nil {

@@ -21,13 +21,12 @@ var (
 )
 
 func decide(s State, command Command) ([]Event, error) {
-	if c, ok := command.(Define); ok {
-		return define(s, c)
-	}
-	if !s.Exists() {
+	if _, defines := command.(Define); !defines && !s.Exists() {
 		return nil, ErrUnknown
 	}
 	switch c := command.(type) {
+	case Define:
+		return define(s, c)
 	case AddStage:
 		return addStage(s, c)
 	case ReorderStages:

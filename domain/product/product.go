@@ -129,23 +129,18 @@ func evolve(s State, event Event) State {
 }
 
 func decide(s State, command Command) ([]Event, error) {
-	if c, ok := command.(Define); ok {
-		return define(s, c)
-	}
-	if !s.Defined {
+	if _, defines := command.(Define); !defines && !s.Defined {
 		return nil, ErrUnknown
 	}
-	if _, ok := command.(Retire); ok {
-		return retire(s)
-	}
-	if s.Retired {
-		return nil, ErrRetired
-	}
 	switch c := command.(type) {
+	case Define:
+		return define(s, c)
 	case ChangeDetails:
 		return changeDetails(s, c)
 	case SetListPrice:
 		return setListPrice(s, c)
+	case Retire:
+		return retire(s)
 	}
 	panic("product: command without a decision: " + command.CommandName())
 }
@@ -164,6 +159,9 @@ func define(s State, c Define) ([]Event, error) {
 }
 
 func changeDetails(s State, c ChangeDetails) ([]Event, error) {
+	if s.Retired {
+		return nil, ErrRetired
+	}
 	needed, changed, err := DetailFields.Needed(s.Details, c.Patch)
 	if err != nil || !changed {
 		return nil, err
@@ -176,6 +174,8 @@ func changeDetails(s State, c ChangeDetails) ([]Event, error) {
 
 func setListPrice(s State, c SetListPrice) ([]Event, error) {
 	switch {
+	case s.Retired:
+		return nil, ErrRetired
 	case !c.ListPrice.Valid():
 		return nil, invalidCurrency(c.ListPrice)
 	case c.ListPrice == s.ListPrice:
