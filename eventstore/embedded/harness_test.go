@@ -15,7 +15,9 @@ import (
 	"github.com/google/uuid"
 	"go.uber.org/goleak"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/status"
 )
 
 func TestMain(m *testing.M) {
@@ -186,4 +188,12 @@ func loopback(t testing.TB) net.Listener {
 		t.Fatal(err)
 	}
 	return l
+}
+
+// grpcCode finds the gRPC status that the client wrapped.
+func grpcCode(err error) codes.Code {
+	if e, ok := errors.AsType[*esdb.Error](err); ok {
+		return status.Code(e.Err())
+	}
+	return status.Code(err)
 }
