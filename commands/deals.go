@@ -109,8 +109,11 @@ func (h *Handler) resolveChangeStage(ctx context.Context, s deal.State, c deal.C
 	if c.Stage.Pipeline.IsZero() {
 		c.Stage.Pipeline = s.Stage.Pipeline
 	}
-	if c.Stage.Pipeline != s.Stage.Pipeline || c.Stage.ID == s.Stage.ID {
-		return c, nil // another pipeline's stage, or already so
+	if c.Stage.Pipeline == s.Stage.Pipeline && c.Stage.ID == s.Stage.ID {
+		return deal.ChangeStage{Stage: s.Stage}, nil // already so, even if the stage is retired by now
+	}
+	if c.Stage.ID == "" {
+		return nil, domain.ErrInvalid.At("/stage", "The stage is missing.")
 	}
 	stage, err := h.stage(ctx, c.Stage.Pipeline, c.Stage.ID)
 	return deal.ChangeStage{Stage: stage}, err
