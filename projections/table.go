@@ -8,7 +8,11 @@ import (
 )
 
 // table is a [Keyed] or an [Appended].
-type table interface{ name() string }
+type table interface {
+	name() string
+	// shape is how a row lies in memory, and its key; nil where rows have none.
+	shape() (row, key layout)
+}
 
 // Keyed is a table whose rows are found by a key and change over time.
 //
@@ -65,7 +69,8 @@ func (t *Keyed[K, R]) Update(w *Writer, key K, change func(row *R)) { t.ask(w, k
 // Delete removes the row of key, if there is one.
 func (t *Keyed[K, R]) Delete(w *Writer, key K) { t.ask(w, key, nil) }
 
-func (t *Keyed[K, R]) name() string { return t.title }
+func (t *Keyed[K, R]) name() string             { return t.title }
+func (t *Keyed[K, R]) shape() (row, key layout) { return t.row, t.keys }
 
 func (t *Keyed[K, R]) ask(w *Writer, key K, change func(row *R)) {
 	b := bufferOf(w, t, func() *keyedBuffer[K, R] {
@@ -73,9 +78,9 @@ func (t *Keyed[K, R]) ask(w *Writer, key K, change func(row *R)) {
 	})
 	slot, found := b.slots[key]
 	if !found {
-		slot = len(b.rowsOf)
+		slot = len(b.touched)
 		b.slots[key] = slot
-		b.rowsOf = append(b.rowsOf, keyedRow[K, R]{key: key})
+		b.touched = append(b.touched, keyedRow[K, R]{key: key})
 	}
 	b.changes = append(b.changes, keyedChange[R]{slot: slot, change: change})
 	w.ask(b, len(b.changes)-1)
@@ -86,13 +91,18 @@ func (t *Keyed[K, R]) ask(w *Writer, key K, change func(row *R)) {
 type keyedBuffer[K comparable, R any] struct {
 	of      *Keyed[K, R]
 	slots   map[K]int
-	rowsOf  []keyedRow[K, R] // in order of first touch
+	touched []keyedRow[K, R] // in order of first touch
 	changes []keyedChange[R]
 }
 
 type keyedRow[K comparable, R any] struct {
-	key    K
-	row    R
+	key K
+	row R
+	fate
+}
+
+// fate is what becomes of a row.
+type fate struct {
 	stored bool // the table has it
 	gone   bool // it is not to be there after the batch
 }
@@ -102,40 +112,36 @@ type keyedChange[R any] struct {
 	change func(row *R) // nil deletes
 }
 
-func (b *keyedBuffer[K, R]) table() table { return b.of }
-func (b *keyedBuffer[K, R]) rows() int    { return len(b.rowsOf) }
+func (b *keyedBuffer[K, R]) table() table             { return b.of }
+func (b *keyedBuffer[K, R]) rows() int                { return len(b.touched) }
+func (b *keyedBuffer[K, R]) row(i int) unsafe.Pointer { return unsafe.Pointer(&b.touched[i].row) }
+func (b *keyedBuffer[K, R]) key(i int) unsafe.Pointer { return unsafe.Pointer(&b.touched[i].key) }
+func (b *keyedBuffer[K, R]) fate(i int) *fate         { return &b.touched[i].fate }
 
 func (b *keyedBuffer[K, R]) fold(index int) {
 	c := b.changes[index]
-	r := &b.rowsOf[c.slot]
-	if c.change == nil {
-		b.blank(r)
-		r.gone = true
+	r := &b.touched[c.slot]
+	r.gone = c.change == nil
+	if r.gone {
+		var zero R
+		r.row = zero
+		b.name(c.slot)
 		return
 	}
-	r.gone = false
 	c.change(&r.row)
 }
 
-// blank makes r's row a new one.
-func (b *keyedBuffer[K, R]) blank(r *keyedRow[K, R]) {
-	var zero R
-	r.row = zero
-	b.lock(r)
-}
-
-// lock gives the row's key columns their key.
-func (b *keyedBuffer[K, R]) lock(r *keyedRow[K, R]) {
-	for i, k := range b.of.keys {
-		k.kind.copy(b.of.row[b.of.keyAt[i]].of(unsafe.Pointer(&r.row)), k.of(unsafe.Pointer(&r.key)))
+func (b *keyedBuffer[K, R]) name(i int) {
+	for k, field := range b.of.keys {
+		field.kind.copy(b.of.row[b.of.keyAt[k]].of(b.row(i)), field.of(b.key(i)))
 	}
 }
 
 func (b *keyedBuffer[K, R]) reset() {
 	clear(b.slots)
-	clear(b.rowsOf)
+	clear(b.touched)
 	clear(b.changes)
-	b.rowsOf, b.changes = b.rowsOf[:0], b.changes[:0]
+	b.touched, b.changes = b.touched[:0], b.changes[:0]
 }
 
 // Appended is a table to which rows are only ever added. Its rows are described like those of [Keyed].
@@ -155,16 +161,17 @@ func (t *Appended[R]) Add(w *Writer, row R) {
 	b.added = append(b.added, row)
 }
 
-func (t *Appended[R]) name() string { return t.title }
+func (t *Appended[R]) name() string             { return t.title }
+func (t *Appended[R]) shape() (row, key layout) { return t.row, nil }
 
 type appendedBuffer[R any] struct {
 	of    *Appended[R]
 	added []R
 }
 
-func (b *appendedBuffer[R]) table() table { return b.of }
-func (b *appendedBuffer[R]) rows() int    { return len(b.added) }
-func (b *appendedBuffer[R]) fold(int)     {} // nothing in it ever changes
+func (b *appendedBuffer[R]) table() table             { return b.of }
+func (b *appendedBuffer[R]) rows() int                { return len(b.added) }
+func (b *appendedBuffer[R]) row(i int) unsafe.Pointer { return unsafe.Pointer(&b.added[i]) }
 
 func (b *appendedBuffer[R]) reset() {
 	clear(b.added)

@@ -2,6 +2,7 @@ package projections
 
 import (
 	"fmt"
+	"unsafe"
 
 	"crm/domain"
 )
@@ -14,26 +15,42 @@ import (
 type Writer struct {
 	buffers []buffer // in order of first use
 	steps   []step   // changes to keyed rows, in the order asked for
-	at      domain.Position
+	event   eventRef
 	folding bool // the steps are running: rows may be added, but no more changes asked for
 }
 
-// buffer holds what a batch writes to one table.
+// buffer holds what a batch writes to one table. Rows are handed out by address, so that what encodes
+// them need not know their type.
 type buffer interface {
 	table() table
-	// rows is how many rows are to be written.
 	rows() int
-	// fold runs one step.
-	fold(index int)
+	row(i int) unsafe.Pointer
 	// reset forgets the batch and keeps the memory.
 	reset()
 }
 
+// keyed is the buffer of a keyed table.
+type keyed interface {
+	buffer
+	key(i int) unsafe.Pointer
+	fate(i int) *fate
+	// name gives row i its key.
+	name(i int)
+	// fold runs the index-th change asked for.
+	fold(index int)
+}
+
 // step is one change of one keyed row.
 type step struct {
-	buffer buffer
+	buffer keyed
 	index  int
-	at     domain.Position
+	event  eventRef
+}
+
+// eventRef says which event is at work, for whoever has to tell.
+type eventRef struct {
+	at        domain.Position
+	eventType string
 }
 
 // bufferOf is the buffer of t, made by fresh on first use. A projection has a handful of tables, which
@@ -49,18 +66,18 @@ func bufferOf[B buffer](w *Writer, t table, fresh func() B) B {
 	return b
 }
 
-func (w *Writer) ask(b buffer, index int) {
+func (w *Writer) ask(b keyed, index int) {
 	if w.folding {
 		panic(fmt.Sprintf("projections: a change func may add rows, but not change rows of %s", b.table().name()))
 	}
-	w.steps = append(w.steps, step{buffer: b, index: index, at: w.at})
+	w.steps = append(w.steps, step{buffer: b, index: index, event: w.event})
 }
 
-// fold runs the changes. It leaves w.at at the event whose change is running, for whoever recovers.
+// fold runs the changes. It leaves w.event at the one whose change is running, for whoever recovers.
 func (w *Writer) fold() {
 	w.folding = true
 	for _, s := range w.steps {
-		w.at = s.at
+		w.event = s.event
 		s.buffer.fold(s.index)
 	}
 	w.folding = false
@@ -76,7 +93,7 @@ func (w *Writer) rows() int {
 
 func (w *Writer) reset() {
 	clear(w.steps) // the closures hold events
-	w.steps, w.folding, w.at = w.steps[:0], false, domain.Position{}
+	w.steps, w.folding, w.event = w.steps[:0], false, eventRef{}
 	for _, b := range w.buffers {
 		b.reset()
 	}

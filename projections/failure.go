@@ -1,0 +1,143 @@
+package projections
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"strings"
+
+	"github.com/ThreeDotsLabs/watermill/message/router/middleware"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"crm/domain"
+)
+
+// errFenced says that another builder moved the checkpoint: what we know of the tables is void.
+var errFenced = errors.New("fenced: another builder owns these tables")
+
+// Class is why a projection stands still, in a word that a metric or a page can show.
+type Class string
+
+// The classes. The first group passes by itself, the second needs someone.
+const (
+	Unreachable Class = "unreachable" // no connection to Postgres, or it was lost
+	Busy        Class = "busy"        // Postgres could not serve: a conflict, shutdown, full disk
+	Fenced      Class = "fenced"      // another builder wrote
+
+	BadEvent    Class = "bad-event"    // Apply refused the event
+	Panicked    Class = "panic"        // Apply, or a change it asked for, panicked
+	UnknownType Class = "unknown-type" // the program does not know the event's type
+	Unreadable  Class = "unreadable"   // the event's bytes are not what its type promises
+	Rejected    Class = "rejected"     // Postgres refuses the rows
+	BadSchema   Class = "bad-schema"   // the tables are not what the code describes
+	Replaced    Class = "replaced"     // another version of the program took the tables over
+	Broken      Class = "broken"       // a mistake in the engine or in how it is wired
+)
+
+// Failure is why a projection cannot go on. It tells where, and never what: no payload and no text of
+// a foreign error, which may quote one. Unwrap leads to the cause; it is for tests and debuggers.
+type Failure struct {
+	Class Class
+	// Position and EventType are of the event that cannot be applied; where only the batch is known,
+	// Position is that of its first event and EventType is empty.
+	Position  domain.Position
+	EventType string
+	// Table is the table it happened in, if known.
+	Table string
+	// Detail is a code of Postgres (SQLSTATE), a place in our source, or names of columns.
+	Detail string
+	cause  error
+}
+
+func (f *Failure) Error() string {
+	var text strings.Builder
+	text.WriteString(string(f.Class))
+	for _, part := range []struct{ name, value string }{
+		{"event type", f.EventType}, {"table", f.Table}, {"detail", f.Detail},
+	} {
+		if part.value != "" {
+			fmt.Fprintf(&text, ", %s %s", part.name, part.value)
+		}
+	}
+	if !f.Position.IsZero() {
+		fmt.Fprintf(&text, ", position %s", f.Position)
+	}
+	return text.String()
+}
+
+// Unwrap gives the cause.
+func (f *Failure) Unwrap() error { return f.cause }
+
+// passing reports whether trying again later helps, and why it did not work now.
+func passing(err error) (Class, bool) {
+	if failure, ok := errors.AsType[*Failure](err); ok {
+		return failure.Class, false
+	}
+	if errors.Is(err, errFenced) {
+		return Fenced, true
+	}
+	if refused, ok := errors.AsType[*pgconn.PgError](err); ok {
+		switch refused.Code[:2] {
+		case "08": // connection
+			return Unreachable, true
+		case "40", // serialization failure, deadlock
+			"53", // out of disk, memory, connections
+			"55", // lock not available
+			"57", // cancelled, shutting down, starting
+			"58": // I/O error
+			return Busy, true
+		case "25": // read-only: we reached a replica, or the primary stepped down
+			return Busy, refused.Code == "25006"
+		}
+		return Rejected, false
+	}
+	if _, ok := errors.AsType[middleware.RecoveredPanicError](err); ok {
+		return Broken, false
+	}
+	return Unreachable, true // what is no answer of Postgres is the way to it, or took too long
+}
+
+// lasting makes err a Failure when trying again does not help. at is the batch's first event.
+func lasting(err error, at domain.Position, table string) error {
+	if _, is := errors.AsType[*Failure](err); is || err == nil {
+		return err
+	}
+	refused, ok := errors.AsType[*pgconn.PgError](err)
+	if !ok {
+		return err
+	}
+	if refused.Code == fencedCode {
+		return errFenced
+	}
+	if _, passes := passing(err); passes {
+		return err
+	}
+	if table == "" {
+		table = refused.TableName
+	}
+	class := Rejected
+	if strings.HasPrefix(refused.Code, "42") {
+		class = BadSchema
+	}
+	return &Failure{Class: class, Position: at, Table: table, Detail: refused.Code, cause: err}
+}
+
+// fencedCode is what crm.move_checkpoint raises.
+const fencedCode = "CR001"
+
+// place is the source line that panicked. To be called by the deferred function that recovers.
+func place() string {
+	callers := make([]uintptr, 32)
+	frames := runtime.CallersFrames(callers[:runtime.Callers(2, callers)])
+	panicked := false
+	for {
+		frame, more := frames.Next()
+		if panicked && !strings.HasPrefix(frame.Function, "runtime.") {
+			return fmt.Sprintf("%s:%d", frame.File[strings.LastIndexByte(frame.File, '/')+1:], frame.Line)
+		}
+		panicked = panicked || frame.Function == "runtime.gopanic"
+		if !more {
+			return ""
+		}
+	}
+}

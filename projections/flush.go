@@ -1,0 +1,276 @@
+package projections
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"slices"
+	"unsafe"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// pipelineRows is from how many rows on COPY pays for its round trips.
+const pipelineRows = 200
+
+// write brings the Writer's batch to Postgres: loads the keyed rows it touches, runs its changes and
+// commits rows and checkpoint together.
+//
+// The rows are loaded before the transaction begins. That is safe: whoever changes them in between
+// moves the checkpoint, and then ours does not move.
+func (b *Builder) write(ctx context.Context, to Checkpoint) error {
+	if err := b.bind(ctx); err != nil {
+		return err
+	}
+	if err := b.load(ctx); err != nil {
+		return err
+	}
+	if err := b.guard(b.writer.fold); err != nil {
+		return err
+	}
+	if err := b.bind(ctx); err != nil { // changes may be the first to add rows to a table
+		return err
+	}
+	return b.store(ctx, to)
+}
+
+// bind prepares the tables that are used for the first time.
+func (b *Builder) bind(ctx context.Context) error {
+	return b.each(func(buf buffer, bound *binding) (err error) {
+		if bound == nil {
+			bound, err = bindTable(ctx, b.conn, b.schema, buf.table())
+			b.bindings[buf.table()] = bound
+		}
+		return lasting(err, b.first, buf.table().name())
+	})
+}
+
+// each visits what holds rows, in order of first use.
+func (b *Builder) each(visit func(buf buffer, bound *binding) error) error {
+	for _, buf := range b.writer.buffers {
+		if buf.rows() == 0 {
+			continue
+		}
+		if err := visit(buf, b.bindings[buf.table()]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// load reads the stored rows of all keyed tables, in one round trip.
+func (b *Builder) load(ctx context.Context) error {
+	var sent pipelined
+	var loaded []keyed
+	err := b.each(func(buf buffer, bound *binding) error {
+		k, ok := buf.(keyed)
+		if !ok {
+			return nil
+		}
+		if err := bound.sort(k, &b.scratch); err != nil {
+			return b.refused(err, buf)
+		}
+		loaded = append(loaded, k)
+		return b.refused(sent.add(&b.scratch, buf, bound.load, bound.keys, bound.order, k.key), buf)
+	})
+	if err != nil || len(loaded) == 0 {
+		return err
+	}
+	return sent.run(ctx, b, func(i int, rows *pgconn.ResultReader) error {
+		k := loaded[i]
+		bound := b.bindings[k.table()]
+		for _, slot := range bound.order {
+			k.name(slot)
+		}
+		for rows.NextRow() {
+			values := rows.Values()
+			slot := bound.order[binary.BigEndian.Uint64(values[0])-1]
+			for c, column := range bound.columns {
+				if err := column.read(values[c+1], k.row(slot)); err != nil {
+					return b.refused(columnError{column.field.column, err}, k)
+				}
+			}
+			k.fate(slot).stored = true
+		}
+		_, err := rows.Close()
+		return err
+	})
+}
+
+// sort orders the rows by key, so that writes run along the index and builders lock in one order.
+func (bound *binding) sort(k keyed, scratch *[]byte) error {
+	buf, ends := (*scratch)[:0], make([]int, 1, k.rows()+1)
+	bound.order = bound.order[:0]
+	for i := range k.rows() {
+		for _, c := range bound.keys {
+			var err error
+			if buf, err = c.write(buf, k.key(i)); err != nil {
+				return columnError{c.field.column, err}
+			}
+		}
+		ends = append(ends, len(buf))
+		bound.order = append(bound.order, i)
+	}
+	*scratch = buf
+	const length = 4 // of the first column's value, not worth sorting by
+	slices.SortFunc(bound.order, func(x, y int) int {
+		return bytes.Compare(buf[ends[x]+length:ends[x+1]], buf[ends[y]+length:ends[y+1]])
+	})
+	return nil
+}
+
+// store writes all tables and moves the checkpoint, in one transaction: below pipelineRows in one
+// round trip, above with COPY for what is appended.
+func (b *Builder) store(ctx context.Context, to Checkpoint) error {
+	copying := b.writer.rows() >= pipelineRows
+	if copying {
+		// In a pipeline of its own: COPY cannot be part of one.
+		if _, err := b.conn.PgConn().Exec(ctx, "BEGIN").ReadAll(); err != nil {
+			return lasting(err, b.first, "")
+		}
+	}
+	var sent pipelined
+	err := b.each(func(buf buffer, bound *binding) error {
+		k, isKeyed := buf.(keyed)
+		switch {
+		case isKeyed:
+			var gone, kept []int
+			for _, i := range bound.order {
+				switch f := k.fate(i); {
+				case !f.gone:
+					k.name(i)
+					kept = append(kept, i)
+				case f.stored:
+					gone = append(gone, i)
+				}
+			}
+			return b.refused(errors.Join(
+				sent.add(&b.scratch, buf, bound.remove, bound.keys, gone, k.key),
+				sent.add(&b.scratch, buf, bound.upsert, bound.columns, kept, k.row)), buf)
+		case copying:
+			return b.copy(ctx, buf, bound)
+		default:
+			all := make([]int, buf.rows())
+			for i := range all {
+				all[i] = i
+			}
+			return b.refused(sent.add(&b.scratch, buf, bound.insert, bound.columns, all, buf.row), buf)
+		}
+	})
+	if err != nil {
+		return err
+	}
+	if b.writer.rows() == 0 {
+		// Nothing is lost with this commit but the way to the same place, so it need not wait for the disk.
+		sent.exec(b.prepared.relax)
+	}
+	sent.exec(b.prepared.move, b.checkpoint.move(to)...)
+	if copying {
+		sent.exec(b.prepared.commit)
+	}
+	return sent.run(ctx, b, func(_ int, rows *pgconn.ResultReader) error {
+		_, err := rows.Close()
+		return err
+	})
+}
+
+// copy appends the buffer's rows by COPY.
+func (b *Builder) copy(ctx context.Context, buf buffer, bound *binding) error {
+	data := append(b.scratch[:0], "PGCOPY\n\xff\r\n\x00\x00\x00\x00\x00\x00\x00\x00\x00"...)
+	for i := range buf.rows() {
+		data = binary.BigEndian.AppendUint16(data, uint16(len(bound.columns)))
+		for _, c := range bound.columns {
+			var err error
+			if data, err = c.write(data, buf.row(i)); err != nil {
+				return b.refused(columnError{c.field.column, err}, buf)
+			}
+		}
+	}
+	data = binary.BigEndian.AppendUint16(data, 0xffff) // the end
+	b.scratch = data
+	_, err := b.conn.PgConn().CopyFrom(ctx, bytes.NewReader(data), bound.copy)
+	return lasting(err, b.first, buf.table().name())
+}
+
+// refused is the failure of a row that cannot be encoded or read.
+func (b *Builder) refused(err error, buf buffer) error {
+	if err == nil {
+		return nil
+	}
+	f := &Failure{Class: Rejected, Position: b.first, Table: buf.table().name(), cause: err}
+	if c, ok := errors.AsType[columnError](err); ok {
+		f.Detail = "column " + c.column
+	}
+	return f
+}
+
+type columnError struct {
+	column string
+	error
+}
+
+func (e columnError) Unwrap() error { return e.error }
+
+// pipelined is statements that go to Postgres together. Without a BEGIN among them or before, they are
+// one transaction.
+type pipelined struct {
+	batch  pgconn.Batch
+	tables []string // of each statement; "" for none
+}
+
+// add sends the rows of the chosen slots, one array per column.
+func (p *pipelined) add(scratch *[]byte, of buffer, s *pgconn.StatementDescription, columns []column, slots []int, at func(int) unsafe.Pointer) error {
+	if len(slots) == 0 {
+		return nil
+	}
+	buf, ends := (*scratch)[:0], make([]int, 1, len(columns)+1)
+	for _, c := range columns {
+		const oneDimension, mayHoldNull, lowerBound = 1, 1, 1
+		buf = binary.BigEndian.AppendUint32(buf, oneDimension)
+		buf = binary.BigEndian.AppendUint32(buf, mayHoldNull)
+		buf = binary.BigEndian.AppendUint32(buf, c.oid)
+		buf = binary.BigEndian.AppendUint32(buf, uint32(len(slots)))
+		buf = binary.BigEndian.AppendUint32(buf, lowerBound)
+		for _, i := range slots {
+			var err error
+			if buf, err = c.write(buf, at(i)); err != nil {
+				return columnError{c.field.column, err}
+			}
+		}
+		ends = append(ends, len(buf))
+	}
+	*scratch = buf
+	arrays := make([][]byte, len(columns))
+	for i := range arrays {
+		arrays[i] = buf[ends[i]:ends[i+1]]
+	}
+	p.batch.ExecStatement(s, arrays, binaryFormat, binaryFormat) // copies
+	p.tables = append(p.tables, of.table().name())
+	return nil
+}
+
+var binaryFormat = []int16{1}
+
+// exec sends a statement of the engine's own, with arguments as text.
+func (p *pipelined) exec(s *pgconn.StatementDescription, args ...[]byte) {
+	p.batch.ExecStatement(s, args, nil, nil)
+	p.tables = append(p.tables, "")
+}
+
+// run sends all and has each answer read.
+func (p *pipelined) run(ctx context.Context, b *Builder, read func(i int, rows *pgconn.ResultReader) error) error {
+	answers := b.conn.PgConn().ExecBatch(ctx, &p.batch)
+	i := 0
+	for ; answers.NextResult(); i++ {
+		if err := read(i, answers.ResultReader()); err != nil {
+			_ = answers.Close() // the first error counts
+			return lasting(err, b.first, p.tables[i])
+		}
+	}
+	table := ""
+	if i < len(p.tables) {
+		table = p.tables[i]
+	}
+	return lasting(answers.Close(), b.first, table)
+}
