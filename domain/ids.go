@@ -6,16 +6,30 @@ import "github.com/google/uuid"
 // being filed under a customer. As JSON and SQL it is a plain UUID.
 type ID[Of any] struct{ uuid.UUID }
 
-// The ids of the aggregates and of what lives inside them.
 type (
-	CustomerID     = ID[ofCustomer]
-	DealID         = ID[ofDeal]
-	PipelineID     = ID[ofPipeline]
-	EmployeeID     = ID[ofEmployee]
-	ProductID      = ID[ofProduct]
+	// CustomerID names a customer.
+	CustomerID = ID[ofCustomer]
+
+	// DealID names a deal.
+	DealID = ID[ofDeal]
+
+	// PipelineID names a pipeline.
+	PipelineID = ID[ofPipeline]
+
+	// EmployeeID names an employee.
+	EmployeeID = ID[ofEmployee]
+
+	// ProductID names a product.
+	ProductID = ID[ofProduct]
+
+	// ContactPointID names a contact point within a customer.
 	ContactPointID = ID[ofContactPoint]
-	InteractionID  = ID[ofInteraction]
-	LineItemID     = ID[ofLineItem]
+
+	// InteractionID names an interaction within a customer.
+	InteractionID = ID[ofInteraction]
+
+	// LineItemID names a line item within a deal.
+	LineItemID = ID[ofLineItem]
 )
 
 type (
@@ -32,15 +46,28 @@ type (
 // IsZero reports whether the id names nothing.
 func (id ID[Of]) IsZero() bool { return id.UUID == uuid.Nil }
 
-// The streams of the aggregates. A customer's consents and interactions are
-// streams of their own, so that a busy channel does not slow the customer down.
-func CustomerStream(id CustomerID) Stream    { return NewStream("customer", id.UUID) }
-func DealStream(id DealID) Stream            { return NewStream("deal", id.UUID) }
-func PipelineStream(id PipelineID) Stream    { return NewStream("pipeline", id.UUID) }
-func ConsentStream(id CustomerID) Stream     { return NewStream("consent", id.UUID) }
+// CustomerStream holds a customer.
+func CustomerStream(id CustomerID) Stream { return NewStream("customer", id.UUID) }
+
+// DealStream holds a deal.
+func DealStream(id DealID) Stream { return NewStream("deal", id.UUID) }
+
+// PipelineStream holds a pipeline.
+func PipelineStream(id PipelineID) Stream { return NewStream("pipeline", id.UUID) }
+
+// ConsentStream holds a customer's consents. It is a stream of its own,
+// so that a customer who is archived may still withdraw.
+func ConsentStream(id CustomerID) Stream { return NewStream("consent", id.UUID) }
+
+// InteractionStream holds a customer's interactions. It is a stream of its
+// own, so that a busy channel does not slow the customer down.
 func InteractionStream(id CustomerID) Stream { return NewStream("interaction", id.UUID) }
-func EmployeeStream(id EmployeeID) Stream    { return NewStream("employee", id.UUID) }
-func ProductStream(id ProductID) Stream      { return NewStream("product", id.UUID) }
+
+// EmployeeStream holds an employee.
+func EmployeeStream(id EmployeeID) Stream { return NewStream("employee", id.UUID) }
+
+// ProductStream holds a product.
+func ProductStream(id ProductID) Stream { return NewStream("product", id.UUID) }
 
 // Namespace is under which this program derives its own ids (UUIDv5).
 var Namespace = uuid.MustParse("6f0c5e0a-8a0f-5a53-9d1c-6a1a5f3f7c11")

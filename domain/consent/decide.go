@@ -73,7 +73,7 @@ func grant(s State, c Grant) ([]Event, error) {
 	switch known := s.Answers[c.Key]; {
 	case known.Status == StatusGranted && known.Evidence == evidence:
 		return nil, nil
-	case known.Status == StatusObjected && evidence.LegalBasis.endsWithObjection():
+	case known.Objected && evidence.LegalBasis.endsWithObjection():
 		return nil, ErrObjected
 	}
 	return []Event{Granted{Key: c.Key, Evidence: evidence}}, nil

@@ -7,6 +7,7 @@ type State struct{ Answers map[Key]Answer }
 type Answer struct {
 	Status    Status
 	Confirmed bool // by double opt-in
+	Objected  bool // the customer has objected, and has not consented since
 	Evidence  Evidence
 }
 
@@ -27,16 +28,17 @@ func initial() State { return State{Answers: map[Key]Answer{}} }
 func evolve(s State, event Event) State {
 	switch e := event.(type) {
 	case Requested:
-		s.Answers[e.Key] = Answer{Status: StatusRequested, Evidence: e.Evidence}
+		s.Answers[e.Key] = Answer{Status: StatusRequested, Evidence: e.Evidence, Objected: s.Answers[e.Key].Objected}
 	case Confirmed:
 		answer := s.Answers[e.Key]
-		answer.Status, answer.Confirmed = StatusGranted, true
+		answer.Status, answer.Confirmed, answer.Objected = StatusGranted, true, false
 		if e.Proof != "" {
 			answer.Evidence.Proof = e.Proof
 		}
 		s.Answers[e.Key] = answer
 	case Granted:
-		s.Answers[e.Key] = Answer{Status: StatusGranted, Evidence: e.Evidence}
+		objected := s.Answers[e.Key].Objected && e.Evidence.LegalBasis != ByConsent
+		s.Answers[e.Key] = Answer{Status: StatusGranted, Evidence: e.Evidence, Objected: objected}
 	case Withdrawn:
 		s.end(e.Key, StatusWithdrawn)
 	case Objected:
@@ -51,5 +53,6 @@ func evolve(s State, event Event) State {
 func (s State) end(key Key, status Status) {
 	answer := s.Answers[key]
 	answer.Status = status
+	answer.Objected = answer.Objected || status == StatusObjected
 	s.Answers[key] = answer
 }

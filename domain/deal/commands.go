@@ -40,9 +40,13 @@ type (
 	// ChangeForecastCategory overrides the category of the stage.
 	ChangeForecastCategory struct{ Category domain.ForecastCategory }
 
-	// AddLineItem, ChangeLineItem and RemoveLineItem keep what is being sold.
-	AddLineItem    struct{ Item LineItem }
+	// AddLineItem adds something to what is being sold.
+	AddLineItem struct{ Item LineItem }
+
+	// ChangeLineItem replaces the line item that has the same id.
 	ChangeLineItem struct{ Item LineItem }
+
+	// RemoveLineItem takes a line item away.
 	RemoveLineItem struct{ ID domain.LineItemID }
 
 	// Win closes the deal: the customer signed. Amount is the value at signing;

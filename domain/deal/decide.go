@@ -66,10 +66,10 @@ func (s State) admits(command Command) error {
 			return ErrUnknown
 		}
 	default:
-		switch s.Status {
-		case "":
+		switch {
+		case s.Status == "":
 			return ErrUnknown
-		case IsWon, IsLost:
+		case s.Status != Running:
 			return ErrNotOpen
 		}
 	}

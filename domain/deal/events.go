@@ -55,13 +55,17 @@ type (
 		Category domain.ForecastCategory `json:"category"`
 	}
 
-	// LineItemAdded, LineItemChanged and LineItemRemoved record what is sold.
+	// LineItemAdded records something more that is being sold.
 	LineItemAdded struct {
 		Item LineItem `json:"item"`
 	}
+
+	// LineItemChanged records all of a line item as it is now.
 	LineItemChanged struct {
 		Item LineItem `json:"item"`
 	}
+
+	// LineItemRemoved records that a line item is no longer part of the deal.
 	LineItemRemoved struct {
 		ID domain.LineItemID `json:"id"`
 	}
