@@ -190,7 +190,7 @@ func (b *batch) faultStatus(limit int) *statuspb.Status {
 				&shared.MaximumAppendSizeExceeded{MaxAppendSize: uint32(limit)}) //nolint:gosec // at most 16 MiB
 		}
 		if r == errFull || r == errFailed || r == errClosing {
-			return packed(codes.Unavailable, r.message, &shared.Unknown{})
+			return packed(r.code, r.message, &shared.Unknown{})
 		}
 		return packed(codes.InvalidArgument, r.message, &shared.BadRequest{Message: r.message})
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"path/filepath"
 	"testing"
@@ -13,20 +12,11 @@ import (
 	"github.com/EventStore/EventStore-Client-Go/v4/esdb"
 	streamspb "github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
 	"github.com/google/uuid"
-	"go.uber.org/goleak"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/status"
 )
-
-func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m,
-		// A node that failed leaves Pebble as it is: the process is to end.
-		goleak.IgnoreAnyFunction("github.com/cockroachdb/pebble/v2/record.(*LogWriter).flushLoop"),
-		goleak.IgnoreAnyFunction("github.com/cockroachdb/pebble/v2.(*tableCacheShard).releaseLoop"),
-	)
-}
 
 // A service is a node that serves on a socket of its own, with the client that everybody uses.
 type service struct {
@@ -179,15 +169,6 @@ func code(err error) esdb.ErrorCode {
 		return e.Code()
 	}
 	return -1
-}
-
-func loopback(t testing.TB) net.Listener {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return l
 }
 
 // grpcCode finds the gRPC status that the client wrapped.

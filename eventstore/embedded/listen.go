@@ -44,9 +44,11 @@ func listenPrivately(path string) (net.Listener, error) {
 	switch {
 	case err == nil:
 		return nil, errors.Join(fmt.Errorf("%w: %s", ErrSocketInUse, path), conn.Close())
-	case errors.Is(err, syscall.ECONNREFUSED): // nobody is there: left behind
-		if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
-			return nil, err
+	case errors.Is(err, syscall.ECONNREFUSED): // nobody is there: left behind, if it is a socket
+		if file, err := os.Lstat(path); err == nil && file.Mode().Type() == os.ModeSocket {
+			if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+				return nil, err
+			}
 		}
 	}
 	config := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {

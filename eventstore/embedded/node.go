@@ -31,8 +31,8 @@ type Config struct {
 	MaxAppendBytes int
 	// CacheBytes is the size of the cache for blocks read from disk. Default 64 MiB.
 	CacheBytes int64
-	// MemTableBytes is how much is gathered in memory before it is written as a table. Up to four such exist. It must
-	// be at least 32 MiB, so that no append needs one of its own. Default 32 MiB.
+	// MemTableBytes is how much is gathered in memory before it is written as a table; up to four such exist. Default
+	// 64 MiB, at least 64 KiB. An append of more than half of it takes a slower way.
 	MemTableBytes int
 	// HeadCache is how many streams' ends the writer remembers. Default 65,536, about 10 MiB.
 	HeadCache int
@@ -49,7 +49,7 @@ func (c *Config) setDefaults() error {
 	orElse(&c.Logger, slog.New(slog.DiscardHandler))
 	orElse(&c.MaxAppendBytes, 1<<20)
 	orElse(&c.CacheBytes, 64<<20)
-	orElse(&c.MemTableBytes, minMemTable)
+	orElse(&c.MemTableBytes, 64<<20)
 	orElse(&c.HeadCache, 1<<16)
 	orElse(&c.CloseTimeout, 2*time.Second)
 	orElse(&c.SpaceRetry, 250*time.Millisecond)
@@ -87,7 +87,7 @@ func orElse[T comparable](field *T, value T) {
 
 const (
 	largestAppend = 16 << 20
-	minMemTable   = 32 << 20
+	minMemTable   = 64 << 10
 	largestCall   = 17 << 20 // what the clients and EventStoreDB accept as one message
 )
 

@@ -59,11 +59,13 @@ func invalidArgument(format string, args ...any) *refusal {
 	return &refusal{code: codes.InvalidArgument, message: fmt.Sprintf(format, args...)}
 }
 
-// Answers of a node that cannot serve now; the same call may be sent again.
+// Answers of a node that cannot serve now; the same call may be sent again. A full disk is answered as EventStoreDB
+// answers for a disk that is too slow: Aborted. On Unavailable the Go client would open a new connection for every
+// refused append, and never close the old one.
 var (
 	errClosing = &refusal{code: codes.Unavailable, message: "the node is closing"}
-	errFull    = &refusal{code: codes.Unavailable, message: "the storage is unavailable: no space left on the device"}
 	errFailed  = &refusal{code: codes.Unavailable, message: "the storage is unavailable: it failed, and the node stopped"}
+	errFull    = &refusal{code: codes.Aborted, message: "the storage is unavailable: no space left on the device"}
 )
 
 // headerSafe makes a stream name fit for a trailer, which may hold printable ASCII only.
