@@ -35,7 +35,7 @@ var arrows = map[string][]string{
 
 	"projections":                 {"projections", "domain/..."},
 	"projections/postgres":        {},
-	"projections/projectionstest": {"projections/postgres"},
+	"projections/projectionstest": {"projections", "projections/postgres", "domain"}, // databases and replays
 
 	"eventstore":          {"eventstore", "eventstore/keyring", "eventstore/ledger", "domain/..."},
 	"eventstore/embedded": {}, // it stores bytes

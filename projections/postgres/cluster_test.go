@@ -402,6 +402,13 @@ func BenchmarkStart(b *testing.B) {
 	for _, durable := range []bool{true, false} {
 		b.Run(fmt.Sprintf("existing/durable=%t", durable), func(b *testing.B) {
 			cfg := Config{Dir: filepath.Join(b.TempDir(), "pg"), Durable: durable}
+			c, err := Start(b.Context(), cfg)
+			if err != nil {
+				b.Fatal(err)
+			}
+			if err := c.Stop(b.Context()); err != nil {
+				b.Fatal(err)
+			}
 			for b.Loop() {
 				c, err := Start(b.Context(), cfg)
 				if err != nil {

@@ -64,7 +64,9 @@
 // 2026-11-22, embedded-postgres and testcontainers were weighed: the first downloads binaries at run
 // time, the second needs a container engine.
 //
-// Measured on two busy cores (go test -bench . ./projections/postgres): see BenchmarkStart.
+// Measured on two busy cores (go test -bench Start ./projections/postgres), durable: an existing folder
+// is ready after 60 to 100 ms, 20 of them to find the binaries; a new one after 1.1 to 2.3 s, nearly
+// all of it initdb making files; one of 500 MB after kill -9 in 250 ms.
 //
 // Sources: PostgreSQL 15 documentation, chapters 19.3 (starting), 19.5 (shutting down), 20 (settings);
 // src/backend/utils/init/miscinit.c (postmaster.pid), prctl(2) PR_SET_PDEATHSIG, golang.org/issue/27505.
