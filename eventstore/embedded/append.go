@@ -79,7 +79,7 @@ func (r *request) setOptions(o *streamspb.AppendReq_Options) error {
 	}
 	switch e := o.GetExpectedStreamRevision().(type) {
 	case *streamspb.AppendReq_Options_Revision:
-		r.expected = int64(e.Revision) //nolint:gosec // the largest numbers are the special ones, negative
+		r.expected = int64(e.Revision) // the largest numbers are the special ones, negative
 	case *streamspb.AppendReq_Options_NoStream:
 		r.expected = expectNoStream
 	case *streamspb.AppendReq_Options_Any:
@@ -144,7 +144,7 @@ func parseID(id *shared.UUID) (uuid.UUID, error) {
 	switch v := id.GetValue().(type) {
 	case *shared.UUID_Structured_:
 		var u uuid.UUID
-		hi, lo := uint64(v.Structured.GetMostSignificantBits()), uint64(v.Structured.GetLeastSignificantBits()) //nolint:gosec // bits
+		hi, lo := uint64(v.Structured.GetMostSignificantBits()), uint64(v.Structured.GetLeastSignificantBits()) // bits
 		copy(u[:8], number(hi))
 		copy(u[8:], number(lo))
 		return u, nil
@@ -238,11 +238,11 @@ func appendConflict(expected, current int64) *streamspb.AppendResp {
 		w.ExpectedRevisionOption_20_6_0 = &streamspb.AppendResp_WrongExpectedVersion_StreamExists_20_6_0{StreamExists_20_6_0: empty}
 		w.ExpectedRevisionOption = &streamspb.AppendResp_WrongExpectedVersion_ExpectedStreamExists{ExpectedStreamExists: empty}
 	default:
-		w.ExpectedRevisionOption_20_6_0 = &streamspb.AppendResp_WrongExpectedVersion_ExpectedRevision_20_6_0{ExpectedRevision_20_6_0: uint64(expected)} //nolint:gosec // NoStream becomes the largest number
+		w.ExpectedRevisionOption_20_6_0 = &streamspb.AppendResp_WrongExpectedVersion_ExpectedRevision_20_6_0{ExpectedRevision_20_6_0: uint64(expected)} // NoStream becomes the largest number
 		if expected == expectNoStream {
 			w.ExpectedRevisionOption = &streamspb.AppendResp_WrongExpectedVersion_ExpectedNoStream{ExpectedNoStream: empty}
 		} else {
-			w.ExpectedRevisionOption = &streamspb.AppendResp_WrongExpectedVersion_ExpectedRevision{ExpectedRevision: uint64(expected)} //nolint:gosec // not negative
+			w.ExpectedRevisionOption = &streamspb.AppendResp_WrongExpectedVersion_ExpectedRevision{ExpectedRevision: uint64(expected)}
 		}
 	}
 	return &streamspb.AppendResp{Result: &streamspb.AppendResp_WrongExpectedVersion_{WrongExpectedVersion: w}}

@@ -25,21 +25,26 @@ var states = []struct {
 }{
 	{"missing", func(*testing.T, *service, string) {}},
 	{"metadata only", func(t *testing.T, s *service, stream string) {
+		t.Helper()
 		setMetadata(t, s, stream, `{"$maxAge":1000000}`)
 	}},
 	{"two events", func(t *testing.T, s *service, stream string) {
+		t.Helper()
 		s.append(t, stream, esdb.NoStream{}, eventsOf("old", 2)...)
 	}},
 	{"soft-deleted at 1", func(t *testing.T, s *service, stream string) {
+		t.Helper()
 		s.append(t, stream, esdb.NoStream{}, eventsOf("old", 2)...)
 		softDeleteStream(t, s, stream)
 	}},
 	{"revived at 2", func(t *testing.T, s *service, stream string) {
+		t.Helper()
 		s.append(t, stream, esdb.NoStream{}, eventsOf("old", 2)...)
 		softDeleteStream(t, s, stream)
 		s.append(t, stream, esdb.Any{}, event("old"))
 	}},
 	{"tombstoned", func(t *testing.T, s *service, stream string) {
+		t.Helper()
 		s.append(t, stream, esdb.NoStream{}, eventsOf("old", 2)...)
 		if _, err := s.client.TombstoneStream(t.Context(), stream, esdb.TombstoneStreamOptions{}); err != nil {
 			t.Fatal(err)
@@ -396,16 +401,16 @@ func TestWritersToOneStream(t *testing.T) {
 	}
 }
 
-func setMetadata(t testing.TB, s *service, stream, json string) {
-	t.Helper()
-	s.append(t, "$$"+stream, esdb.Any{}, esdb.EventData{
+func setMetadata(tb testing.TB, s *service, stream, json string) {
+	tb.Helper()
+	s.append(tb, "$$"+stream, esdb.Any{}, esdb.EventData{
 		EventID: uuid.New(), EventType: "$metadata", ContentType: esdb.ContentTypeJson, Data: []byte(json),
 	})
 }
 
-func softDeleteStream(t testing.TB, s *service, stream string) {
-	t.Helper()
-	if _, err := s.client.DeleteStream(t.Context(), stream, esdb.DeleteStreamOptions{}); err != nil {
-		t.Fatal(err)
+func softDeleteStream(tb testing.TB, s *service, stream string) {
+	tb.Helper()
+	if _, err := s.client.DeleteStream(tb.Context(), stream, esdb.DeleteStreamOptions{}); err != nil {
+		tb.Fatal(err)
 	}
 }

@@ -103,7 +103,7 @@ func (b *batch) setOptions(o *streamspb.BatchAppendReq_Options, now time.Time) e
 	}
 	switch e := o.GetExpectedStreamPosition().(type) {
 	case *streamspb.BatchAppendReq_Options_StreamPosition:
-		b.expected = int64(e.StreamPosition) //nolint:gosec // the largest numbers are the special ones, negative
+		b.expected = int64(e.StreamPosition) // the largest numbers are the special ones, negative
 	case *streamspb.BatchAppendReq_Options_NoStream:
 		b.expected = expectNoStream
 	case *streamspb.BatchAppendReq_Options_Any:
@@ -187,7 +187,7 @@ func (b *batch) faultStatus(limit int) *statuspb.Status {
 			return packed(codes.PermissionDenied, "AccessDenied", &shared.AccessDenied{})
 		case exception[0] == "maximum-append-size-exceeded":
 			return packed(codes.InvalidArgument, "MaximumAppendSizeExceeded",
-				&shared.MaximumAppendSizeExceeded{MaxAppendSize: uint32(limit)}) //nolint:gosec // at most 16 MiB
+				&shared.MaximumAppendSizeExceeded{MaxAppendSize: uint32(limit)})
 		}
 		if r == errFull || r == errFailed || r == errClosing {
 			return packed(r.code, r.message, &shared.Unknown{})
@@ -212,14 +212,14 @@ func (b *batch) conflict() *shared.WrongExpectedVersion {
 	case expectStreamExists:
 		w.ExpectedStreamPositionOption = &shared.WrongExpectedVersion_ExpectedStreamExists{ExpectedStreamExists: &emptypb.Empty{}}
 	default:
-		w.ExpectedStreamPositionOption = &shared.WrongExpectedVersion_ExpectedStreamPosition{ExpectedStreamPosition: uint64(b.expected)} //nolint:gosec // not negative
+		w.ExpectedStreamPositionOption = &shared.WrongExpectedVersion_ExpectedStreamPosition{ExpectedStreamPosition: uint64(b.expected)}
 	}
 	return w
 }
 
 func packed(c codes.Code, message string, details proto.Message) *statuspb.Status {
-	s := &statuspb.Status{Code: int32(c), Message: message} //nolint:gosec // 0 to 16
-	if a, err := anypb.New(details); err == nil {           // fails only for messages without a descriptor
+	s := &statuspb.Status{Code: int32(c), Message: message}
+	if a, err := anypb.New(details); err == nil { // fails only for messages without a descriptor
 		s.Details = []*anypb.Any{a}
 	}
 	return s

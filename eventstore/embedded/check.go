@@ -108,7 +108,7 @@ func revisionOfID(db pebble.Reader, stream uint64, id uuid.UUID) (revision int64
 		return 0, false, nil
 	}
 	n, err := readNumber(db, idKey(stream, id))
-	return int64(n) - 1, n != 0, err //nolint:gosec // stored one higher, from an int64
+	return int64(n) - 1, n != 0, err // stored one higher, from an int64
 }
 
 func eventHasID(db pebble.Reader, h *head, revision int64, id uuid.UUID) (bool, error) {

@@ -111,8 +111,8 @@ func (u *cursor) fillLog(c *chunk, s *span, f *filter, checkpoints *checkpoints)
 // fillStream adds events of a stream within s, a span of revisions, to c. Both bounds are durable.
 func (u *cursor) fillStream(c *chunk, stream uint64, s *span) (err error) {
 	revisions, err := u.db.NewIter(&pebble.IterOptions{
-		LowerBound: revisionKey(stream, int64(s.first)),  //nolint:gosec // from a revision
-		UpperBound: revisionKey(stream, int64(s.last)+1), //nolint:gosec // from a revision
+		LowerBound: revisionKey(stream, int64(s.first)),
+		UpperBound: revisionKey(stream, int64(s.last)+1),
 	})
 	if err != nil {
 		return err
@@ -148,7 +148,7 @@ func (u *cursor) fillStream(c *chunk, stream uint64, s *span) (err error) {
 			c.end()
 			u.left--
 		}
-		s.passed(uint64(revision), u.backwards) //nolint:gosec // not negative
+		s.passed(uint64(revision), u.backwards)
 	}
 	if err := revisions.Error(); err != nil {
 		return err

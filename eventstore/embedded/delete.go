@@ -18,7 +18,7 @@ func (s *streams) Delete(ctx context.Context, req *streamspb.DeleteReq) (*stream
 	o := req.GetOptions()
 	switch e := o.GetExpectedStreamRevision().(type) {
 	case *streamspb.DeleteReq_Options_Revision:
-		r.expected = int64(e.Revision) //nolint:gosec // the largest numbers are the special ones, negative
+		r.expected = int64(e.Revision) // the largest numbers are the special ones, negative
 	case *streamspb.DeleteReq_Options_NoStream:
 		r.expected = expectNoStream
 	case *streamspb.DeleteReq_Options_StreamExists:
@@ -41,7 +41,7 @@ func (s *streams) Tombstone(ctx context.Context, req *streamspb.TombstoneReq) (*
 	o := req.GetOptions()
 	switch e := o.GetExpectedStreamRevision().(type) {
 	case *streamspb.TombstoneReq_Options_Revision:
-		r.expected = int64(e.Revision) //nolint:gosec // the largest numbers are the special ones, negative
+		r.expected = int64(e.Revision) // the largest numbers are the special ones, negative
 	case *streamspb.TombstoneReq_Options_NoStream:
 		r.expected = expectNoStream
 	case *streamspb.TombstoneReq_Options_StreamExists:

@@ -140,7 +140,7 @@ func (j *journal) run(ctx context.Context, n *Node, writers int, data func() []b
 // not synced on disk, and opens what is left. What readers could see must be there as well.
 func TestACrashLosesNothingAcknowledged(t *testing.T) {
 	t.Parallel()
-	seeds := 24
+	seeds := 16
 	if testing.Short() {
 		seeds = 6
 	}
@@ -154,6 +154,7 @@ func TestACrashLosesNothingAcknowledged(t *testing.T) {
 }
 
 func crash(t *testing.T, seed uint64) {
+	t.Helper()
 	rng := rand.New(rand.NewPCG(seed, 0))
 	fs := vfs.NewCrashableMem()
 	cfg := Config{Dir: "db", MemTableBytes: 64 << 10, fs: fs}
@@ -259,11 +260,10 @@ func TestAFullDiskIsAPause(t *testing.T) {
 	mem := vfs.NewCrashableMem()
 	var full atomic.Bool
 	fs := errorfs.Wrap(mem, errorfs.InjectorFunc(func(op errorfs.Op) error {
-		switch op.Kind {
-		case errorfs.OpFileWrite, errorfs.OpFileWriteAt, errorfs.OpCreate, errorfs.OpReuseForWrite:
-			if full.Load() {
-				return syscall.ENOSPC
-			}
+		needsSpace := op.Kind == errorfs.OpFileWrite || op.Kind == errorfs.OpFileWriteAt ||
+			op.Kind == errorfs.OpCreate || op.Kind == errorfs.OpReuseForWrite
+		if needsSpace && full.Load() {
+			return syscall.ENOSPC
 		}
 		return nil
 	}))

@@ -49,7 +49,7 @@ func parseFilter(o *streamspb.ReadReq_Options_FilterOptions) (*filter, error) {
 			return nil, invalidArgument("a filter that searches no events")
 		}
 	}
-	f.interval = int(window * uint64(o.GetCheckpointIntervalMultiplier())) //nolint:gosec // product of two uint32
+	f.interval = int(window * uint64(o.GetCheckpointIntervalMultiplier())) // product of two uint32
 	return f, nil
 }
 

@@ -26,74 +26,74 @@ type service struct {
 }
 
 // start opens a node and serves it until the test ends or stop is called.
-func start(t testing.TB, cfg Config) *service {
-	t.Helper()
+func start(tb testing.TB, cfg Config) *service {
+	tb.Helper()
 	if cfg.Dir == "" {
-		cfg.Dir = t.TempDir()
+		cfg.Dir = tb.TempDir()
 	}
 	n, err := Open(cfg)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	return serve(t, n)
+	return serve(tb, n)
 }
 
-func serve(t testing.TB, n *Node) *service {
-	t.Helper()
-	dir, err := os.MkdirTemp("", "n") // a test's own folder may have too long a name
+func serve(tb testing.TB, n *Node) *service {
+	tb.Helper()
+	dir, err := os.MkdirTemp("", "n") //nolint:usetesting // whose folder may have too long a name for a socket
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	tb.Cleanup(func() { _ = os.RemoveAll(dir) })
 	l, err := ListenUnix(filepath.Join(dir, "s"))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	s := &service{Node: n, address: Address(l)}
 	served := make(chan error, 1)
 	go func() { served <- n.Serve(l) }()
-	s.client = newClient(t, s.address)
-	t.Cleanup(func() {
-		s.stop(t)
+	s.client = newClient(tb, s.address)
+	tb.Cleanup(func() {
+		s.stop(tb)
 		if err := <-served; err != nil {
-			t.Error(err)
+			tb.Error(err)
 		}
 	})
 	return s
 }
 
-func (s *service) stop(t testing.TB) {
-	t.Helper()
+func (s *service) stop(tb testing.TB) {
+	tb.Helper()
 	_ = s.client.Close()
 	if err := s.Close(); err != nil && s.Err() == nil {
-		t.Error(err)
+		tb.Error(err)
 	}
 }
 
-func newClient(t testing.TB, address string) *esdb.Client {
-	t.Helper()
+func newClient(tb testing.TB, address string) *esdb.Client {
+	tb.Helper()
 	cfg, err := esdb.ParseConnectionString("esdb://localhost:1?tls=false")
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	cfg.Address = address
 	cfg.Logger = func(esdb.LogLevel, string, ...any) {}
 	client, err := esdb.NewClient(cfg)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() { _ = client.Close() })
+	tb.Cleanup(func() { _ = client.Close() })
 	return client
 }
 
 // dial returns the generated stub, for what the client cannot say.
-func (s *service) dial(t testing.TB) streamspb.StreamsClient {
-	t.Helper()
+func (s *service) dial(tb testing.TB) streamspb.StreamsClient {
+	tb.Helper()
 	conn, err := grpc.NewClient(s.address, grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() { _ = conn.Close() })
+	tb.Cleanup(func() { _ = conn.Close() })
 	return streamspb.NewStreamsClient(conn)
 }
 
@@ -113,12 +113,12 @@ func eventsOf(kind string, n int) []esdb.EventData {
 }
 
 func (s *service) append(
-	t testing.TB, stream string, expected esdb.ExpectedRevision, events ...esdb.EventData,
+	tb testing.TB, stream string, expected esdb.ExpectedRevision, events ...esdb.EventData,
 ) *esdb.WriteResult {
-	t.Helper()
-	r, err := s.client.AppendToStream(t.Context(), stream, esdb.AppendToStreamOptions{ExpectedRevision: expected}, events...)
+	tb.Helper()
+	r, err := s.client.AppendToStream(tb.Context(), stream, esdb.AppendToStreamOptions{ExpectedRevision: expected}, events...)
 	if err != nil {
-		t.Fatalf("append to %s: %v", stream, err)
+		tb.Fatalf("append to %s: %v", stream, err)
 	}
 	return r
 }
@@ -142,11 +142,11 @@ func collect(r *esdb.ReadStream, err error) ([]*esdb.RecordedEvent, error) {
 	}
 }
 
-func (s *service) readAll(t testing.TB, from esdb.AllPosition, d esdb.Direction) []*esdb.RecordedEvent {
-	t.Helper()
-	events, err := collect(s.client.ReadAll(t.Context(), esdb.ReadAllOptions{From: from, Direction: d}, 1<<40))
+func (s *service) readAll(tb testing.TB, from esdb.AllPosition, d esdb.Direction) []*esdb.RecordedEvent {
+	tb.Helper()
+	events, err := collect(s.client.ReadAll(tb.Context(), esdb.ReadAllOptions{From: from, Direction: d}, 1<<40))
 	if err != nil {
-		t.Fatalf("read $all: %v", err)
+		tb.Fatalf("read $all: %v", err)
 	}
 	return events
 }

@@ -30,7 +30,7 @@ func eventKey(position uint64) []byte {
 
 func revisionKey(stream uint64, revision int64) []byte {
 	key := binary.BigEndian.AppendUint64(append(make([]byte, 0, 17), revisionPrefix), stream)
-	return binary.BigEndian.AppendUint64(key, uint64(revision)) //nolint:gosec // revisions are never negative
+	return binary.BigEndian.AppendUint64(key, uint64(revision))
 }
 
 func idKey(stream uint64, id uuid.UUID) []byte {
@@ -59,7 +59,7 @@ func revisionOf(key []byte) (stream uint64, revision int64, ok bool) {
 	if len(key) != 17 || key[0] != revisionPrefix {
 		return 0, 0, false
 	}
-	//nolint:gosec // written by revisionKey from an int64
+	// written by revisionKey from an int64
 	return binary.BigEndian.Uint64(key[1:]), int64(binary.BigEndian.Uint64(key[9:])), true
 }
 

@@ -40,7 +40,9 @@ func ListenUnix(path string) (net.Listener, error) {
 }
 
 func listenPrivately(path string) (net.Listener, error) {
-	conn, err := net.DialTimeout("unix", path, time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	conn, err := (&net.Dialer{}).DialContext(ctx, "unix", path)
 	switch {
 	case err == nil:
 		return nil, errors.Join(fmt.Errorf("%w: %s", ErrSocketInUse, path), conn.Close())
@@ -54,9 +56,9 @@ func listenPrivately(path string) (net.Listener, error) {
 	config := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
 		// On Linux the mode of the unbound socket becomes the file's, so it is never open to others, not even for a
 		// moment. Elsewhere this does nothing, and the Chmod below has to do.
-		return c.Control(func(fd uintptr) { _ = syscall.Fchmod(int(fd), 0o600) }) //nolint:gosec // a descriptor
+		return c.Control(func(fd uintptr) { _ = syscall.Fchmod(int(fd), 0o600) })
 	}}
-	l, err := config.Listen(context.Background(), "unix", path)
+	l, err := config.Listen(ctx, "unix", path)
 	if err != nil {
 		return nil, err
 	}

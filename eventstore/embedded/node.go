@@ -61,7 +61,7 @@ func (c *Config) setDefaults() error {
 	}
 	var errs []error
 	if c.Dir == "" {
-		errs = append(errs, errors.New("Dir is empty"))
+		errs = append(errs, errors.New("no Dir"))
 	}
 	if c.MaxAppendBytes < 1 || c.MaxAppendBytes > largestAppend {
 		errs = append(errs, fmt.Errorf("MaxAppendBytes is %d, must be 1 to %d", c.MaxAppendBytes, largestAppend))

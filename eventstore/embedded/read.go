@@ -194,7 +194,7 @@ func (r *reading) shown(h *head) span {
 	} else {
 		r.oldest = math.MinInt64
 	}
-	return span{first: uint64(h.retention.first(h.last)), last: uint64(h.last)} //nolint:gosec // not negative
+	return span{first: uint64(h.retention.first(h.last)), last: uint64(h.last)}
 }
 
 func invalidPosition(position, end uint64) error {

@@ -65,7 +65,7 @@ func appendRecord(b []byte, stream string, revision int64, position uint64, crea
 	b = protowire.AppendTag(b, fieldStream, protowire.BytesType)
 	b = protowire.AppendVarint(b, uint64(protowire.SizeTag(fieldStreamName)+protowire.SizeBytes(len(stream))))
 	b = appendString(b, fieldStreamName, stream)
-	b = appendNumber(b, fieldRevision, uint64(revision)) //nolint:gosec // never negative
+	b = appendNumber(b, fieldRevision, uint64(revision))
 	b = appendNumber(b, fieldPrepare, position)
 	b = appendNumber(b, fieldCommit, position)
 	b = appendEntry(b, metadataType, p.kind)
@@ -91,7 +91,7 @@ func appendEntry(b []byte, key, value string) []byte {
 	size := protowire.SizeTag(fieldMapKey) + protowire.SizeBytes(len(key)) +
 		protowire.SizeTag(fieldMapValue) + protowire.SizeBytes(len(value))
 	b = protowire.AppendTag(b, fieldMetadata, protowire.BytesType)
-	b = protowire.AppendVarint(b, uint64(size)) //nolint:gosec // a size
+	b = protowire.AppendVarint(b, uint64(size))
 	b = appendString(b, fieldMapKey, key)
 	return appendString(b, fieldMapValue, value)
 }
@@ -143,7 +143,7 @@ func parseRecord(value []byte, whole bool) (record, error) {
 				return record{}, errDamaged
 			}
 		case fieldRevision:
-			r.revision = int64(num) //nolint:gosec // written from an int64
+			r.revision = int64(num)
 		case fieldMetadata:
 			key, val, ok := consumeEntry(bytes)
 			if !ok {
@@ -164,6 +164,7 @@ func parseRecord(value []byte, whole bool) (record, error) {
 			}
 		case fieldData:
 			r.data = bytes
+		default: // of no use to the node
 		}
 	}
 	if r.created == math.MinInt64 || r.stream == nil {
@@ -222,16 +223,16 @@ func appendEventFrame(b, value []byte, position uint64, form idForm) []byte {
 	readSize := 1 + protowire.SizeBytes(eventSize) + 1 + protowire.SizeVarint(position)
 
 	b = protowire.AppendTag(b, respEvent, protowire.BytesType)
-	b = protowire.AppendVarint(b, uint64(readSize)) //nolint:gosec // a size
+	b = protowire.AppendVarint(b, uint64(readSize))
 	b = protowire.AppendTag(b, readEvent, protowire.BytesType)
-	b = protowire.AppendVarint(b, uint64(eventSize)) //nolint:gosec // a size
+	b = protowire.AppendVarint(b, uint64(eventSize))
 	b = protowire.AppendTag(b, fieldEventID, protowire.BytesType)
-	b = protowire.AppendVarint(b, uint64(idSize)) //nolint:gosec // a size
+	b = protowire.AppendVarint(b, uint64(idSize))
 	if form == stringIDs {
 		b = appendString(b, stringID, id.String())
 	} else {
 		b = protowire.AppendTag(b, structured, protowire.BytesType)
-		b = protowire.AppendVarint(b, uint64(inner)) //nolint:gosec // a size
+		b = protowire.AppendVarint(b, uint64(inner))
 		b = appendNumber(b, most, hi)
 		b = appendNumber(b, least, lo)
 	}
@@ -244,7 +245,7 @@ func appendCheckpointFrame(b []byte, position uint64) []byte {
 	const respCheckpoint, commit, prepare = 3, 1, 2
 	size := 2 * (1 + protowire.SizeVarint(position))
 	b = protowire.AppendTag(b, respCheckpoint, protowire.BytesType)
-	b = protowire.AppendVarint(b, uint64(size)) //nolint:gosec // a size
+	b = protowire.AppendVarint(b, uint64(size))
 	b = appendNumber(b, commit, position)
 	return appendNumber(b, prepare, position)
 }

@@ -56,7 +56,7 @@ func pebbleOptions(fs vfs.FS, lock *pebble.Lock, cfg Config, logger pebble.Logge
 		Logger:                      logger,
 		FormatMajorVersion:          pebble.FormatNewest,
 		CacheSize:                   cfg.CacheBytes,
-		MemTableSize:                uint64(cfg.MemTableBytes), //nolint:gosec // validated
+		MemTableSize:                uint64(cfg.MemTableBytes),
 		MemTableStopWritesThreshold: 4,
 		CompactionConcurrencyRange:  func() (int, int) { return 1, 2 },
 	}

@@ -125,7 +125,7 @@ func (r *reading) followStream(o *streamspb.ReadReq_Options_StreamOptions) (func
 		if err != nil {
 			return nil, err
 		}
-		next = uint64(h.last + 1) //nolint:gosec // at least 0; a tombstone is found below
+		next = uint64(h.last + 1)
 	case *streamspb.ReadReq_Options_StreamOptions_Revision:
 		if next = from.Revision; next < math.MaxInt64 {
 			next++
@@ -140,7 +140,7 @@ func (r *reading) followStream(o *streamspb.ReadReq_Options_StreamOptions) (func
 			return err
 		case h.tombstoned():
 			return streamDeleted(name)
-		case h.gone() || next > uint64(h.last): //nolint:gosec // not negative
+		case h.gone() || next > uint64(h.last):
 			return nil
 		}
 		s := r.shown(h)
@@ -148,7 +148,7 @@ func (r *reading) followStream(o *streamspb.ReadReq_Options_StreamOptions) (func
 		if err := r.sendStream(h.id, s); err != nil {
 			return err
 		}
-		next = uint64(h.last) + 1 //nolint:gosec // not negative
+		next = uint64(h.last) + 1
 		return nil
 	}, nil
 }

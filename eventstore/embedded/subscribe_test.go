@@ -14,8 +14,8 @@ import (
 
 // follow reads a subscription until it has caught up, or has shown n events if n is above 0. It returns the events and
 // the checkpoints, in order, as strings.
-func follow(t testing.TB, sub *esdb.Subscription, n int) []string {
-	t.Helper()
+func follow(tb testing.TB, sub *esdb.Subscription, n int) []string {
+	tb.Helper()
 	var got []string
 	for events := 0; n == 0 || events < n; {
 		switch e := sub.Recv(); {
@@ -30,29 +30,29 @@ func follow(t testing.TB, sub *esdb.Subscription, n int) []string {
 				return got
 			}
 		case e.SubscriptionDropped != nil:
-			t.Fatalf("dropped after %v: %v", got, e.SubscriptionDropped.Error)
+			tb.Fatalf("dropped after %v: %v", got, e.SubscriptionDropped.Error)
 		}
 	}
 	return got
 }
 
-func (s *service) followAll(t testing.TB, o esdb.SubscribeToAllOptions) *esdb.Subscription {
-	t.Helper()
-	sub, err := s.client.SubscribeToAll(t.Context(), o)
+func (s *service) followAll(tb testing.TB, o esdb.SubscribeToAllOptions) *esdb.Subscription {
+	tb.Helper()
+	sub, err := s.client.SubscribeToAll(tb.Context(), o)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() { _ = sub.Close() })
+	tb.Cleanup(func() { _ = sub.Close() })
 	return sub
 }
 
-func (s *service) followStream(t testing.TB, stream string, from esdb.StreamPosition) *esdb.Subscription {
-	t.Helper()
-	sub, err := s.client.SubscribeToStream(t.Context(), stream, esdb.SubscribeToStreamOptions{From: from})
+func (s *service) followStream(tb testing.TB, stream string, from esdb.StreamPosition) *esdb.Subscription {
+	tb.Helper()
+	sub, err := s.client.SubscribeToStream(tb.Context(), stream, esdb.SubscribeToStreamOptions{From: from})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() { _ = sub.Close() })
+	tb.Cleanup(func() { _ = sub.Close() })
 	return sub
 }
 
@@ -171,11 +171,14 @@ func TestFilteredSubscriptions(t *testing.T) {
 		want   []string
 	}{
 		{"stream prefix", streamsWith("k1-"), []string{
-			"k1-1@0", "k1-3@0", "checkpoint 4", "k1-5@0", "k1-7@0", "checkpoint 8", "k1-9@0", "checkpoint 10", "caught up"}},
+			"k1-1@0", "k1-3@0", "checkpoint 4", "k1-5@0", "k1-7@0", "checkpoint 8", "k1-9@0", "checkpoint 10", "caught up",
+		}},
 		{"type prefixes", typesWith("t4", "t3"), []string{
-			"k1-3@0", "checkpoint 4", "k0-4@0", "checkpoint 8", "k0-8@0", "k1-9@0", "checkpoint 10", "caught up"}},
+			"k1-3@0", "checkpoint 4", "k0-4@0", "checkpoint 8", "k0-8@0", "k1-9@0", "checkpoint 10", "caught up",
+		}},
 		{"stream pattern", &esdb.SubscriptionFilter{Type: esdb.StreamFilterType, Regex: `^k0-[02]$`}, []string{
-			"k0-0@0", "k0-2@0", "checkpoint 4", "checkpoint 8", "checkpoint 10", "caught up"}},
+			"k0-0@0", "k0-2@0", "checkpoint 4", "checkpoint 8", "checkpoint 10", "caught up",
+		}},
 		{"nothing", streamsWith("none"), []string{"checkpoint 4", "checkpoint 8", "checkpoint 10", "caught up"}},
 	}
 	for _, tt := range tests {

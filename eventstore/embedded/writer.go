@@ -227,7 +227,7 @@ func (w *writer) finish() {
 		if g.batch != nil {
 			_ = g.batch.Close() // only gives its memory back
 			w.synced.Add(1)
-			w.appended.Add(uint64(g.events)) //nolint:gosec // a count
+			w.appended.Add(uint64(g.events))
 			w.horizon.advance(g.last)
 		}
 		w.requests.Add(uint64(len(g.requests)))
@@ -380,7 +380,7 @@ func (w *writer) add(g *group, stream string, h *head, first int64, events []pro
 			g.batch.Set(eventKey(w.nextPosition), w.scratch, nil),
 			g.batch.Set(revisionKey(h.id, revision), position, nil),
 			// One higher than the revision, so that 0 says unknown.
-			g.batch.Set(idKey(h.id, p.id), number(uint64(revision)+1), nil), //nolint:gosec // not negative
+			g.batch.Set(idKey(h.id, p.id), number(uint64(revision)+1), nil),
 		); err != nil {
 			return err
 		}
