@@ -19,7 +19,7 @@ func facts(events ...employee.Event) []employee.Event { return events }
 
 var (
 	details = employee.Details{
-		Name: "Darcel Schlecht", Email: "darcel@example.com", Office: "Central",
+		Name: "Ελένη Π.", Email: "agent@example.com", Office: "Central",
 		Manager: domain.EmployeeID{UUID: uuid.UUID{15: 1}},
 	}
 	registered = employee.Registered{Details: details}
@@ -44,7 +44,7 @@ func TestChangeDetails(t *testing.T) {
 			Name: "sets and clears what is different", Given: facts(registered), Then: facts(changed),
 			When: employee.ChangeDetails{Patch: patch{Set: employee.Details{Name: details.Name, Office: "East"}, Clear: []string{"manager"}}},
 		},
-		{Name: "to what they are", Given: facts(registered, changed), When: employee.ChangeDetails(changed)},
+		{Name: "to what they are", Given: facts(registered, changed), When: employee.ChangeDetails{Patch: changed.Patch}},
 		{Name: "without a name", Given: facts(registered), When: employee.ChangeDetails{Patch: patch{Clear: []string{"name"}}}, Refused: domain.ErrInvalid, At: "/name"},
 		{Name: "of no field", Given: facts(registered), When: employee.ChangeDetails{Patch: patch{Clear: []string{"salary"}}}, Refused: domain.ErrInvalid, At: "/salary"},
 		{Name: "of nobody", When: employee.ChangeDetails{Patch: patch{Clear: []string{"office"}}}, Refused: employee.ErrUnknown},

@@ -77,7 +77,7 @@ func TestAmend(t *testing.T) {
 			When: interaction.Amend{ID: first, Patch: patch{Set: interaction.Details{Participants: []domain.Personal{"李小龍"}}}},
 			Then: facts(interaction.Amended{ID: first, Patch: patch{Set: interaction.Details{Participants: []domain.Personal{"李小龍"}}}}),
 		},
-		{Name: "to what it is", Given: facts(logged, amended), When: interaction.Amend(amended)},
+		{Name: "to what it is", Given: facts(logged, amended), When: interaction.Amend{ID: first, Patch: amended.Patch}},
 		{Name: "to what it is, with the same participants", Given: facts(logged), When: interaction.Amend{ID: first, Patch: patch{Set: call}}},
 		{Name: "of none", Given: facts(logged), When: interaction.Amend{ID: other, Patch: patch{Clear: []string{"mood"}}}, Refused: interaction.ErrUnknown},
 		{Name: "without a channel", Given: facts(logged), When: interaction.Amend{ID: first, Patch: patch{Clear: []string{"channel"}}}, Refused: domain.ErrInvalid, At: "/channel"},

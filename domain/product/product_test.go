@@ -51,15 +51,15 @@ func TestChangeDetails(t *testing.T) {
 			Name: "sets and clears what is different", Given: facts(defined), Then: facts(changed),
 			When: product.ChangeDetails{Patch: patch{Set: product.Details{Name: "GTX Pro", Family: "GT"}, Clear: []string{"sku"}}},
 		},
-		{Name: "to what they are", Given: facts(defined, changed), When: product.ChangeDetails(changed)},
+		{Name: "to what they are", Given: facts(defined, changed), When: product.ChangeDetails{Patch: changed.Patch}},
 		{Name: "without a name", Given: facts(defined), When: product.ChangeDetails{Patch: patch{Clear: []string{"name"}}}, Refused: domain.ErrInvalid, At: "/name"},
 		{
 			Name: "with too long a description", Given: facts(defined), Refused: domain.ErrInvalid, At: "/description",
 			When: product.ChangeDetails{Patch: patch{Set: product.Details{Description: strings.Repeat("x", domain.LongText+1)}}},
 		},
 		{Name: "of no field", Given: facts(defined), When: product.ChangeDetails{Patch: patch{Clear: []string{"list_price"}}}, Refused: domain.ErrInvalid, At: "/list_price"},
-		{Name: "when retired", Given: facts(defined, retired), When: product.ChangeDetails(changed), Refused: product.ErrRetired},
-		{Name: "of no product", When: product.ChangeDetails(changed), Refused: product.ErrUnknown},
+		{Name: "when retired", Given: facts(defined, retired), When: product.ChangeDetails{Patch: changed.Patch}, Refused: product.ErrRetired},
+		{Name: "of no product", When: product.ChangeDetails{Patch: changed.Patch}, Refused: product.ErrUnknown},
 	})
 }
 
