@@ -1,0 +1,105 @@
+package projections
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"crm/domain"
+	"crm/domain/consent"
+)
+
+// Consent is one customer's answer for one purpose and channel, and the event it
+// rests on.
+type Consent struct {
+	Customer domain.CustomerID
+	Key      consent.Key
+	consent.Answer
+	Since    time.Time // when that event occurred
+	EventID  uuid.UUID
+	Position domain.Position
+	Revision domain.Revision // of that event in the stream of the customer's consents
+}
+
+// Permits reports whether the consent allows its purpose at an instant: it is
+// granted, and its time is not over.
+func (c Consent) Permits(at time.Time) bool {
+	return c.Status == consent.StatusGranted && (c.Evidence.ExpiresAt.IsZero() || at.Before(c.Evidence.ExpiresAt))
+}
+
+const consentColumns = `customer_id, purpose, channel, status, confirmed, objected, legal_basis, wording_version, wording_hash,
+	capture_source, contact_point_id, proof, expires_at, since, event_id, position, revision`
+
+// Of is a page of a customer's consents, by purpose and channel. After nil it is
+// the first page. A customer nobody knows has none.
+func (m Consents) Of(ctx context.Context, id domain.CustomerID, after *consent.Key, limit int) (Page[Consent, consent.Key], error) {
+	from := consent.Key{}
+	if after != nil {
+		from = *after
+	}
+	rows, err := all[consentRow](ctx, m.db, `
+		SELECT `+consentColumns+` FROM consents.consents
+		WHERE customer_id = @customer_id AND (purpose, channel) > (@purpose, @channel)
+		ORDER BY purpose, channel LIMIT @limit`,
+		pgx.NamedArgs{"customer_id": id.UUID, "purpose": from.Purpose, "channel": from.Channel, "limit": limit + 1})
+	if err != nil {
+		return Page[Consent, consent.Key]{}, err
+	}
+	found := make([]Consent, len(rows))
+	for i, row := range rows {
+		found[i] = row.consent()
+	}
+	return pageOf(found, limit, func(c Consent) consent.Key { return c.Key }), nil
+}
+
+// Lookup is a customer's consent for a purpose and channel; nil where there never
+// was one.
+func (m Consents) Lookup(ctx context.Context, id domain.CustomerID, key consent.Key) (*Consent, error) {
+	rows, err := all[consentRow](ctx, m.db, `
+		SELECT `+consentColumns+` FROM consents.consents
+		WHERE customer_id = @customer_id AND purpose = @purpose AND channel = @channel`,
+		pgx.NamedArgs{"customer_id": id.UUID, "purpose": key.Purpose, "channel": key.Channel})
+	if err != nil || len(rows) == 0 {
+		return nil, err
+	}
+	found := rows[0].consent()
+	return &found, nil
+}
+
+// Coverage is how many customers stand at a status for a purpose and channel.
+type Coverage struct {
+	consent.Key
+	Status consent.Status `db:"status"`
+	Count  int64          `db:"count"`
+}
+
+// Coverage counts the register at an instant, by purpose, channel and status. A
+// grant whose time is over by then counts as expired.
+func (m Consents) Coverage(ctx context.Context, at time.Time) ([]Coverage, error) {
+	type row struct {
+		Purpose string          `db:"purpose"`
+		Channel consent.Channel `db:"channel"`
+		Status  consent.Status  `db:"status"`
+		Count   int64           `db:"count"`
+	}
+	rows, err := all[row](ctx, m.db, `
+		SELECT purpose, channel, CASE WHEN status = 'granted' AND expires_at <= @at THEN 'expired' ELSE status END AS status,
+		  count(*) AS count
+		FROM consents.consents GROUP BY 1, 2, 3 ORDER BY 1, 2, 3`, pgx.NamedArgs{"at": at})
+	coverage := make([]Coverage, len(rows))
+	for i, r := range rows {
+		coverage[i] = Coverage{Key: consent.Key{Purpose: r.Purpose, Channel: r.Channel}, Status: r.Status, Count: r.Count}
+	}
+	return coverage, err
+}
+
+func (r consentRow) consent() Consent {
+	commit := uint64(r.Position)
+	return Consent{
+		Customer: domain.CustomerID{UUID: r.CustomerID}, Key: consent.Key{Purpose: r.Purpose, Channel: r.Channel},
+		Answer: r.answer(), Since: r.Since.UTC(), EventID: r.EventID,
+		Position: domain.Position{Commit: commit, Prepare: commit}, Revision: domain.Revision(r.Revision),
+	}
+}

@@ -1,0 +1,152 @@
+package projections_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"crm/domain"
+	"crm/domain/consent"
+	"crm/domain/customer"
+	"crm/domain/deal"
+	"crm/domain/employee"
+	"crm/domain/pipeline"
+	"crm/domain/product"
+	"crm/projections"
+	"crm/projections/projectionstest"
+)
+
+// Whatever happened, the read models say what the deciders fold.
+func TestModelsAgreeWithTheDeciders(t *testing.T) {
+	t.Parallel()
+	w := randomWorld(6000, 1)
+	models, _ := w.build(t)
+	empty := cmpopts.EquateEmpty()
+	for stream, state := range w.states {
+		id, _ := stream.ID()
+		var got any
+		var err error
+		var revision domain.Revision
+		switch state := state.(type) {
+		case customer.State:
+			var card projections.Customer
+			card, err = models.Customers.Card(t.Context(), domain.CustomerID{UUID: id})
+			got, revision = card.State, card.Revision
+		case deal.State:
+			var card projections.Deal
+			card, err = models.Deals.Card(t.Context(), domain.DealID{UUID: id})
+			got, revision = card.State, card.Revision
+			worth := state.Worth()
+			if state.Status == deal.IsWon {
+				worth = state.Value
+			}
+			if card.Worth != worth || (card.ClosedAt == nil) != (state.Status == deal.Running) {
+				t.Errorf("%s is worth %v, want %v; closed at %v", stream, card.Worth, worth, card.ClosedAt)
+			}
+		case pipeline.State:
+			var card projections.Pipeline
+			card, err = models.Deals.Pipeline(t.Context(), domain.PipelineID{UUID: id})
+			got, revision = card.State, card.Revision
+		case employee.State:
+			var card projections.Employee
+			card, err = models.Catalog.Employee(t.Context(), domain.EmployeeID{UUID: id})
+			got, revision = card.State, card.Revision
+		case product.State:
+			var card projections.Product
+			card, err = models.Catalog.Product(t.Context(), domain.ProductID{UUID: id})
+			got, revision = card.State, card.Revision
+		case consent.State:
+			answers := map[consent.Key]consent.Answer{}
+			page, e := models.Consents.Of(t.Context(), domain.CustomerID{UUID: id}, nil, 100)
+			for _, c := range page.Items {
+				answers[c.Key] = c.Answer
+				revision = max(revision, c.Revision)
+			}
+			got, err = consent.State{Answers: answers}, e
+		default:
+			continue // interactions have no card
+		}
+		if err != nil {
+			t.Fatalf("%s: %v", stream, err)
+		}
+		if diff := cmp.Diff(state, got, empty); diff != "" {
+			t.Errorf("%s (-fold +read model)\n%s", stream, diff)
+		}
+		if want := w.next[stream] - 1; revision != want {
+			t.Errorf("%s stands at revision %d, the read model at %d", stream, want, revision)
+		}
+	}
+}
+
+// The same history gives the same rows, however it is cut into batches.
+func TestModelsDoNotDependOnBatches(t *testing.T) {
+	t.Parallel()
+	w := randomWorld(1500, 2)
+	for _, p := range (projections.Models{}).Projections() {
+		t.Run(p.Name(), func(t *testing.T) {
+			t.Parallel()
+			var want map[string][]string
+			for name, batches := range map[string][][]domain.Recorded{
+				"1": projectionstest.Batches(w.events, 1), "7": projectionstest.Batches(w.events, 7),
+				"1000": projectionstest.Batches(w.events, 1000), "any": projectionstest.Shuffled(w.events, 3),
+			} {
+				pool := projectionstest.Pool(t)
+				if err := projectionstest.Replay(t.Context(), pool, p, batches...); err != nil {
+					t.Fatalf("batches of %s: %v", name, err)
+				}
+				got, err := projectionstest.Tables(t.Context(), pool, p.Name())
+				if err != nil {
+					t.Fatal(err)
+				}
+				if want == nil {
+					want = got
+				}
+				if diff := cmp.Diff(want, got); diff != "" {
+					t.Errorf("batches of %s differ from others\n%s", name, diff)
+				}
+			}
+			for table, rows := range want {
+				if len(rows) == 0 {
+					t.Errorf("%s is empty, so nothing was compared", table)
+				}
+			}
+		})
+	}
+}
+
+// A model sees every event of the aggregates it folds.
+func TestModelsHandleEveryEvent(t *testing.T) {
+	t.Parallel()
+	seen := map[string][]string{}
+	for _, e := range randomWorld(6000, 1).events {
+		category, eventType := e.Stream.Category(), e.Event.EventType()
+		if !slices.Contains(seen[category], eventType) {
+			seen[category] = append(seen[category], eventType)
+		}
+	}
+	models := projections.Models{}
+	for model, categories := range map[projections.Projection][]string{
+		models.Catalog: {"employee", "product"}, models.Customers: {"customer"}, models.Consents: {"consent"},
+		models.Deals: {"deal", "pipeline"}, models.Timeline: {"customer", "consent", "interaction", "deal"},
+	} {
+		for _, category := range categories {
+			if len(seen[category]) < 2 {
+				t.Errorf("only %v happened to a %s", seen[category], category)
+			}
+			for _, eventType := range seen[category] {
+				if !slices.Contains(model.Handles(), eventType) {
+					t.Errorf("%s does not handle %s", model.Name(), eventType)
+				}
+			}
+		}
+		for _, eventType := range model.Handles() {
+			category, _, _ := strings.Cut(eventType, ".")
+			if !slices.Contains(seen[category], eventType) {
+				t.Errorf("%s never happened, so %s is not tested with it", eventType, model.Name())
+			}
+		}
+	}
+}

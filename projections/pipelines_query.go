@@ -1,0 +1,188 @@
+package projections
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"crm/domain"
+	"crm/domain/deal"
+	"crm/domain/pipeline"
+)
+
+// Pipeline is a pipeline with its stages in order.
+type Pipeline struct {
+	ID domain.PipelineID
+	pipeline.State
+	DefinedAt time.Time
+	ChangedAt time.Time
+	Revision  domain.Revision
+}
+
+const pipelineColumns = `pipeline_id, name, stages, defined_at, changed_at, revision`
+
+// Pipeline is one pipeline, or pipeline.ErrUnknown.
+func (m Deals) Pipeline(ctx context.Context, id domain.PipelineID) (Pipeline, error) {
+	return readPipeline(ctx, m.db, id)
+}
+
+func readPipeline(ctx context.Context, db asker, id domain.PipelineID) (Pipeline, error) {
+	row, err := one[pipelineRow](ctx, db, pipeline.ErrUnknown,
+		`SELECT `+pipelineColumns+` FROM deals.pipelines WHERE pipeline_id = @pipeline_id`,
+		pgx.NamedArgs{"pipeline_id": id.UUID})
+	if err != nil {
+		return Pipeline{}, err
+	}
+	return row.pipeline(), nil
+}
+
+// Pipelines is a page of all pipelines, by name. After nil it is the first page.
+func (m Deals) Pipelines(ctx context.Context, after *NameMark, limit int) (Page[Pipeline, NameMark], error) {
+	from := NameMark{}
+	if after != nil {
+		from = *after
+	}
+	rows, err := all[pipelineRow](ctx, m.db, `
+		SELECT `+pipelineColumns+` FROM deals.pipelines
+		WHERE (name, pipeline_id) > (@name, @id) ORDER BY name, pipeline_id LIMIT @limit`,
+		pgx.NamedArgs{"name": from.Name, "id": from.ID, "limit": limit + 1})
+	if err != nil {
+		return Page[Pipeline, NameMark]{}, err
+	}
+	found := make([]Pipeline, len(rows))
+	for i, row := range rows {
+		found[i] = row.pipeline()
+	}
+	return pageOf(found, limit, func(p Pipeline) NameMark { return NameMark{p.Name, p.ID.UUID} }), nil
+}
+
+func (r pipelineRow) pipeline() Pipeline {
+	return Pipeline{
+		ID: domain.PipelineID{UUID: r.PipelineID}, State: r.state(),
+		DefinedAt: r.DefinedAt.UTC(), ChangedAt: r.ChangedAt.UTC(), Revision: domain.Revision(r.Revision),
+	}
+}
+
+// Board is a pipeline with its deals: a column for each stage, in order, then one
+// for the won and one for the lost. A retired stage has a column while deals stand
+// in it.
+type Board struct {
+	Pipeline Pipeline
+	Columns  []Column
+}
+
+// Column is the deals of one stage, or all that were won or lost.
+type Column struct {
+	Status deal.Status
+	Stage  pipeline.KnownStage // of an open column
+	Count  int64               // deals, also those that are worth nothing known
+	Totals []Total             // by currency, in the order of its code
+	Deals  []Deal              // the first: newest opened, or latest closed
+}
+
+// Total is the sum of what a column's deals of one currency are worth.
+type Total struct {
+	Worth domain.Money
+	// Weighted is each worth times the deal's probability. Of closed deals it is none.
+	Weighted domain.Money
+}
+
+// Board is a pipeline's board with the first deals of each column, or
+// pipeline.ErrUnknown. All of it is of one moment.
+func (m Deals) Board(ctx context.Context, id domain.PipelineID, first int) (Board, error) {
+	var (
+		board  Board
+		totals []columnTotal
+		rows   []dealRead
+	)
+	err := snapshot(ctx, m.db, func(tx pgx.Tx) (err error) {
+		args := pgx.NamedArgs{"pipeline_id": id.UUID, "first": first}
+		if board.Pipeline, err = readPipeline(ctx, tx, id); err != nil {
+			return err
+		}
+		if totals, err = all[columnTotal](ctx, tx, columnTotalsSQL, args); err != nil {
+			return err
+		}
+		rows, err = all[dealRead](ctx, tx, firstOfColumnsSQL, args)
+		return err
+	})
+	if err != nil {
+		return Board{}, err
+	}
+	for _, stage := range board.Pipeline.Stages {
+		column := columnOf(deal.Running, stage, totals, rows)
+		if !stage.Retired || column.Count > 0 {
+			board.Columns = append(board.Columns, column)
+		}
+	}
+	for _, status := range []deal.Status{deal.IsWon, deal.IsLost} {
+		board.Columns = append(board.Columns, columnOf(status, pipeline.KnownStage{}, totals, rows))
+	}
+	return board, nil
+}
+
+// Sums that do not fit an amount stop at the largest one.
+const columnTotalsSQL = `
+	SELECT status, CASE WHEN status = 'open' THEN stage ELSE '' END AS column_stage, worth_currency, count(*) AS count,
+	  least(coalesce(sum(worth_minor), 0), 9223372036854775807)::bigint AS worth_minor,
+	  least(coalesce(round(sum(worth_minor::numeric * probability) / 100), 0), 9223372036854775807)::bigint AS weighted_minor
+	FROM deals.deals WHERE pipeline_id = @pipeline_id
+	GROUP BY 1, 2, 3 ORDER BY 1, 2, 3`
+
+const firstOfColumnsSQL = `
+	SELECT ` + dealColumns + `
+	FROM (
+	  SELECT f.* FROM deals.pipelines AS b
+	  CROSS JOIN jsonb_to_recordset(b.stages) AS s (id text)
+	  CROSS JOIN LATERAL (
+	    SELECT * FROM deals.deals
+	    WHERE pipeline_id = @pipeline_id AND status = 'open' AND stage = s.id
+	    ORDER BY opened_at DESC, deal_id DESC LIMIT @first
+	  ) AS f
+	  WHERE b.pipeline_id = @pipeline_id
+	  UNION ALL
+	  SELECT f.* FROM (VALUES ('won'), ('lost')) AS o (status)
+	  CROSS JOIN LATERAL (
+	    SELECT * FROM deals.deals
+	    WHERE pipeline_id = @pipeline_id AND status = o.status AND closed_at IS NOT NULL
+	    ORDER BY closed_at DESC, deal_id DESC LIMIT @first
+	  ) AS f
+	) AS d ` + dealNames + `
+	ORDER BY d.status, coalesce(d.closed_at, d.opened_at) DESC, d.deal_id DESC`
+
+type columnTotal struct {
+	Status        deal.Status      `db:"status"`
+	Stage         domain.StageID   `db:"column_stage"`
+	Currency      *domain.Currency `db:"worth_currency"`
+	Count         int64            `db:"count"`
+	WorthMinor    int64            `db:"worth_minor"`
+	WeightedMinor int64            `db:"weighted_minor"`
+}
+
+func columnOf(status deal.Status, stage pipeline.KnownStage, totals []columnTotal, rows []dealRead) Column {
+	column := Column{Status: status, Stage: stage}
+	for _, t := range totals {
+		if t.Status != status || t.Stage != stage.ID {
+			continue
+		}
+		column.Count += t.Count
+		if t.Currency == nil {
+			continue
+		}
+		total := Total{Worth: domain.Money{Minor: t.WorthMinor, Currency: *t.Currency}}
+		if status == deal.Running {
+			total.Weighted = domain.Money{Minor: t.WeightedMinor, Currency: *t.Currency}
+		}
+		column.Totals = append(column.Totals, total)
+	}
+	for _, row := range rows {
+		if row.Status == status && (status != deal.Running || row.Stage == stage.ID) {
+			column.Deals = append(column.Deals, row.deal())
+		}
+	}
+	slices.SortFunc(column.Totals, func(a, b Total) int { return cmp.Compare(a.Worth.Currency, b.Worth.Currency) })
+	return column
+}

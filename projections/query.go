@@ -1,0 +1,138 @@
+package projections
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"crm/domain"
+)
+
+// Querier is what read models are asked through: a pool or a connection.
+type Querier interface {
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+	BeginTx(ctx context.Context, options pgx.TxOptions) (pgx.Tx, error)
+}
+
+// ErrUnavailable is Postgres being away, too slow, or without the tables yet.
+var ErrUnavailable = &domain.Error{
+	Code: domain.Unavailable, Slug: "read-models-unavailable",
+	Detail: "The read models cannot be asked right now. Try again.",
+}
+
+// Models are all read models.
+type Models struct {
+	Catalog   Catalog
+	Customers Customers
+	Timeline  Timeline
+	Deals     Deals
+	Consents  Consents
+	Sales     Sales
+}
+
+// NewModels gives the read models that answer from db. Without one they can be
+// built, but not asked.
+func NewModels(db Querier) Models {
+	return Models{
+		Catalog: Catalog{db}, Customers: Customers{db}, Timeline: Timeline{db},
+		Deals: Deals{db}, Consents: Consents{db}, Sales: Sales{db},
+	}
+}
+
+// Projections are the models as the engine builds them.
+func (m Models) Projections() []Projection {
+	return []Projection{m.Catalog, m.Customers, m.Timeline, m.Deals, m.Consents, m.Sales}
+}
+
+// Page is one page of a list. Next is the mark of its last item where more follow,
+// else nil: the page after it is what the same question answers after that mark.
+// Rows that come into being meanwhile move nothing: a mark is a place in the order,
+// not a count.
+type Page[T, Mark any] struct {
+	Items []T
+	Next  *Mark
+}
+
+// AgeMark is a place in a list that is newest first.
+type AgeMark struct {
+	At time.Time
+	ID uuid.UUID
+}
+
+// NameMark is a place in a list by name.
+type NameMark struct {
+	Name string
+	ID   uuid.UUID
+}
+
+// pageOf makes a page of what was asked for with a limit one higher.
+func pageOf[T, Mark any](items []T, limit int, mark func(T) Mark) Page[T, Mark] {
+	if len(items) <= limit {
+		return Page[T, Mark]{Items: items}
+	}
+	next := mark(items[limit-1])
+	return Page[T, Mark]{Items: items[:limit], Next: &next}
+}
+
+// asker is what a statement is run by: a Querier or a transaction.
+type asker interface {
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+}
+
+// all collects the rows of a query, by the names of their columns.
+func all[R any](ctx context.Context, db asker, sql string, args ...any) ([]R, error) {
+	rows, err := db.Query(ctx, sql, args...)
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	found, err := pgx.CollectRows(rows, pgx.RowToStructByName[R])
+	return found, unavailable(err)
+}
+
+// one is the only row of a query, or missing where there is none.
+func one[R any](ctx context.Context, db asker, missing error, sql string, args ...any) (R, error) {
+	rows, err := all[R](ctx, db, sql, args...)
+	if err != nil || len(rows) == 0 {
+		var none R
+		return none, errors.Join(err, onlyIf(err == nil, missing))
+	}
+	return rows[0], nil
+}
+
+func onlyIf(so bool, err error) error {
+	if so {
+		return err
+	}
+	return nil
+}
+
+// snapshot runs several queries that see the same state.
+func snapshot(ctx context.Context, db Querier, ask func(pgx.Tx) error) error {
+	options := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
+	return unavailable(pgx.BeginTxFunc(ctx, db, options, ask))
+}
+
+// unavailable marks the errors that asking again later may heal.
+func unavailable(err error) error {
+	if err == nil || errors.Is(err, ErrUnavailable) {
+		return err
+	}
+	if _, ok := errors.AsType[*domain.Error](err); ok {
+		return err
+	}
+	if refused, ok := errors.AsType[*pgconn.PgError](err); ok {
+		switch refused.Code {
+		case "42P01", "3F000": // no such table, no such schema: not built yet
+			return fmt.Errorf("%w: %w", ErrUnavailable, err)
+		}
+	}
+	if _, passes := passing(err); passes {
+		return fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+	return err
+}
