@@ -2,7 +2,6 @@ package projections
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -79,6 +78,9 @@ func connect(ctx context.Context, pool *pgxpool.Pool, name string) (*pgx.Conn, e
 			return nil, err
 		}
 	}
+	if cfg.ConnConfig.ConnectTimeout == 0 {
+		cfg.ConnConfig.ConnectTimeout = 5 * time.Second
+	}
 	cfg.ConnConfig.RuntimeParams["application_name"] = "crm projection " + name
 	conn, err := pgx.ConnectConfig(ctx, cfg.ConnConfig)
 	if err != nil {
@@ -100,19 +102,17 @@ func (b *Builder) Checkpoint() Checkpoint { return b.checkpoint }
 // Live reports whether the first catch-up is done, and so all indexes are there.
 func (b *Builder) Live() bool { return b.checkpoint.live }
 
-// errOutOfStep says that a batch begins after the checkpoint: events in between would be lost.
-var errOutOfStep = errors.New("the batch begins after the checkpoint")
-
 // Apply brings the tables from the checkpoint to batch.Through, rows and checkpoint in one
 // transaction. What of the batch was applied before is left out, so a batch may come twice. The error
-// is a [Failure] when the same would happen again.
+// is a [Failure] when the same would happen again, [ErrFenced] or [ErrOutOfStep] when the builder's
+// checkpoint is wrong, and otherwise one that passes: the way to Postgres, or Postgres itself.
 func (b *Builder) Apply(ctx context.Context, batch domain.Batch) error {
 	at := b.checkpoint.Position
 	switch {
 	case !at.Before(batch.Through):
 		return nil
 	case at.Before(batch.After):
-		return errOutOfStep
+		return ErrOutOfStep
 	}
 	b.writer.reset()
 	to := b.checkpoint

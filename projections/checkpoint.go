@@ -153,7 +153,7 @@ func finish(ctx context.Context, conn *pgx.Conn, c Checkpoint, p Projection, sch
 		}
 		done, err := tx.Exec(ctx, "UPDATE crm.projections SET state = 'live' WHERE build = $1 AND epoch = $2", c.build, c.epoch)
 		if err == nil && done.RowsAffected() == 0 {
-			return errFenced
+			return ErrFenced
 		}
 		return err
 	})

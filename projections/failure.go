@@ -12,8 +12,13 @@ import (
 	"crm/domain"
 )
 
-// errFenced says that another builder moved the checkpoint: what we know of the tables is void.
-var errFenced = errors.New("fenced: another builder owns these tables")
+// What a [Builder] says when its idea of the checkpoint is wrong. Opening another one helps.
+var (
+	// ErrFenced is a checkpoint that is not as the builder left it: another one took the tables over.
+	ErrFenced = errors.New("fenced: another builder owns these tables")
+	// ErrOutOfStep is a batch that begins after the checkpoint: events in between would be lost.
+	ErrOutOfStep = errors.New("the batch begins after the checkpoint")
+)
 
 // Class is why a projection stands still, in a word that a metric or a page can show.
 type Class string
@@ -23,6 +28,7 @@ const (
 	Unreachable Class = "unreachable" // no connection to Postgres, or it was lost
 	Busy        Class = "busy"        // Postgres could not serve: a conflict, shutdown, full disk
 	Fenced      Class = "fenced"      // another builder wrote
+	OutOfStep   Class = "out-of-step" // the subscriber left events out
 
 	BadEvent    Class = "bad-event"    // Apply refused the event
 	Panicked    Class = "panic"        // Apply, or a change it asked for, panicked
@@ -73,8 +79,14 @@ func passing(err error) (Class, bool) {
 	if failure, ok := errors.AsType[*Failure](err); ok {
 		return failure.Class, false
 	}
-	if errors.Is(err, errFenced) {
+	if errors.Is(err, ErrFenced) {
 		return Fenced, true
+	}
+	if errors.Is(err, ErrOutOfStep) {
+		return OutOfStep, true
+	}
+	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok {
+		return Unreachable, true // also a password that is not accepted yet, or no longer
 	}
 	if refused, ok := errors.AsType[*pgconn.PgError](err); ok {
 		switch refused.Code[:2] {
@@ -107,7 +119,7 @@ func lasting(err error, at domain.Position, table string) error {
 		return err
 	}
 	if refused.Code == fencedCode {
-		return errFenced
+		return ErrFenced
 	}
 	if _, passes := passing(err); passes {
 		return err

@@ -1,0 +1,226 @@
+package projections
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"regexp"
+	"sync"
+	"time"
+
+	"github.com/ThreeDotsLabs/watermill"
+	"github.com/ThreeDotsLabs/watermill/message"
+	"github.com/ThreeDotsLabs/watermill/message/router/middleware"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"crm/domain"
+)
+
+// Config wires and tunes an [Engine]. Subscribe and BatchOf are needed; of the rest the zero value
+// works.
+type Config struct {
+	// Subscribe makes the subscriber that feeds the named read model. It starts at what checkpoint
+	// answers, asks again after a nack, and has one message in flight. The engine closes it.
+	Subscribe func(name string, checkpoint func(context.Context) (domain.Position, error)) message.Subscriber
+	// BatchOf finds the events on the context of a message.
+	BatchOf func(ctx context.Context) (domain.Batch, bool)
+	// Topic is what is subscribed to. Default "$all".
+	Topic string
+	// Log gets one line per change of a read model's state. Default: nothing is logged.
+	Log *slog.Logger
+	// Registerer gets the engine's metrics. Default: there are none.
+	Registerer prometheus.Registerer
+	// BatchTimeout is how long the transaction of one batch may take before the connection is given
+	// up. Default 1 min.
+	BatchTimeout time.Duration
+	// CloseTimeout is how long a batch at work may go on after Close before it is broken off. Default
+	// 5 s.
+	CloseTimeout time.Duration
+	// SettleAfter is how long the log must be quiet for the first catch-up to count as done, and
+	// indexes to be made. Default 1 s.
+	SettleAfter time.Duration
+}
+
+func (c Config) withDefaults() Config {
+	if c.Topic == "" {
+		c.Topic = "$all"
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	for _, d := range []struct {
+		setting *time.Duration
+		value   time.Duration
+	}{{&c.BatchTimeout, time.Minute}, {&c.CloseTimeout, 5 * time.Second}, {&c.SettleAfter, time.Second}} {
+		if *d.setting == 0 {
+			*d.setting = d.value
+		}
+	}
+	return c
+}
+
+// Engine keeps the tables of its projections up with the log: one Watermill router, one handler and
+// one Postgres connection per projection.
+type Engine struct {
+	cfg     Config
+	pool    *pgxpool.Pool
+	models  []*model
+	named   map[string]*model
+	metrics *metrics
+
+	migrating sync.Mutex
+	migrated  bool
+
+	lifecycle sync.Mutex
+	closing   chan struct{} // closed by Close
+	done      chan struct{} // closed when Run is over; nil before
+	closed    bool
+}
+
+// validName keeps a projection from taking a schema that is not a read model's.
+var validName = regexp.MustCompile(`^[a-z][a-z0-9_]{0,55}$`)
+
+// NewEngine makes an engine; Run starts it. It panics where two projections have one name, or where a
+// name cannot be a schema of its own: mistakes that no start survives.
+func NewEngine(pool *pgxpool.Pool, cfg Config, projections ...Projection) *Engine {
+	e := &Engine{cfg: cfg.withDefaults(), pool: pool, named: make(map[string]*model), closing: make(chan struct{})}
+	e.metrics = newMetrics(e.Status)
+	for _, p := range projections {
+		name := p.Name()
+		if !validName.MatchString(name) || name == "crm" || name == "public" || name == "information_schema" || name[:min(3, len(name))] == "pg_" {
+			panic(fmt.Sprintf("projections: %q cannot name a read model", name))
+		}
+		if e.named[name] != nil {
+			panic(fmt.Sprintf("projections: two read models are called %q", name))
+		}
+		m := &model{engine: e, projection: p, log: e.cfg.Log.With(slog.String("read_model", name))}
+		e.named[name] = m
+		e.models = append(e.models, m)
+	}
+	if e.cfg.Registerer != nil {
+		e.cfg.Registerer.MustRegister(e.metrics)
+	}
+	return e
+}
+
+// Run works until ctx ends or Close is called, and returns when everything it started has ended. It
+// can be called once.
+func (e *Engine) Run(ctx context.Context) error {
+	e.lifecycle.Lock()
+	if e.closed || e.done != nil {
+		e.lifecycle.Unlock()
+		return errors.New("projections: the engine ran before")
+	}
+	done := make(chan struct{})
+	e.done = done
+	e.lifecycle.Unlock()
+	defer close(done)
+
+	router, err := message.NewRouter(message.RouterConfig{CloseTimeout: e.cfg.CloseTimeout + 5*time.Second}, e.routerLog())
+	if err != nil {
+		return fmt.Errorf("router: %w", err)
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	// Batches outlive ctx, so that the one at work is committed, but not by more than CloseTimeout.
+	working, breakOff := context.WithCancel(context.WithoutCancel(ctx))
+	defer breakOff()
+	for _, m := range e.models {
+		m.handleWith(ctx, working, router)
+	}
+
+	var started sync.WaitGroup
+	var closeErr error
+	over := make(chan struct{})
+	started.Go(func() { e.settle(ctx, working) })
+	started.Go(func() {
+		select {
+		case <-e.closing:
+		case <-ctx.Done():
+		}
+		cancel()
+		select {
+		case <-router.Running(): // before, Close would wait for handlers that never start
+			defer time.AfterFunc(e.cfg.CloseTimeout, breakOff).Stop()
+			closeErr = router.Close()
+		case <-over:
+		}
+	})
+	// Not under ctx: its end would stop the subscribers before the router knows that it is closing.
+	err = router.Run(context.WithoutCancel(ctx))
+	if err == nil && ctx.Err() == nil {
+		err = errors.New("projections: every subscription ended by itself")
+	}
+	close(over)
+	cancel()
+	started.Wait()
+	for _, m := range e.models {
+		m.close()
+	}
+	return errors.Join(err, closeErr)
+}
+
+// routerLog is Watermill's log. What it tells at Info are its own steps.
+func (e *Engine) routerLog() watermill.LoggerAdapter {
+	return watermill.NewSlogLoggerWithLevelMapping(e.cfg.Log, map[slog.Level]slog.Level{slog.LevelInfo: slog.LevelDebug})
+}
+
+// Close ends Run and waits for it: no new batches, those at work are committed, then connections are
+// closed. It takes CloseTimeout at most, and a moment. Closing twice is fine.
+func (e *Engine) Close() error {
+	e.lifecycle.Lock()
+	if !e.closed {
+		e.closed = true
+		close(e.closing)
+	}
+	done := e.done
+	e.lifecycle.Unlock()
+	if done != nil {
+		<-done
+	}
+	return nil
+}
+
+// settle ends the first catch-up of models for which the log has become quiet.
+func (e *Engine) settle(ctx, working context.Context) {
+	tick := time.NewTicker(e.cfg.SettleAfter)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			for _, m := range e.models {
+				m.settle(working)
+			}
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// migrate brings the engine's own books up to date, once.
+func (e *Engine) migrate(ctx context.Context) error {
+	e.migrating.Lock()
+	defer e.migrating.Unlock()
+	if e.migrated {
+		return nil
+	}
+	err := Migrate(ctx, e.pool)
+	e.migrated = err == nil
+	return err
+}
+
+// handleWith makes m a handler of the router: settled(retried(recovered(handle))).
+func (m *model) handleWith(ctx, working context.Context, router *message.Router) {
+	cfg := m.engine.cfg
+	subscriber := cfg.Subscribe(m.projection.Name(), m.checkpoint)
+	handler := router.AddConsumerHandler(m.projection.Name(), cfg.Topic, subscriber, func(msg *message.Message) error {
+		return m.handle(msg, working)
+	})
+	retry := middleware.Retry{
+		MaxRetries: 1 << 30, InitialInterval: firstPause, MaxInterval: longestPause, Multiplier: 2, RandomizationFactor: 0.2,
+		ShouldRetry: func(params middleware.RetryParams) bool { return m.mayRetry(params.Err) },
+	}
+	handler.AddMiddleware(m.settled(ctx), retry.Middleware, middleware.Recoverer)
+}

@@ -1,0 +1,263 @@
+package projections
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/ThreeDotsLabs/watermill/message"
+
+	"crm/domain"
+)
+
+// How long to wait before trying again.
+const (
+	firstPause   = 25 * time.Millisecond
+	longestPause = 2 * time.Second
+)
+
+// fresh is how recently an event was recorded for its batch to count as the end of the log.
+const fresh = 5 * time.Second
+
+// model is one projection at work.
+type model struct {
+	engine     *Engine
+	projection Projection
+	log        *slog.Logger
+	progress   progress
+
+	mu      sync.Mutex // the builder is used by one at a time
+	builder *Builder   // nil without a connection
+	opened  bool       // there was a builder before, so the tables are of our version unless someone replaced them
+	quiet   bool       // no batch came since settle looked
+}
+
+// checkpoint answers the subscriber where to start. It waits for Postgres as long as it takes, and for
+// ever when the model has stopped: then there is nothing to start.
+func (m *model) checkpoint(ctx context.Context) (domain.Position, error) {
+	for pause := firstPause; ; pause = min(2*pause, longestPause) {
+		position, err := m.position(ctx)
+		if err == nil || ctx.Err() != nil {
+			return position, err
+		}
+		if !m.mayRetry(err) {
+			m.stop(err)
+			<-ctx.Done()
+			return domain.Position{}, ctx.Err()
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return domain.Position{}, ctx.Err()
+		}
+	}
+}
+
+func (m *model) position(ctx context.Context) (domain.Position, error) {
+	if m.stopped() {
+		<-ctx.Done()
+		return domain.Position{}, ctx.Err()
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := m.open(ctx); err != nil {
+		return domain.Position{}, err
+	}
+	return m.builder.Checkpoint().Position, nil
+}
+
+// open connects and takes the tables over. Called with the lock.
+func (m *model) open(ctx context.Context) error {
+	if m.builder != nil {
+		return nil
+	}
+	if err := m.engine.migrate(ctx); err != nil {
+		return lasting(err, domain.Position{}, "")
+	}
+	b, err := openBuilder(ctx, m.engine.pool, m.projection, m.opened)
+	if err != nil {
+		return err
+	}
+	m.builder, m.opened = b, true
+	m.reached(b.Checkpoint())
+	return nil
+}
+
+// drop gives the connection up. What it knew of the tables may be void. Called with the lock.
+func (m *model) drop() {
+	if m.builder != nil {
+		m.builder.Close()
+		m.builder = nil
+	}
+}
+
+// handle applies the batch of one message.
+func (m *model) handle(msg *message.Message, working context.Context) error {
+	batch, ok := m.engine.cfg.BatchOf(msg.Context())
+	if !ok {
+		return &Failure{Class: Broken, Detail: "a message without a batch"}
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.quiet = false
+	if len(batch.Events) > 0 {
+		m.progress.change(func() { m.progress.oldest = batch.Events[0].RecordedAt })
+	}
+	if err := m.open(msg.Context()); err != nil {
+		return err
+	}
+	// Not under the message's context: when that ends, as it does on Close, pgx would close the
+	// connection in the middle of the batch.
+	ctx, cancel := context.WithTimeout(working, m.engine.cfg.BatchTimeout)
+	defer cancel()
+	before, start := m.builder.Checkpoint(), time.Now()
+	if err := m.builder.Apply(ctx, batch); err != nil {
+		m.drop()
+		return err
+	}
+	after := m.builder.Checkpoint()
+	if after != before {
+		m.engine.metrics.committed(m.projection.Name(), after.Events-before.Events, time.Since(start))
+	}
+	m.reached(after)
+	if n := len(batch.Events); n > 0 && time.Since(batch.Events[n-1].RecordedAt) < fresh {
+		m.finish(working)
+	}
+	return nil
+}
+
+// settle ends the first catch-up when no batch came since it last looked.
+func (m *model) settle(ctx context.Context) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if !m.quiet || !m.opened || m.stopped() {
+		m.quiet = true
+		return
+	}
+	if err := m.open(ctx); err != nil { // only where finish lost the connection
+		if !m.mayRetry(err) {
+			m.fail(err)
+		}
+		return
+	}
+	if !m.builder.Checkpoint().Position.IsZero() {
+		m.finish(ctx)
+	}
+}
+
+// finish ends the first catch-up, if that was not done before. When it fails for a while, the next
+// batch or settle tries again. Called with the lock.
+func (m *model) finish(ctx context.Context) {
+	if m.builder.Live() {
+		return
+	}
+	if err := m.builder.Finish(ctx); err != nil {
+		m.drop()
+		if !m.mayRetry(err) {
+			m.fail(err)
+		}
+		return
+	}
+	m.reached(m.builder.Checkpoint())
+}
+
+// reached tells everyone how far the tables are.
+func (m *model) reached(c Checkpoint) {
+	changed := m.progress.change(func() {
+		p := &m.progress
+		p.checkpoint, p.started, p.trouble, p.oldest = c, true, "", time.Time{}
+	})
+	if changed {
+		m.tell(slog.LevelInfo)
+	}
+}
+
+// mayRetry reports whether the handler should just try again, and lets everyone know that it has to.
+// Where our idea of the checkpoint is wrong, the subscriber has to start again instead.
+func (m *model) mayRetry(err error) bool {
+	class, passes := passing(err)
+	if !passes {
+		return false
+	}
+	if m.progress.change(func() { m.progress.trouble = class }) {
+		m.tell(slog.LevelWarn)
+	}
+	return !errors.Is(err, ErrFenced) && !errors.Is(err, ErrOutOfStep)
+}
+
+// stop is for errors that trying again does not help.
+func (m *model) stop(err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.drop()
+	m.fail(err)
+}
+
+func (m *model) fail(err error) {
+	failure, ok := errors.AsType[*Failure](err)
+	if !ok {
+		class, _ := passing(err)
+		failure = &Failure{Class: class, cause: err}
+	}
+	if m.progress.change(func() { m.progress.failure = failure }) {
+		m.tell(slog.LevelError)
+	}
+}
+
+func (m *model) stopped() bool {
+	m.progress.mu.Lock()
+	defer m.progress.mu.Unlock()
+	return m.progress.failure != nil
+}
+
+// tell logs the state: classes, places and codes, no payload and no text of a foreign error.
+func (m *model) tell(level slog.Level) {
+	s := m.status()
+	attrs := []slog.Attr{slog.String("state", string(s.State)), slog.String("position", s.Position.String())}
+	if s.Class != "" {
+		attrs = append(attrs, slog.String("class", string(s.Class)))
+	}
+	if f := s.Failure; f != nil {
+		attrs = append(attrs, slog.String("failed_at", f.Position.String()), slog.String("event_type", f.EventType),
+			slog.String("table", f.Table), slog.String("detail", f.Detail))
+	}
+	m.log.LogAttrs(context.Background(), level, "read model "+string(s.State), attrs...)
+}
+
+// settled is the outermost middleware. It lets a message be acked when it was applied, be nacked when
+// the subscriber has to look at the checkpoint again, and keeps it when the model has stopped: what
+// comes after must not be applied before it.
+func (m *model) settled(ctx context.Context) message.HandlerMiddleware {
+	return func(next message.HandlerFunc) message.HandlerFunc {
+		return func(msg *message.Message) ([]*message.Message, error) {
+			own, cancel := context.WithCancel(msg.Context())
+			defer cancel()
+			defer context.AfterFunc(ctx, cancel)()
+			msg.SetContext(own)
+			if !m.stopped() {
+				_, err := next(msg)
+				class, passes := passing(err)
+				switch {
+				case err == nil:
+					return nil, nil
+				case own.Err() != nil:
+					return nil, own.Err()
+				case passes:
+					return nil, errors.New(string(class))
+				}
+				m.stop(err)
+			}
+			<-own.Done()
+			return nil, own.Err()
+		}
+	}
+}
+
+// close gives the connection back.
+func (m *model) close() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.drop()
+}

@@ -1,0 +1,79 @@
+package projections
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"crm/domain"
+)
+
+// The refusals of [Engine.WaitFor].
+var (
+	// ErrUnknownModel is the name of no read model.
+	ErrUnknownModel = &domain.Error{Code: domain.NotFound, Slug: "unknown-read-model",
+		Detail: "There is no read model of that name."}
+	// ErrStopped is a read model that will not get further without an operator.
+	ErrStopped = &domain.Error{Code: domain.Unavailable, Slug: "read-model-stopped",
+		Detail: "This read model has stopped at an event it cannot apply, so it does not show newer changes."}
+)
+
+// WaitFor blocks until model has applied position, so that a caller sees its own write. Position is
+// one of the log, as in [domain.Receipt]; it returns at once for the zero position and for one that was
+// reached before. It returns ctx.Err() when ctx ends first, [ErrUnknownModel] for a strange name and
+// [ErrStopped] for a model that stands still before position.
+func (e *Engine) WaitFor(ctx context.Context, model string, position domain.Position) error {
+	m := e.named[model]
+	if m == nil {
+		return ErrUnknownModel
+	}
+	for {
+		there, stopped, changed := m.progress.at(position)
+		switch {
+		case there:
+			return nil
+		case stopped:
+			return ErrStopped
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// progress is what others may know of a model while it works. The zero value has not started.
+type progress struct {
+	mu         sync.Mutex
+	checkpoint Checkpoint
+	started    bool
+	trouble    Class         // why it is not getting on, "" when it is
+	failure    *Failure      // why it stopped
+	oldest     time.Time     // when the first event of the batch at work was recorded
+	changed    chan struct{} // closed with the next change, if someone waits
+}
+
+// at reports whether position was reached, whether it never will be, and what to wait for.
+func (p *progress) at(position domain.Position) (there, stopped bool, changed <-chan struct{}) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.changed == nil {
+		p.changed = make(chan struct{})
+	}
+	return !p.checkpoint.Position.Before(position), p.failure != nil, p.changed
+}
+
+// change does what it is given under the lock, wakes who waits, and reports whether the state is
+// another than before.
+func (p *progress) change(do func()) (changed bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	before := p.state()
+	do()
+	if p.changed != nil {
+		close(p.changed)
+		p.changed = nil
+	}
+	return p.state() != before
+}
