@@ -163,7 +163,7 @@ func parseID(id *shared.UUID) (uuid.UUID, error) {
 func (n *Node) queue(ctx context.Context, r *request) error {
 	r.done = make(chan struct{})
 	select {
-	case <-n.space.full():
+	case <-n.disk.full():
 		return errFull
 	case <-n.failed:
 		return errFailed
@@ -176,7 +176,7 @@ func (n *Node) queue(ctx context.Context, r *request) error {
 		return ctx.Err()
 	case <-n.failed:
 		return errFailed
-	case <-n.space.full():
+	case <-n.disk.full():
 		return errFull
 	}
 }
@@ -191,7 +191,7 @@ func (n *Node) wait(ctx context.Context, r *request) (outcome, error) {
 		return outcome{}, ctx.Err()
 	case <-n.failed:
 		return outcome{}, errFailed
-	case <-n.space.full():
+	case <-n.disk.full():
 		return outcome{}, errFull
 	}
 }

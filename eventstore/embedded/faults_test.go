@@ -478,3 +478,63 @@ func appendForEver(dir string) {
 		}
 	}
 }
+
+// TestAnyFailedCallLosesNothing fails the n-th call that changes the disk, once or from then on, wherever it falls:
+// while the store is created, in the log, in a table, in the manifest, while it is closed.
+func TestAnyFailedCallLosesNothing(t *testing.T) {
+	t.Parallel()
+	trials := 60
+	if testing.Short() {
+		trials = 15
+	}
+	for trial := range trials {
+		nth, sticky := int64(1+trial*trial/3), trial%2 == 0 // close together first, where the store is created
+		t.Run(fmt.Sprintf("%d,sticky=%v", nth, sticky), func(t *testing.T) {
+			t.Parallel()
+			failAt(t, nth, sticky)
+		})
+	}
+}
+
+func failAt(t *testing.T, nth int64, sticky bool) {
+	t.Helper()
+	mem := vfs.NewCrashableMem()
+	var calls atomic.Int64
+	fs := errorfs.Wrap(mem, errorfs.InjectorFunc(func(op errorfs.Op) error {
+		if op.Kind.ReadOrWrite() != errorfs.OpIsWrite || op.Kind == errorfs.OpFileClose {
+			return nil
+		}
+		if n := calls.Add(1); n == nth || sticky && n > nth {
+			return syscall.EIO
+		}
+		return nil
+	}))
+	j := &journal{}
+	n, err := Open(Config{Dir: "db", fs: fs, MemTableBytes: 64 << 10, CloseTimeout: 100 * time.Millisecond})
+	if err == nil {
+		ctx, cancel := context.WithCancel(t.Context())
+		wg := j.run(ctx, n, 3, func() []byte { return make([]byte, 700) })
+		go func() { // enough to fill some tables, unless the fault comes first
+			_ = reach(ctx, n, 400)
+			cancel()
+		}()
+		select {
+		case <-ctx.Done():
+		case <-n.Done():
+			cancel()
+		}
+		wg.Wait()
+		_ = n.Close() // may or may not be able to
+	}
+	n, err = Open(Config{Dir: "db", fs: mem.CrashClone(vfs.CrashCloneCfg{})})
+	if err != nil {
+		if len(j.acked) > 0 {
+			t.Fatalf("%d events were acknowledged, but the store does not open: %v", len(j.acked), err)
+		}
+		return
+	}
+	j.check(t, n)
+	if err := n.Close(); err != nil {
+		t.Error(err)
+	}
+}

@@ -96,7 +96,7 @@ type Node struct {
 	cfg     Config
 	db      *pebble.DB
 	lock    *pebble.Lock
-	space   *spaceFS
+	disk    *disk
 	horizon horizon
 	writer  *writer
 	server  *grpc.Server
@@ -122,9 +122,10 @@ func Open(cfg Config) (_ *Node, err error) {
 	if err := cfg.setDefaults(); err != nil {
 		return nil, err
 	}
-	n := &Node{cfg: cfg, failed: make(chan struct{}), space: newSpaceFS(cfg.fs, cfg.SpaceRetry)}
+	n := &Node{cfg: cfg, failed: make(chan struct{})}
+	n.disk = newDisk(cfg.fs, cfg.SpaceRetry, n.fail)
 	n.ctx, n.cancel = context.WithCancelCause(context.Background())
-	if err := n.space.MkdirAll(cfg.Dir, 0o700); err != nil {
+	if err := n.disk.MkdirAll(cfg.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("embedded: create %s: %w", cfg.Dir, err)
 	}
 	if cfg.fs == vfs.Default {
@@ -132,7 +133,7 @@ func Open(cfg Config) (_ *Node, err error) {
 			return nil, fmt.Errorf("embedded: %w", err)
 		}
 	}
-	if n.lock, err = lockDirectory(cfg.Dir, n.space); err != nil {
+	if n.lock, err = lockDirectory(cfg.Dir, n.disk); err != nil {
 		return nil, err
 	}
 	defer func() {
@@ -140,7 +141,7 @@ func Open(cfg Config) (_ *Node, err error) {
 			err = errors.Join(err, n.lock.Close())
 		}
 	}()
-	n.db, err = openStorage(cfg.Dir, n.space, n.lock, cfg, pebbleLogger{log: cfg.Logger, fail: n.fail})
+	n.db, err = openStorage(cfg.Dir, n.disk, n.lock, cfg, pebbleLogger{log: cfg.Logger, fail: n.fail})
 	if err != nil {
 		return nil, err
 	}
@@ -151,6 +152,7 @@ func Open(cfg Config) (_ *Node, err error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("embedded: find the end of the log: %w", err), n.db.Close())
 	}
+	n.disk.arm()
 	n.server = grpc.NewServer(
 		grpc.ForceServerCodecV2(newWireCodec()),
 		grpc.MaxRecvMsgSize(largestCall),
@@ -203,12 +205,11 @@ func (n *Node) close() error {
 		<-stopped
 	}
 	select {
-	case <-n.space.full():
+	case <-n.disk.full():
 		n.fail(errFull)
 	default:
 	}
 	close(n.writer.stop)
-	n.space.end()
 	joined := make(chan struct{})
 	go func() {
 		defer close(joined)
@@ -226,8 +227,17 @@ func (n *Node) close() error {
 	n.storage.Lock()
 	defer n.storage.Unlock()
 	n.closed = true
-	if err := errors.Join(n.db.Close(), n.lock.Close()); err != nil {
-		return fmt.Errorf("embedded: close %s: %w", n.cfg.Dir, err)
+	closed := make(chan error, 1)
+	go func() { closed <- errors.Join(n.db.Close(), n.lock.Close()) }()
+	select {
+	case err := <-closed:
+		if err != nil {
+			return fmt.Errorf("embedded: close %s: %w", n.cfg.Dir, err)
+		}
+	case <-n.disk.full(): // everything acknowledged is on disk; only tidying up has to wait
+		return errFull
+	case <-n.failed:
+		return n.Err()
 	}
 	n.cfg.Logger.Info("event store is closed", slog.Uint64("position", n.horizon.position.Load()))
 	return nil
@@ -282,8 +292,9 @@ func (n *Node) Stats() Stats {
 		Subscriptions: int(n.subscriptions.Load()),
 	}
 	select {
-	case <-n.space.full():
+	case <-n.disk.full():
 		s.DiskFull = true
+		return s // Pebble may hold its locks until there is space
 	default:
 	}
 	n.storage.RLock()

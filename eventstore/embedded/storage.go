@@ -31,7 +31,7 @@ var ErrInUse = errors.New("embedded: the data directory is in use by another pro
 // writes a record, looks at how it was encoded, and opens again if it has to.
 func openStorage(dir string, fs vfs.FS, lock *pebble.Lock, cfg Config, logger pebble.Logger) (*pebble.DB, error) {
 	for range 2 {
-		db, err := pebble.Open(dir, pebbleOptions(fs, lock, cfg, logger))
+		db, err := openPebble(dir, pebbleOptions(fs, lock, cfg, logger))
 		if err != nil {
 			return nil, fmt.Errorf("embedded: open %s: %w", dir, err)
 		}
@@ -47,6 +47,16 @@ func openStorage(dir string, fs vfs.FS, lock *pebble.Lock, cfg Config, logger pe
 		}
 	}
 	return nil, fmt.Errorf("embedded: open %s: the log file is written in an encoding that hides damage", dir)
+}
+
+// openPebble opens the database. Pebble panics when a disk fails while it raises the format of a new store.
+func openPebble(dir string, opts *pebble.Options) (db *pebble.DB, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("pebble: %v", p)
+		}
+	}()
+	return pebble.Open(dir, opts)
 }
 
 func pebbleOptions(fs vfs.FS, lock *pebble.Lock, cfg Config, logger pebble.Logger) *pebble.Options {

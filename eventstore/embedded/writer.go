@@ -186,14 +186,6 @@ func (w *writer) gather(r *request) {
 
 // commit hands the group to Pebble, and on to the finisher.
 func (w *writer) commit(g *group) {
-	defer func() {
-		// Pebble panics when it is used after its log file failed.
-		if p := recover(); p != nil {
-			g.batch, g.err = nil, fmt.Errorf("pebble: %v", p)
-			w.fail(g.err)
-		}
-		w.groups <- g
-	}()
 	switch {
 	case g.err == nil && w.failed():
 		g.err = errFailed
@@ -206,6 +198,7 @@ func (w *writer) commit(g *group) {
 			g.batch, g.err = nil, err
 		}
 	}
+	w.groups <- g
 }
 
 // finish is the finisher's goroutine. A request is answered only after its group and all before it are durable, and
