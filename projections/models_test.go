@@ -121,7 +121,7 @@ func TestModelsDoNotDependOnBatches(t *testing.T) {
 func TestModelsHandleEveryEvent(t *testing.T) {
 	t.Parallel()
 	seen := map[string][]string{}
-	for _, e := range randomWorld(6000, 1).events {
+	for _, e := range randomWorld(30_000, 1).events {
 		category, eventType := e.Stream.Category(), e.Event.EventType()
 		if !slices.Contains(seen[category], eventType) {
 			seen[category] = append(seen[category], eventType)
