@@ -1,0 +1,177 @@
+package eventstore
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/EventStore/EventStore-Client-Go/v4/esdb"
+	"github.com/ThreeDotsLabs/watermill/message"
+	"github.com/ThreeDotsLabs/watermill/pubsub/tests"
+	"github.com/google/uuid"
+
+	"crm/domain"
+)
+
+// TestPubSub is Watermill's universal suite. A topic is a stream, a message an
+// event, and a consumer group a checkpoint that is moved at every ack.
+func TestPubSub(t *testing.T) {
+	t.Parallel()
+	store := newStore(t)
+	store.codec = newCodec(append(slices.Clone(registered), stored[said](1)), retired)
+	var groups sync.Map // name → *group
+	newPubSub := func(g *group) (message.Publisher, message.Subscriber) {
+		s := &groupSubscriber{store: store, group: g}
+		t.Cleanup(func() { _ = s.Close() }) // the suite forgets some
+		return publisher{store}, s
+	}
+	tests.TestPubSub(t,
+		tests.Features{
+			ConsumerGroups:                      true,
+			GuaranteedOrder:                     true,
+			GuaranteedOrderWithSingleSubscriber: true,
+			Persistent:                          true,
+			NewSubscriberReceivesOldMessages:    true,
+			ForceShort:                          testing.Short(),
+		},
+		func(*testing.T) (message.Publisher, message.Subscriber) { return newPubSub(&group{}) },
+		func(_ *testing.T, name string) (message.Publisher, message.Subscriber) {
+			g, _ := groups.LoadOrStore(name, &group{})
+			return newPubSub(g.(*group))
+		},
+	)
+}
+
+// said is a Watermill message as an event.
+type said struct {
+	Payload  []byte            `json:"payload"`
+	Metadata map[string]string `json:"metadata"`
+}
+
+func (said) EventType() string { return "test.said" }
+
+type publisher struct{ store *Store }
+
+func (p publisher) Publish(topic string, messages ...*message.Message) error {
+	for _, msg := range messages {
+		proposals, err := p.store.proposals([]domain.Proposed{{ID: uuid.MustParse(msg.UUID), Event: said{msg.Payload, msg.Metadata}}})
+		if err != nil {
+			return err
+		}
+		// Publishers do not know the stream's revision; ids alone keep it apart.
+		options := esdb.AppendToStreamOptions{ExpectedRevision: esdb.Any{}}
+		if _, err := p.store.client.AppendToStream(context.Background(), topic, options, proposals...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (publisher) Close() error { return nil }
+
+// group is how far the consumers of one name have come, per topic.
+type group struct{ positions sync.Map }
+
+func (g *group) checkpoint(topic string) domain.Position {
+	position, _ := g.positions.Load(topic)
+	at, _ := position.(domain.Position)
+	return at
+}
+
+// groupSubscriber unpacks what publisher packed, and moves the group's
+// checkpoint at every ack.
+type groupSubscriber struct {
+	store *Store
+	group *group
+
+	mu      sync.Mutex
+	closed  bool
+	inner   []*Subscriber
+	working sync.WaitGroup
+}
+
+func (s *groupSubscriber) Subscribe(ctx context.Context, topic string) (<-chan *message.Message, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return nil, errors.New("closed")
+	}
+	inner := NewSubscriber(s.store, SubscriberConfig{
+		MaxBatch:   1,
+		NackDelay:  time.Millisecond,
+		Checkpoint: func(context.Context) (domain.Position, error) { return s.group.checkpoint(topic), nil },
+	})
+	s.inner = append(s.inner, inner)
+	incoming, err := inner.Subscribe(ctx, topic)
+	if err != nil {
+		return nil, err
+	}
+	outgoing := make(chan *message.Message)
+	s.working.Go(func() {
+		defer close(outgoing)
+		for msg := range incoming {
+			s.pass(topic, msg, outgoing)
+		}
+	})
+	return outgoing, nil
+}
+
+func (s *groupSubscriber) pass(topic string, msg *message.Message, outgoing chan<- *message.Message) {
+	batch, _ := BatchOf(msg.Context())
+	event := batch.Events[0].Event.(said)
+	unpacked := message.NewMessage(msg.UUID, event.Payload)
+	unpacked.Metadata = event.Metadata
+	unpacked.SetContext(msg.Context())
+	select {
+	case outgoing <- unpacked:
+	case <-msg.Context().Done():
+		return
+	}
+	select {
+	case <-unpacked.Acked():
+		s.group.positions.Store(topic, batch.Through)
+		msg.Ack()
+	case <-unpacked.Nacked():
+		msg.Nack()
+	case <-msg.Context().Done():
+	}
+}
+
+func (s *groupSubscriber) Close() error {
+	s.mu.Lock()
+	s.closed = true
+	inner := s.inner
+	s.mu.Unlock()
+	for _, i := range inner {
+		_ = i.Close()
+	}
+	s.working.Wait()
+	return nil
+}
+
+// collect reads messages until it has as many events, and acknowledges them.
+func collect(t testing.TB, messages <-chan *message.Message, count int) []domain.Recorded {
+	t.Helper()
+	var events []domain.Recorded
+	deadline := time.After(30 * time.Second)
+	for len(events) < count {
+		select {
+		case msg, open := <-messages:
+			if !open {
+				t.Fatalf("the channel was closed after %d of %d events", len(events), count)
+			}
+			batch, ok := BatchOf(msg.Context())
+			if !ok {
+				t.Fatal("a message without a batch")
+			}
+			events = append(events, batch.Events...)
+			msg.Ack()
+		case <-deadline:
+			t.Fatalf("%d of %d events arrived", len(events), count)
+		}
+	}
+	return events
+}
