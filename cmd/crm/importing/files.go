@@ -112,7 +112,7 @@ func (j job) read(raw io.Reader) (reader, error) {
 	switch j.format() {
 	case "vcard": // each property may have a charset of its own
 		declared := j.section.Encoding
-		if declared == "" {
+		if declared == "" || declared == "auto" {
 			declared = "utf-8"
 		}
 		text, err := decoded(text, declared)

@@ -13,7 +13,7 @@ type record struct {
 	raw     []byte // what stands there, for the file of rejected rows
 	columns map[string]int
 	cells   []string            // of a CSV row, by column
-	fields  map[string]string   // of the other formats
+	fields  fields              // of the other formats
 	lists   map[string][]fields // "tel" → its numbers
 }
 
