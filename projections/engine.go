@@ -219,7 +219,7 @@ func (m *model) handleWith(ctx, working context.Context, router *message.Router)
 		return m.handle(msg, working)
 	})
 	retry := middleware.Retry{
-		MaxRetries: 1 << 30, InitialInterval: firstPause, MaxInterval: longestPause, Multiplier: 2, RandomizationFactor: 0.2,
+		MaxRetries: 1 << 30, InitialInterval: firstPause, MaxInterval: longestPause, Multiplier: 1.5, RandomizationFactor: 0.2,
 		ShouldRetry: func(params middleware.RetryParams) bool { return m.mayRetry(params.Err) },
 	}
 	handler.AddMiddleware(m.settled(ctx), retry.Middleware, middleware.Recoverer)

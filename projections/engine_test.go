@@ -1,0 +1,433 @@
+package projections_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/goleak"
+
+	"crm/domain"
+	"crm/projections"
+	"crm/projections/projectionstest"
+)
+
+// start runs an engine until the test ends, or stop is called.
+func start(t *testing.T, pool *pgxpool.Pool, from *source, cfg projections.Config, all ...projections.Projection) (e *projections.Engine, stop func()) {
+	t.Helper()
+	cfg.BatchOf = batchOf
+	if cfg.Subscribe == nil {
+		cfg.Subscribe = from.subscribe
+	}
+	if cfg.SettleAfter == 0 {
+		cfg.SettleAfter = 20 * time.Millisecond
+	}
+	e = projections.NewEngine(pool, cfg, all...)
+	var running sync.WaitGroup
+	running.Go(func() {
+		if err := e.Run(context.WithoutCancel(t.Context())); err != nil {
+			t.Errorf("run: %v", err)
+		}
+	})
+	stop = func() {
+		if err := e.Close(); err != nil {
+			t.Errorf("close: %v", err)
+		}
+		running.Wait()
+	}
+	t.Cleanup(stop)
+	return e, stop
+}
+
+// count answers a query for one number.
+func count(t *testing.T, pool *pgxpool.Pool, sql string, args ...any) (n int) {
+	t.Helper()
+	if err := pool.QueryRow(t.Context(), sql, args...).Scan(&n); err != nil {
+		t.Fatalf("%s: %v", sql, err)
+	}
+	return n
+}
+
+// compare fails unless the tables hold exactly what events leave.
+func compare(t *testing.T, pool *pgxpool.Pool, schema string, events []domain.Recorded) {
+	t.Helper()
+	if diff := cmp.Diff(expected(events), read(t, pool, schema)); diff != "" {
+		t.Errorf("tables of %s (-want +got):\n%s", schema, diff)
+	}
+	if n := count(t, pool, "SELECT events FROM crm.projections WHERE name = $1", schema); n != handled(events) {
+		t.Errorf("%s counted %d events, want %d", schema, n, handled(events))
+	}
+}
+
+func TestEngineFollowsTheLog(t *testing.T) {
+	t.Parallel()
+	pool := projectionstest.Pool(t)
+	events := history(500)
+	log := newSource(events[:300:300], 64)
+	registry := prometheus.NewRegistry()
+	e, _ := start(t, pool, log, projections.Config{Registerer: registry}, notes{name: "one"}, notes{name: "two"})
+
+	wait(t, e, "one", log.end())
+	wait(t, e, "two", log.end())
+	compare(t, pool, "one", events[:300])
+	compare(t, pool, "two", events[:300])
+	eventually(t, e, "one", "live", inState(projections.Live))
+
+	log.append(events[300:]...)
+	wait(t, e, "one", log.end())
+	compare(t, pool, "one", events)
+	status := eventually(t, e, "one", "live", inState(projections.Live))
+	want := projections.Status{
+		Name: "one", Version: 1, State: projections.Live, Position: log.end(),
+		Events: int64(handled(events)), RecordedAt: status.RecordedAt,
+	}
+	if diff := cmp.Diff(want, status); diff != "" {
+		t.Errorf("status (-want +got):\n%s", diff)
+	}
+	wait(t, e, "two", log.end())
+
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	series := make(map[string]int)
+	for _, family := range families {
+		series[family.GetName()] = len(family.GetMetric())
+		for _, m := range family.GetMetric() {
+			if family.GetName() == "crm_projection_events_total" && m.GetCounter().GetValue() != float64(handled(events)) {
+				t.Errorf("%v events counted, want %d", m.GetCounter().GetValue(), handled(events))
+			}
+		}
+	}
+	wantSeries := map[string]int{
+		"crm_projection_position": 2, "crm_projection_lag_seconds": 2, "crm_projection_state": 2 * len(projections.States),
+		"crm_projection_events_total": 2, "crm_projection_batch_events": 2, "crm_projection_commit_seconds": 2,
+	}
+	if diff := cmp.Diff(wantSeries, series); diff != "" {
+		t.Errorf("metrics (-want +got):\n%s", diff)
+	}
+}
+
+func TestEngineResumesWhereItWas(t *testing.T) {
+	t.Parallel()
+	pool := projectionstest.Pool(t)
+	events := history(400)
+	var seen atomic.Int64
+	counting := notes{name: "notes", apply: func(*projections.Writer, domain.Recorded) error {
+		seen.Add(1)
+		return nil
+	}}
+	log := newSource(events[:200:200], 30)
+	e, stop := start(t, pool, log, projections.Config{}, counting)
+	wait(t, e, "notes", log.end())
+	stop()
+
+	log.append(events[200:]...)
+	e, _ = start(t, pool, log, projections.Config{}, counting)
+	wait(t, e, "notes", log.end())
+	compare(t, pool, "notes", events)
+	if int(seen.Load()) != handled(events) {
+		t.Errorf("Apply saw %d events, want %d: each once", seen.Load(), handled(events))
+	}
+}
+
+func TestIndexesComeAfterTheFirstCatchUp(t *testing.T) {
+	t.Parallel()
+	const indexes = "SELECT count(*) FROM pg_indexes WHERE schemaname = 'notes' AND indexname = 'lines_position_key'"
+	for name, recorded := range map[string]time.Time{
+		"a quiet log": history(1)[0].RecordedAt,
+		"a busy log":  time.Now().Add(time.Hour), // whose last event is always a new one
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			pool := projectionstest.Pool(t)
+			events := history(300)
+			events[299].RecordedAt = recorded
+			settle := 500 * time.Millisecond
+			if name == "a busy log" {
+				settle = time.Hour
+			}
+			log := newSource(events, 100)
+			reached, goOn := make(chan struct{}), make(chan struct{})
+			slow := notes{name: "notes", apply: func(_ *projections.Writer, e domain.Recorded) error {
+				if e.Position == events[251].Position {
+					close(reached)
+					<-goOn
+				}
+				return nil
+			}}
+			e, _ := start(t, pool, log, projections.Config{SettleAfter: settle}, slow)
+			<-reached
+			if s := e.Status()[0]; s.State != projections.Building || count(t, pool, indexes) != 0 {
+				t.Errorf("in the middle it is %s, with %d indexes", s.State, count(t, pool, indexes))
+			}
+			close(goOn)
+			eventually(t, e, "notes", "live", inState(projections.Live))
+			if n := count(t, pool, indexes); n != 1 {
+				t.Errorf("%d indexes at the end", n)
+			}
+			compare(t, pool, "notes", events)
+		})
+	}
+}
+
+func TestAnotherVersionIsBuiltAnew(t *testing.T) {
+	t.Parallel()
+	pool := projectionstest.Pool(t)
+	events := history(300)
+	log := newSource(events, 50)
+	old, _ := start(t, pool, log, projections.Config{}, notes{name: "notes"})
+	wait(t, old, "notes", log.end())
+
+	var seen atomic.Int64
+	next := notes{name: "notes", version: 2, apply: func(*projections.Writer, domain.Recorded) error {
+		seen.Add(1)
+		return nil
+	}}
+	e, _ := start(t, pool, log, projections.Config{}, next)
+	wait(t, e, "notes", log.end())
+	compare(t, pool, "notes", events)
+	if int(seen.Load()) != handled(events) {
+		t.Errorf("the new version saw %d events, want all %d", seen.Load(), handled(events))
+	}
+
+	// The old engine must neither write into the new tables nor take them back.
+	more := history(310)
+	log.append(more[300:]...)
+	s := eventually(t, old, "notes", "stopped", inState(projections.Stopped))
+	if s.Class != projections.Replaced {
+		t.Errorf("the old engine stopped for %q", s.Class)
+	}
+	wait(t, e, "notes", log.end())
+	compare(t, pool, "notes", more)
+	if n := count(t, pool, "SELECT version FROM crm.projections WHERE name = 'notes'"); n != 2 {
+		t.Errorf("the tables are of version %d", n)
+	}
+}
+
+// Poison stops its projection, says where without saying what, and lets others go on.
+func TestPoisonStopsOneProjection(t *testing.T) {
+	t.Parallel()
+	const secret = "a note that says what only its author may know"
+	poison := history(300)[250]
+	unreadable := func(why, eventType string) func([]domain.Recorded) {
+		return func(events []domain.Recorded) { events[250].Event = domain.Unreadable{Type: eventType, Why: why} }
+	}
+	for name, test := range map[string]struct {
+		apply  func(w *projections.Writer, e domain.Recorded) error
+		spoil  func([]domain.Recorded)
+		class  projections.Class
+		where  domain.Position // zero where only the batch is known
+		detail string
+		table  string
+	}{
+		"refused": {class: projections.BadEvent, where: poison.Position, apply: func(*projections.Writer, domain.Recorded) error {
+			return errBadNote
+		}},
+		"panic": {class: projections.Panicked, where: poison.Position, detail: "engine_test.go:", apply: func(*projections.Writer, domain.Recorded) error {
+			panic(secret)
+		}},
+		"panic in a change": {class: projections.Panicked, where: poison.Position, detail: "engine_test.go:", apply: func(w *projections.Writer, _ domain.Recorded) error {
+			subjects.Update(w, uuid.Nil, func(*subjectRow) { panic(secret) })
+			return nil
+		}},
+		"change in a change": {class: projections.Panicked, where: poison.Position, apply: func(w *projections.Writer, _ domain.Recorded) error {
+			subjects.Update(w, uuid.Nil, func(*subjectRow) { subjects.Delete(w, uuid.Nil) })
+			return nil
+		}},
+		"rejected by Postgres": {class: projections.Rejected, table: "lines", detail: "22021", apply: func(w *projections.Writer, _ domain.Recorded) error {
+			lines.Add(w, lineRow{Text: secret + "\x00"})
+			return nil
+		}},
+		"out of range": {class: projections.Rejected, table: "lines", detail: "column nth", apply: func(w *projections.Writer, _ domain.Recorded) error {
+			lines.Add(w, lineRow{Nth: 1 << 40})
+			return nil
+		}},
+		"of unknown type":  {class: projections.UnknownType, where: poison.Position, spoil: unreadable("unknown type", "test.new")},
+		"of damaged bytes": {class: projections.Unreadable, where: poison.Position, spoil: unreadable("payload", "test.noted"), detail: "payload"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			pool := projectionstest.Pool(t)
+			events := history(300)
+			var everyone []projections.Projection
+			if test.spoil != nil {
+				test.spoil(events)
+			} else {
+				everyone = append(everyone, notes{name: "healthy"})
+			}
+			everyone = append(everyone, notes{name: "ill", apply: func(w *projections.Writer, e domain.Recorded) error {
+				if e.Position != poison.Position {
+					return nil
+				}
+				return test.apply(w, e)
+			}})
+			var logged journal
+			log := newSource(events, 20)
+			e, stop := start(t, pool, log, projections.Config{Log: slog.New(slog.NewTextHandler(&logged, nil))}, everyone...)
+
+			s := eventually(t, e, "ill", "stopped", inState(projections.Stopped))
+			where := test.where
+			if where.IsZero() {
+				where = s.Failure.Position
+			}
+			if s.Class != test.class || s.Failure.Position != where || s.Failure.Table != test.table || !strings.Contains(s.Failure.Detail, test.detail) {
+				t.Errorf("stopped by %v (detail %q), want %s at %s in table %q", s.Failure, s.Failure.Detail, test.class, where, test.table)
+			}
+			if !s.Position.Before(poison.Position) {
+				t.Errorf("it passed over the poison, to %s", s.Position)
+			}
+			applied := 0
+			for applied < len(events) && !s.Position.Before(events[applied].Position) {
+				applied++
+			}
+			compare(t, pool, "ill", events[:applied])
+
+			if err := e.WaitFor(t.Context(), "ill", s.Position); err != nil {
+				t.Errorf("waiting for what it did reach: %v", err)
+			}
+			if err := e.WaitFor(t.Context(), "ill", log.end()); !errors.Is(err, projections.ErrStopped) {
+				t.Errorf("waiting for what it will not reach: %v", err)
+			}
+			if test.spoil == nil {
+				wait(t, e, "healthy", log.end())
+				compare(t, pool, "healthy", events)
+			}
+			stop()
+			if text := logged.String(); strings.Contains(text, "author") || !strings.Contains(text, "class="+string(test.class)) {
+				t.Errorf("the log says:\n%s", text)
+			}
+			if strings.Contains(s.Failure.Error(), "author") {
+				t.Errorf("the failure says: %v", s.Failure)
+			}
+		})
+	}
+}
+
+// What is not for a projection need not be readable, if its type is known.
+func TestDamagedEventOfAnotherModelIsPassedOver(t *testing.T) {
+	t.Parallel()
+	pool := projectionstest.Pool(t)
+	events := history(100)
+	events[50].Event = domain.Unreadable{Type: "test.ignored", Why: "payload"}
+	log := newSource(events, 7)
+	e, _ := start(t, pool, log, projections.Config{}, notes{name: "notes"})
+	wait(t, e, "notes", log.end())
+	compare(t, pool, "notes", events)
+}
+
+func TestWaitFor(t *testing.T) {
+	t.Parallel()
+	pool := projectionstest.Pool(t)
+	events := history(20)
+	log := newSource(events[:10:10], 5)
+	e, _ := start(t, pool, log, projections.Config{}, notes{name: "notes"})
+
+	if err := e.WaitFor(t.Context(), "none", events[0].Position); !errors.Is(err, projections.ErrUnknownModel) {
+		t.Errorf("a strange name: %v", err)
+	}
+	if err := e.WaitFor(t.Context(), "notes", domain.Position{}); err != nil {
+		t.Errorf("the zero position: %v", err)
+	}
+	short, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer cancel()
+	if err := e.WaitFor(short, "notes", events[15].Position); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("a position that does not come: %v", err)
+	}
+	var waiting sync.WaitGroup
+	for range 50 {
+		waiting.Go(func() {
+			ctx, cancel := context.WithTimeout(t.Context(), patience)
+			defer cancel()
+			if err := e.WaitFor(ctx, "notes", events[15].Position); err != nil {
+				t.Errorf("a position that comes later: %v", err)
+			}
+		})
+	}
+	log.append(events[10:]...)
+	waiting.Wait()
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := e.WaitFor(ended, "notes", events[5].Position); err != nil {
+		t.Errorf("a position of the past, without time: %v", err)
+	}
+}
+
+// A batch that hangs is broken off when Close has waited long enough. Postgres may still commit it when
+// it goes on, which the checkpoint then says; so the next engine applies each event once in any case.
+func TestCloseBreaksOff(t *testing.T) {
+	t.Parallel()
+	pool := projectionstest.Pool(t)
+	events := history(60)
+	log := newSource(events[:50:50], 50)
+	e, stop := start(t, pool, log, projections.Config{CloseTimeout: 50 * time.Millisecond}, notes{name: "notes"})
+	wait(t, e, "notes", log.end())
+	eventually(t, e, "notes", "live", inState(projections.Live))
+	blocker, err := pool.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer blocker.Rollback(context.WithoutCancel(t.Context()))
+	if _, err := blocker.Exec(t.Context(), "LOCK TABLE notes.lines IN ACCESS EXCLUSIVE MODE"); err != nil {
+		t.Fatal(err)
+	}
+	log.append(events[50:]...)
+	eventually(t, e, "notes", "at work", func(s projections.Status) bool { return s.Lag > 0 })
+	begin := time.Now()
+	stop()
+	if took := time.Since(begin); took > 5*time.Second {
+		t.Errorf("closing took %v", took)
+	}
+	if err := blocker.Rollback(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	e, _ = start(t, pool, log, projections.Config{}, notes{name: "notes"})
+	wait(t, e, "notes", log.end())
+	compare(t, pool, "notes", events)
+}
+
+// Not parallel: it looks at all goroutines.
+func TestEngineLeavesNoGoroutines(t *testing.T) {
+	pool := projectionstest.Pool(t)
+	if err := pool.Ping(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	before := goleak.IgnoreCurrent()
+	log := newSource(history(50), 5)
+	e, stop := start(t, pool, log, projections.Config{}, notes{name: "one"}, notes{name: "two"}, notes{
+		name: "ill", apply: func(*projections.Writer, domain.Recorded) error { return errBadNote },
+	})
+	wait(t, e, "one", log.end())
+	eventually(t, e, "ill", "stopped", inState(projections.Stopped))
+	stop()
+	pool.Reset()
+	goleak.VerifyNone(t, before, goleak.IgnoreAnyFunction("github.com/jackc/pgx/v5/pgxpool.(*Pool).backgroundHealthCheck"))
+}
+
+// journal is a log that may be written while it is read.
+type journal struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (l *journal) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.Write(p)
+}
+
+func (l *journal) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.String()
+}
