@@ -1,0 +1,141 @@
+package http
+
+import (
+	"net/http"
+	"strconv"
+
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/google/uuid"
+
+	"crm/commands"
+	"crm/domain"
+)
+
+// maxCommands is how many commands a batch may hold.
+const maxCommands = 500
+
+// batchBody is what POST /v1/commands takes.
+type batchBody struct {
+	Commands []batchEntry `json:"commands" minItems:"1" maxItems:"500" doc:"Carried out as if one after the other. A refused one does not stop the others."`
+}
+
+type batchEntry struct {
+	Command        string         `json:"command" doc:"The command's name." example:"deal.win"`
+	Target         uuid.UUID      `json:"target,omitzero" format:"uuid" doc:"What the command is about: the {id} of its own path. Absent for a command that creates."`
+	Part           string         `json:"part,omitempty" doc:"The {part} of its own path."`
+	IdempotencyKey string         `json:"idempotency_key,omitempty" minLength:"1" maxLength:"255" doc:"As the header Idempotency-Key of a request of its own."`
+	IfMatch        *int64         `json:"if_match,omitempty" minimum:"0" doc:"The revision that the target must have."`
+	Body           jsontext.Value `json:"body,omitempty" doc:"The body that the command's own path takes."`
+}
+
+// batchAnswer is what it answers.
+type batchAnswer struct {
+	Results []batchResult `json:"results" doc:"One for each command, in their order."`
+}
+
+type batchResult struct {
+	Status int `json:"status" doc:"The HTTP status that the command's own path would have answered."`
+	*receiptBody
+	Problem *Problem `json:"problem,omitempty" doc:"Why the command was refused."`
+}
+
+// serveBatch answers POST /v1/commands.
+func (s *Server) serveBatch(w http.ResponseWriter, r *http.Request) {
+	meta, entries, err := s.readBatch(w, r)
+	if err != nil {
+		fail(w, r, err)
+		return
+	}
+	results := make([]batchResult, len(entries))
+	refuse := func(i int, err error) {
+		problem := problemOf(r.Context(), err)
+		results[i] = batchResult{Status: problem.Status, Problem: problem}
+	}
+	asks := make([]*ask, 0, len(entries))
+	places := make([]int, 0, len(entries))
+	bodies := make([]commands.Ask, 0, len(entries))
+	for i, e := range entries {
+		a, err := s.batchAsk(meta, e)
+		if err != nil {
+			refuse(i, err)
+			continue
+		}
+		asks, places, bodies = append(asks, a), append(places, i), append(bodies, a.Ask)
+	}
+	var last domain.Position
+	for k, result := range s.cfg.Commands.DoAll(r.Context(), bodies) {
+		if result.Err != nil {
+			refuse(places[k], result.Err)
+			continue
+		}
+		s.recent.remember(asks[k])
+		if last.Before(result.Receipt.Position) {
+			last = result.Receipt.Position
+		}
+		receipt := asks[k].receipt(result.Receipt)
+		results[places[k]] = batchResult{Status: asks[k].status(), receiptBody: &receipt}
+	}
+	w.Header().Set("Crm-Position", last.String())
+	answer(w, http.StatusOK, batchAnswer{Results: results})
+}
+
+func (s *Server) readBatch(w http.ResponseWriter, r *http.Request) (domain.Meta, []batchEntry, error) {
+	for name := range r.URL.Query() {
+		return domain.Meta{}, nil, &parameterFault{name, "A batch takes no query parameters."}
+	}
+	for _, name := range []string{"Idempotency-Key", "If-Match"} {
+		if r.Header.Get(name) != "" {
+			return domain.Meta{}, nil, &headerFault{name, "In a batch this stands with each command."}
+		}
+	}
+	meta, err := requestMeta(r)
+	if err != nil {
+		return meta, nil, err
+	}
+	data, err := readBody(w, r, s.cfg.MaxBatchBody)
+	if err != nil {
+		return meta, nil, err
+	}
+	var batch batchBody
+	if err := decode(data, &batch); err != nil {
+		return meta, nil, err
+	}
+	if n := len(batch.Commands); n < 1 || n > maxCommands {
+		return meta, nil, domain.ErrInvalid.At("/commands", "A batch holds 1 to %d commands, not %d.", maxCommands, n)
+	}
+	return meta, batch.Commands, nil
+}
+
+// batchAsk reads one command of a batch.
+func (s *Server) batchAsk(meta domain.Meta, b batchEntry) (*ask, error) {
+	c, known := s.commands[b.Command]
+	switch {
+	case !known:
+		return nil, ErrNoCommand.At("/command", "There is no command %s.", strconv.Quote(b.Command))
+	case c.creates() && b.Target != uuid.Nil:
+		return nil, domain.ErrInvalid.At("/target", "A command that creates names what it creates as id in its body.")
+	case !c.creates() && b.Target == uuid.Nil:
+		return nil, domain.ErrInvalid.At("/target", "The target is missing.")
+	case c.hasPart() && b.Part == "":
+		return nil, domain.ErrInvalid.At("/part", "The part is missing.")
+	case !c.hasPart() && b.Part != "":
+		return nil, domain.ErrInvalid.At("/part", "The command is about no part.")
+	case b.IdempotencyKey != "" && !isKey(b.IdempotencyKey):
+		return nil, domain.ErrInvalid.At("/idempotency_key", "A key is 1 to 255 visible ASCII characters.")
+	case b.IfMatch != nil && *b.IfMatch < 0:
+		return nil, domain.ErrInvalid.At("/if_match", "A revision is not negative.")
+	case int64(len(b.Body)) > s.cfg.MaxBody:
+		return nil, ErrBodyTooLarge
+	}
+	e := entry{target: b.Target, part: b.Part, key: b.IdempotencyKey}
+	if b.IfMatch != nil {
+		revision := domain.Revision(*b.IfMatch)
+		e.match.revision = &revision
+	}
+	data := b.Body
+	if len(data) == 0 {
+		data = jsontext.Value("{}")
+	}
+	a, err := s.ask(c, meta, e, data)
+	return a, domain.Within("/body", err)
+}

@@ -1,0 +1,269 @@
+package http
+
+import (
+	"encoding/json"
+	"net/http"
+	"reflect"
+	"strings"
+
+	"github.com/go-chi/chi/v5"
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/google/uuid"
+
+	"crm/commands"
+	"crm/domain"
+)
+
+// command describes one command once. It yields the route, its part of the
+// OpenAPI document, and the entry for POST /v1/commands.
+type command struct {
+	name    string // "deal.win"
+	method  string
+	path    string // with {id} for the target and {part} for a part of it
+	summary string
+	body    reflect.Type
+	// required are the names that a body must have.
+	required []string
+	// read makes the command out of a body.
+	read func(s *Server, at place, body jsontext.Value) (reading, error)
+}
+
+// place is what a command is about and everything beside the body that it needs.
+type place struct {
+	id   uuid.UUID // of the command
+	part string    // of the path, or of the entry in a batch
+	// given are the names in the body.
+	given map[string]jsontext.Value
+}
+
+// reading is a command as it was read.
+type reading struct {
+	command domain.Command
+	about   *envelope
+	target  uuid.UUID // of what a creating command creates
+	part    string    // the part it made or is about
+}
+
+// creates reports whether the command brings an aggregate into being.
+func (c *command) creates() bool { return !strings.Contains(c.path, "{id}") }
+
+// hasPart reports whether the command is about a part of its aggregate.
+func (c *command) hasPart() bool { return strings.Contains(c.path, "{part}") }
+
+// body is a pointer to a request body.
+type body[T any] interface {
+	*T
+	common() *envelope
+}
+
+// describe makes a command out of the function that reads its body.
+func describe[T any, B body[T]](name, method, path, summary string, read func(s *Server, at *place, body B) (domain.Command, error)) *command {
+	c := &command{name: name, method: method, path: "/v1" + path, summary: summary, body: reflect.TypeFor[T]()}
+	c.required = requiredNames(c.body)
+	c.read = func(s *Server, at place, data jsontext.Value) (reading, error) {
+		var value T
+		if err := decode(data, &value); err != nil {
+			return reading{}, err
+		}
+		at.given = members(data)
+		for _, name := range c.required {
+			if _, ok := at.given[name]; !ok {
+				return reading{}, domain.ErrInvalid.At("/"+name, "%s is missing.", name)
+			}
+		}
+		made, err := read(s, &at, B(&value))
+		result := reading{command: made, about: B(&value).common(), part: at.part}
+		if c.creates() {
+			result.target = at.id
+			if identified, ok := any(&value).(interface{ chosen() uuid.UUID }); ok && identified.chosen() != uuid.Nil {
+				result.target = identified.chosen()
+			}
+		}
+		return result, err
+	}
+	return c
+}
+
+// newID is the body's part of a command that creates.
+type newID struct {
+	ID uuid.UUID `json:"id,omitzero" format:"uuid" doc:"The id to be; derived from the Idempotency-Key without one."`
+}
+
+func (n newID) chosen() uuid.UUID { return n.ID }
+
+// nothing is the body of a command that needs no more words.
+type nothing struct{ envelope }
+
+// derived is the id of a part that the command makes and nobody has named: the
+// same at every try.
+func (at *place) derived(what string) uuid.UUID {
+	return uuid.NewSHA1(at.id, []byte(what))
+}
+
+// partID reads the part as a UUID.
+func (at *place) partID() (uuid.UUID, error) {
+	id, err := uuid.Parse(at.part)
+	if err != nil || id == uuid.Nil {
+		return uuid.Nil, &parameterFault{"part", "The part is not a UUID."}
+	}
+	at.part = id.String()
+	return id, nil
+}
+
+// cleared are the fields of a merge patch (RFC 7396) that the body names without
+// giving a value: null, or the value that means "not known".
+func cleared[D any](at *place, fields domain.Fields[D], set D) []string {
+	var names []string
+	for _, field := range fields {
+		if _, named := at.given[field.Name]; named && !fields.Touches(domain.Patch[D]{Set: set}, field.Name) {
+			names = append(names, field.Name)
+		}
+	}
+	return names
+}
+
+// requiredNames are the top-level names that a body must have: those that are
+// not omitted when empty.
+func requiredNames(t reflect.Type) []string {
+	var names []string
+	for field := range t.Fields() {
+		if field.Anonymous {
+			names = append(names, requiredNames(field.Type)...)
+			continue
+		}
+		name, options, _ := strings.Cut(field.Tag.Get("json"), ",")
+		if !strings.Contains(options, "omit") {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// ask is a command of a request, ready to be carried out.
+type ask struct {
+	commands.Ask
+	command *command
+	keyed   bool // the caller gave an idempotency key
+	part    string
+}
+
+// entry is what a request or an entry of a batch says beside the body.
+type entry struct {
+	target uuid.UUID
+	part   string
+	key    string
+	match  precondition
+}
+
+// ask reads one command. It is the same for a request of its own and for one of
+// a batch, so that both refuse the same and a retry may come either way.
+func (s *Server) ask(c *command, meta domain.Meta, e entry, data jsontext.Value) (*ask, error) {
+	at := place{id: commandID(meta.Actor, e.key), part: e.part}
+	read, err := c.read(s, at, data)
+	if err != nil {
+		return nil, err
+	}
+	if err := read.about.fill(&meta, s.cfg.Now()); err != nil {
+		return nil, err
+	}
+	meta.Command = domain.CommandRef{ID: at.id, Fingerprint: fingerprint(c.name, e.target, e.part, data)}
+	if s.recent.usedOtherwise(meta.Command, e.key != "") {
+		return nil, domain.ErrKeyReused
+	}
+	target := e.target
+	if c.creates() {
+		target = read.target
+		if e.match.exists {
+			return nil, domain.ErrStale.At("", "If-Match: * asks for something that exists already.")
+		}
+	}
+	return &ask{
+		Ask:     commands.Ask{Target: target, Command: read.command, Meta: meta, IfMatch: e.match.revision},
+		command: c, keyed: e.key != "", part: read.part,
+	}, nil
+}
+
+// receiptBody is the answer to a command.
+type receiptBody struct {
+	ID       uuid.UUID       `json:"id" format:"uuid" doc:"The customer, deal, pipeline, employee or product that the command was about."`
+	Part     string          `json:"part,omitempty" doc:"The contact point, line item, interaction, consent or stage that the command made or was about."`
+	Revision domain.Revision `json:"revision" doc:"Of the stream after the command; the same as ETag. Consents and interactions of a customer have revisions of their own."`
+	Position string          `json:"position" doc:"Where in the log the command's last event stands; the same as Crm-Position. Give it to a read as min_position to see the change."`
+	Events   int             `json:"events" doc:"How many events the command left. 0: it was already so."`
+}
+
+func (a *ask) receipt(receipt domain.Receipt) receiptBody {
+	return receiptBody{ID: a.Target, Part: a.part, Revision: receipt.Revision, Position: receipt.Position.String(), Events: receipt.Events}
+}
+
+func (a *ask) status() int {
+	if a.command.creates() {
+		return http.StatusCreated
+	}
+	return http.StatusOK
+}
+
+// serve answers the command's own route.
+func (s *Server) serve(c *command) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		a, err := s.readAsk(c, w, r)
+		if err != nil {
+			fail(w, r, err)
+			return
+		}
+		receipt, err := s.cfg.Commands.Do(r.Context(), a.Ask)
+		if err != nil {
+			fail(w, r, err)
+			return
+		}
+		s.recent.remember(a)
+		header := w.Header()
+		header.Set("ETag", etag(receipt.Revision))
+		header.Set("Crm-Position", receipt.Position.String())
+		if c.creates() {
+			header.Set("Location", c.path+"/"+a.Target.String())
+		}
+		answer(w, a.status(), a.receipt(receipt))
+	}
+}
+
+func (s *Server) readAsk(c *command, w http.ResponseWriter, r *http.Request) (*ask, error) {
+	for name := range r.URL.Query() {
+		return nil, &parameterFault{name, "A command takes no query parameters."}
+	}
+	meta, err := requestMeta(r)
+	if err != nil {
+		return nil, err
+	}
+	var e entry
+	if e.key, err = idempotencyKey(r); err != nil {
+		return nil, err
+	}
+	if e.match, err = ifMatch(r); err != nil {
+		return nil, err
+	}
+	if !c.creates() {
+		if e.target, err = uuid.Parse(chi.URLParam(r, "id")); err != nil || e.target == uuid.Nil {
+			return nil, &parameterFault{"id", "The id is not a UUID."}
+		}
+	}
+	if c.hasPart() {
+		e.part = chi.URLParam(r, "part")
+	}
+	data, err := readBody(w, r, s.cfg.MaxBody)
+	if err != nil {
+		return nil, err
+	}
+	return s.ask(c, meta, e, data)
+}
+
+// answer writes JSON.
+func answer(w http.ResponseWriter, status int, value any) {
+	data, err := json.Marshal(value)
+	if err != nil {
+		panic(err) // plain fields only; the recovery logs it
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_, _ = w.Write(append(data, '\n')) // the caller has gone
+}

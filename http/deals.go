@@ -1,0 +1,159 @@
+package http
+
+import (
+	"net/http"
+	"strconv"
+
+	"github.com/google/uuid"
+
+	"crm/domain"
+	"crm/domain/deal"
+)
+
+// lineItemInput is a line item as it is asked for; what is left out comes from
+// the product.
+type lineItemInput struct {
+	Product   domain.ProductID `json:"product,omitzero" format:"uuid"`
+	Name      string           `json:"name,omitempty" maxLength:"500" doc:"Default: the product's."`
+	Quantity  domain.Quantity  `json:"quantity,omitzero" default:"1" doc:"A decimal text with at most three places." example:"1.5"`
+	UnitPrice domain.Money     `json:"unit_price,omitzero" doc:"Default: the product's list price."`
+	Discount  int              `json:"discount,omitempty" minimum:"0" maximum:"10000" doc:"In basis points: 1000 are 10 %."`
+}
+
+type newLineItemInput struct {
+	newID
+	lineItemInput
+}
+
+func (l lineItemInput) item(id uuid.UUID) deal.LineItem {
+	return deal.LineItem{
+		ID: domain.LineItemID{UUID: id}, Product: l.Product, Name: l.Name,
+		Quantity: l.Quantity, UnitPrice: l.UnitPrice, Discount: l.Discount,
+	}
+}
+
+// item is the line item with its id, or with one derived from the command.
+func (l newLineItemInput) item(at *place, what string) deal.LineItem {
+	if l.ID == uuid.Nil {
+		l.ID = at.derived(what)
+	}
+	return l.lineItemInput.item(l.ID)
+}
+
+type openDealBody struct {
+	newID
+	Title         domain.Personal    `json:"title" maxLength:"500" example:"Two lamps for the library"`
+	Pipeline      domain.PipelineID  `json:"pipeline,omitzero" format:"uuid" doc:"Default: the default pipeline."`
+	Stage         domain.StageID     `json:"stage,omitempty" doc:"Default: the pipeline's first." example:"qualification"`
+	Customer      domain.CustomerID  `json:"customer,omitzero" format:"uuid" doc:"May be linked later."`
+	Owner         reference          `json:"owner,omitzero" format:"uuid" doc:"The responsible employee."`
+	Amount        domain.Money       `json:"amount,omitzero" doc:"What it is thought to be worth."`
+	ExpectedClose domain.Date        `json:"expected_close,omitempty" format:"date" example:"2026-12-24"`
+	LineItems     []newLineItemInput `json:"line_items,omitempty"`
+	envelope
+}
+
+type (
+	changeStageBody struct {
+		Stage    domain.StageID    `json:"stage" example:"proposal"`
+		Pipeline domain.PipelineID `json:"pipeline,omitzero" format:"uuid" doc:"The deal's own, if given."`
+		envelope
+	}
+	changeAmountBody struct {
+		Amount domain.Money `json:"amount"`
+		envelope
+	}
+	changeCloseDateBody struct {
+		ExpectedClose domain.Date `json:"expected_close" format:"date" nullable:"true" doc:"null: unknown."`
+		envelope
+	}
+	linkCustomerBody struct {
+		Customer domain.CustomerID `json:"customer" format:"uuid"`
+		envelope
+	}
+	forecastCategoryBody struct {
+		Category domain.ForecastCategory `json:"category" enum:"omitted,pipeline,best_case,commit,closed"`
+		envelope
+	}
+	addLineItemBody struct {
+		newLineItemInput
+		envelope
+	}
+	changeLineItemBody struct {
+		lineItemInput
+		envelope
+	}
+	winBody struct {
+		Amount domain.Money `json:"amount,omitzero" doc:"At signing. Default: the deal's amount, or else the sum of its line items."`
+		envelope
+	}
+	loseBody struct {
+		Reason     deal.LossReason `json:"loss_reason,omitempty" enum:"price,competitor,timing,no_budget,no_decision,fit,other,unknown" default:"unknown"`
+		Competitor string          `json:"competitor,omitempty" maxLength:"500"`
+		Note       domain.Personal `json:"note,omitempty" maxLength:"100000"`
+		envelope
+	}
+)
+
+var dealCommands = []*command{
+	describe("deal.open", http.MethodPost, "/deals", "Open a deal", openDeal),
+	describe("deal.change_stage", http.MethodPost, "/deals/{id}/stage", "Move to another stage",
+		func(_ *Server, _ *place, b *changeStageBody) (domain.Command, error) {
+			return deal.ChangeStage{Stage: deal.Stage{Pipeline: b.Pipeline, ID: b.Stage}}, nil
+		}),
+	describe("deal.change_amount", http.MethodPost, "/deals/{id}/amount", "Change the amount",
+		func(_ *Server, _ *place, b *changeAmountBody) (domain.Command, error) {
+			return deal.ChangeAmount{Amount: b.Amount}, nil
+		}),
+	describe("deal.change_close_date", http.MethodPost, "/deals/{id}/close-date", "Change the expected close",
+		func(_ *Server, _ *place, b *changeCloseDateBody) (domain.Command, error) {
+			return deal.ChangeCloseDate{ExpectedClose: b.ExpectedClose}, nil
+		}),
+	describe("deal.assign_owner", http.MethodPost, "/deals/{id}/owner", "Assign the owner",
+		func(_ *Server, _ *place, b *ownerBody) (domain.Command, error) {
+			return deal.AssignOwner{Owner: domain.EmployeeID(b.Owner)}, nil
+		}),
+	describe("deal.link_customer", http.MethodPost, "/deals/{id}/customer", "Say whose deal it is",
+		func(_ *Server, _ *place, b *linkCustomerBody) (domain.Command, error) {
+			return deal.LinkCustomer{Customer: b.Customer}, nil
+		}),
+	describe("deal.change_forecast_category", http.MethodPost, "/deals/{id}/forecast-category", "Override the stage's forecast category",
+		func(_ *Server, _ *place, b *forecastCategoryBody) (domain.Command, error) {
+			return deal.ChangeForecastCategory{Category: b.Category}, nil
+		}),
+	describe("deal.add_line_item", http.MethodPost, "/deals/{id}/line-items", "Add a line item",
+		func(_ *Server, at *place, b *addLineItemBody) (domain.Command, error) {
+			item := b.newLineItemInput.item(at, "line_item")
+			at.part = item.ID.String()
+			return deal.AddLineItem{Item: item}, nil
+		}),
+	describe("deal.change_line_item", http.MethodPost, "/deals/{id}/line-items/{part}", "Replace a line item",
+		func(_ *Server, at *place, b *changeLineItemBody) (domain.Command, error) {
+			id, err := at.partID()
+			return deal.ChangeLineItem{Item: b.item(id)}, err
+		}),
+	describe("deal.remove_line_item", http.MethodPost, "/deals/{id}/line-items/{part}/remove", "Remove a line item",
+		func(_ *Server, at *place, _ *nothing) (domain.Command, error) {
+			id, err := at.partID()
+			return deal.RemoveLineItem{ID: domain.LineItemID{UUID: id}}, err
+		}),
+	describe("deal.win", http.MethodPost, "/deals/{id}/win", "Win: the customer signed",
+		func(_ *Server, _ *place, b *winBody) (domain.Command, error) { return deal.Win{Amount: b.Amount}, nil }),
+	describe("deal.lose", http.MethodPost, "/deals/{id}/lose", "Lose: the customer said no",
+		func(_ *Server, _ *place, b *loseBody) (domain.Command, error) {
+			return deal.Lose{Reason: b.Reason, Competitor: b.Competitor, Note: b.Note}, nil
+		}),
+	describe("deal.reopen", http.MethodPost, "/deals/{id}/reopen", "Take the close back",
+		func(*Server, *place, *nothing) (domain.Command, error) { return deal.Reopen{}, nil }),
+}
+
+func openDeal(_ *Server, at *place, b *openDealBody) (domain.Command, error) {
+	open := deal.Open{
+		Title: b.Title, Stage: deal.Stage{Pipeline: b.Pipeline, ID: b.Stage}, Customer: b.Customer,
+		Owner: domain.EmployeeID(b.Owner), Amount: b.Amount, ExpectedClose: b.ExpectedClose,
+	}
+	for i, item := range b.LineItems {
+		open.LineItems = append(open.LineItems, item.item(at, "line_item/"+strconv.Itoa(i)))
+	}
+	return open, nil
+}

@@ -1,0 +1,2 @@
+// Package http is how it is asked.
+package http

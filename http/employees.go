@@ -1,0 +1,54 @@
+package http
+
+import (
+	"net/http"
+
+	"crm/domain"
+	"crm/domain/employee"
+)
+
+// employeeInput mirrors employee.Details.
+type employeeInput struct {
+	Name    domain.Personal   `json:"name,omitempty" maxLength:"500" doc:"Every employee has one."`
+	Email   domain.Personal   `json:"email,omitempty" format:"email"`
+	Office  string            `json:"office,omitempty" maxLength:"500" example:"Vienna"`
+	Manager domain.EmployeeID `json:"manager,omitzero" format:"uuid"`
+}
+
+type (
+	registerEmployeeBody struct {
+		newID
+		employeeInput
+		envelope
+	}
+	employeeDetailsBody struct {
+		employeeInput
+		envelope
+	}
+)
+
+var employeeCommands = []*command{
+	describe("employee.register", http.MethodPost, "/employees", "Register an employee",
+		func(_ *Server, _ *place, b *registerEmployeeBody) (domain.Command, error) {
+			details, err := b.details()
+			return employee.Register{Details: details}, err
+		}),
+	describe("employee.change_details", http.MethodPatch, "/employees/{id}", "Change details (merge patch; null clears)",
+		func(_ *Server, at *place, b *employeeDetailsBody) (domain.Command, error) {
+			set, err := b.details()
+			return employee.ChangeDetails{Patch: domain.Patch[employee.Details]{
+				Set: set, Clear: cleared(at, employee.DetailFields, set),
+			}}, err
+		}),
+}
+
+func (e employeeInput) details() (employee.Details, error) {
+	if e.Email != "" {
+		normalized, err := normalEmail(e.Email.Plain())
+		if err != nil {
+			return employee.Details{}, domain.ErrInvalid.At("/email", "%s", err)
+		}
+		e.Email = domain.Personal(normalized)
+	}
+	return employee.Details(e), nil
+}

@@ -1,0 +1,142 @@
+package http
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"net/http"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/google/uuid"
+
+	"crm/domain"
+)
+
+// envelope is what every command may say about itself.
+type envelope struct {
+	OccurredAt time.Time       `json:"occurred_at,omitzero" doc:"When it was true in the business, if that is not now. Kept to the microsecond, in UTC; at most a day ahead." example:"2026-11-22T09:30:00Z"`
+	Reason     domain.Personal `json:"reason,omitempty" doc:"Why, in words of the one who asks." maxLength:"100000"`
+	OnBehalfOf string          `json:"on_behalf_of,omitempty" doc:"For whom the holder of the key acts." maxLength:"500"`
+	Source     sourceInput     `json:"source,omitzero" doc:"What brought this command."`
+}
+
+type sourceInput struct {
+	Application string `json:"application,omitempty" maxLength:"500" doc:"The program."`
+	Import      string `json:"import,omitempty" maxLength:"500" doc:"The import run."`
+	Row         string `json:"row,omitempty" maxLength:"500" doc:"The row in it."`
+}
+
+func (e *envelope) common() *envelope { return e }
+
+// ahead is how far in the future a command may lie: clocks and time zones of
+// files are not exact, but what has not happened is no event.
+const ahead = 24 * time.Hour
+
+// fill says in meta what the body says about the command.
+func (e *envelope) fill(meta *domain.Meta, now time.Time) error {
+	switch {
+	case e.OccurredAt.IsZero():
+		meta.OccurredAt = now.UTC().Truncate(time.Microsecond)
+	case e.OccurredAt.After(now.Add(ahead)):
+		return domain.ErrInvalid.At("/occurred_at", "The instant lies more than a day in the future.")
+	default:
+		meta.OccurredAt = e.OccurredAt.UTC().Truncate(time.Microsecond)
+	}
+	meta.Reason, meta.OnBehalfOf, meta.Source = e.Reason, e.OnBehalfOf, domain.Source(e.Source)
+	return meta.Check()
+}
+
+// commandID is the id of a command: derived from the key where the caller gave
+// one, so that it is the same for a retry, and random otherwise.
+func commandID(actor, key string) uuid.UUID {
+	if key == "" {
+		return uuid.New()
+	}
+	return uuid.NewSHA1(domain.Namespace, []byte(actor+"\x00"+key))
+}
+
+// fingerprint is a hash of what is asked. A target that the command brings
+// itself is not part of it.
+func fingerprint(name string, target uuid.UUID, part string, body jsontext.Value) string {
+	h := sha256.New()
+	h.Write([]byte(name))
+	h.Write([]byte{0})
+	h.Write(target[:])
+	h.Write([]byte(part))
+	h.Write([]byte{0})
+	compact := body.Clone()
+	_ = compact.Compact() // decoded already
+	h.Write(compact)
+	return hex.EncodeToString(h.Sum(nil)[:16])
+}
+
+// idempotencyKey reads the header of that name; empty without one.
+func idempotencyKey(r *http.Request) (string, error) {
+	values := r.Header.Values("Idempotency-Key")
+	switch {
+	case len(values) == 0:
+		return "", nil
+	case len(values) > 1:
+		return "", &headerFault{"Idempotency-Key", "The header is there more than once."}
+	}
+	if !isKey(values[0]) {
+		return "", &headerFault{"Idempotency-Key", "A key is 1 to 255 visible ASCII characters."}
+	}
+	return values[0], nil
+}
+
+func isKey(text string) bool {
+	return text != "" && len(text) <= 255 && !strings.ContainsFunc(text, func(r rune) bool { return r < '!' || r > '~' })
+}
+
+// precondition is what If-Match asks for.
+type precondition struct {
+	revision *domain.Revision
+	exists   bool // *: the resource is there, whatever its revision
+}
+
+// ifMatch reads If-Match: one revision in quotes, or *.
+func ifMatch(r *http.Request) (precondition, error) {
+	values := r.Header.Values("If-Match")
+	if len(values) == 0 {
+		return precondition{}, nil
+	}
+	text := strings.TrimSpace(values[0])
+	if len(values) == 1 && text == "*" {
+		return precondition{exists: true}, nil
+	}
+	inner, quoted := strings.CutPrefix(text, `"`)
+	inner, closed := strings.CutSuffix(inner, `"`)
+	n, err := strconv.ParseUint(inner, 10, 63)
+	if len(values) > 1 || !quoted || !closed || err != nil {
+		return precondition{}, &headerFault{"If-Match", `If-Match is one revision in quotes, as ETag gave it ("3"), or *.`}
+	}
+	revision := domain.Revision(n)
+	return precondition{revision: &revision}, nil
+}
+
+// etag is a revision as ETag gives it.
+func etag(revision domain.Revision) string {
+	return `"` + strconv.FormatInt(int64(revision), 10) + `"`
+}
+
+var traceParent = regexp.MustCompile(`^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$`)
+
+// requestMeta is what the request says about its commands: who asks, and the
+// conversation it belongs to.
+func requestMeta(r *http.Request) (domain.Meta, error) {
+	x := exchangeOf(r.Context())
+	meta := domain.Meta{Actor: x.actor, CorrelationID: r.Header.Get("X-Correlation-Id")}
+	if meta.CorrelationID == "" {
+		meta.CorrelationID = x.id
+	} else if !isKey(meta.CorrelationID) {
+		return meta, &headerFault{"X-Correlation-Id", "An id is 1 to 255 visible ASCII characters."}
+	}
+	if trace := r.Header.Get("Traceparent"); traceParent.MatchString(trace) {
+		meta.TraceParent = trace // others are to be ignored (W3C Trace Context, 3.2)
+	}
+	return meta, nil
+}

@@ -1,0 +1,116 @@
+package http
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+	"github.com/go-chi/chi/v5/middleware"
+	"github.com/google/uuid"
+)
+
+// exchange is one request as its middlewares and handler note it.
+type exchange struct {
+	id    string // X-Request-Id
+	actor string // name of the API key
+	fault error  // what the log must know and the caller must not
+}
+
+type exchangeKey struct{}
+
+// exchangeOf gives the request's notes; fresh ones outside of a request.
+func exchangeOf(ctx context.Context) *exchange {
+	if x, ok := ctx.Value(exchangeKey{}).(*exchange); ok {
+		return x
+	}
+	return &exchange{}
+}
+
+// identify gives every request an id, the caller's own if it is one.
+func (s *Server) identify(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		id := r.Header.Get("X-Request-Id")
+		if !isKey(id) || len(id) > 128 {
+			id = uuid.NewString()
+		}
+		w.Header().Set("X-Request-Id", id)
+		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), exchangeKey{}, &exchange{id: id})))
+	})
+}
+
+// observe measures every request and logs one line, with the route's pattern
+// instead of its path: what people type never gets into a log.
+func (s *Server) observe(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		began := time.Now()
+		s.measures.running.Inc()
+		defer s.measures.running.Dec()
+		wrapped := middleware.NewWrapResponseWriter(w, r.ProtoMajor)
+		next.ServeHTTP(wrapped, r)
+
+		took, status := time.Since(began), wrapped.Status()
+		if status == 0 {
+			status = http.StatusOK
+		}
+		route := chi.RouteContext(r.Context()).RoutePattern()
+		if route == "" {
+			route = "none"
+		}
+		s.measures.observe(r.Method, route, status, took)
+		x := exchangeOf(r.Context())
+		attrs := []slog.Attr{
+			slog.String("method", r.Method), slog.String("route", route), slog.Int("status", status),
+			slog.Duration("took", took), slog.Int("bytes", wrapped.BytesWritten()),
+			slog.String("actor_id", x.actor), slog.String("request_id", x.id),
+		}
+		level := slog.LevelInfo
+		if x.fault != nil {
+			level = slog.LevelError
+			attrs = append(attrs, slog.String("error", x.fault.Error()))
+		}
+		s.cfg.Log.LogAttrs(r.Context(), level, "request", attrs...)
+	})
+}
+
+// recoverPanics answers a panic as what it is, our mistake, and keeps serving.
+func (s *Server) recoverPanics(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			reason := recover()
+			if reason == nil {
+				return
+			}
+			if reason == http.ErrAbortHandler { //nolint:errorlint // net/http compares it so
+				panic(reason)
+			}
+			fail(w, r, fmt.Errorf("panic: %v\n%s", reason, debug.Stack()))
+		}()
+		next.ServeHTTP(w, r)
+	})
+}
+
+// limitTime ends what takes too long.
+func (s *Server) limitTime(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(r.Context(), s.cfg.Timeout)
+		defer cancel()
+		next.ServeHTTP(w, r.WithContext(ctx))
+	})
+}
+
+// secure tells browsers to trust nothing and proxies to keep nothing. The pages
+// that need more say so themselves.
+func secure(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		header := w.Header()
+		header.Set("X-Content-Type-Options", "nosniff")
+		header.Set("Referrer-Policy", "no-referrer")
+		header.Set("Cache-Control", "no-store")
+		header.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+		next.ServeHTTP(w, r)
+	})
+}

@@ -1,0 +1,173 @@
+package http
+
+import (
+	"encoding/json"
+	"net/http"
+	"reflect"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/swaggest/swgui"
+	"github.com/swaggest/swgui/v5emb"
+)
+
+const description = `Commands change, queries read. Every command leaves events in the log; the read models follow within milliseconds.
+
+**Safe to retry.** Send an Idempotency-Key with a command. The same key with the same body is answered as the first time and stored once; with another body it is refused.
+
+**Read your own write.** A command answers Crm-Position; give it to a read as min_position.
+
+**No lost update.** ETag is a revision; send it as If-Match and a command is refused with 412 when someone else wrote first.
+
+**Errors** are application/problem+json (RFC 9457); their type is a page of this server.
+
+**Limits.** Bodies 1 MiB, batches 8 MiB and 500 commands, JSON 32 levels deep, headers 32 KiB, lists 200 rows a page.`
+
+// openAPI is the document before any operation is in it.
+func (s *Server) openAPI() huma.Config {
+	integer, text := &huma.Schema{Type: "integer"}, &huma.Schema{Type: "string"}
+	one, keyLength := 1, 255
+	return huma.Config{
+		OpenAPI: &huma.OpenAPI{
+			OpenAPI: "3.1.0",
+			Info:    &huma.Info{Title: "CRM", Version: s.cfg.Version, Description: description},
+			Components: &huma.Components{
+				Schemas: huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer),
+				SecuritySchemes: map[string]*huma.SecurityScheme{
+					"key": {Type: "http", Scheme: "bearer", Description: "An API key."},
+				},
+				Parameters: map[string]*huma.Param{
+					"id": {Name: "id", In: "path", Required: true, Schema: &huma.Schema{Type: "string", Format: "uuid"}},
+					"part": {
+						Name: "part", In: "path", Required: true, Schema: text,
+						Description: "The part's id: a UUID, a stage's id, or a consent as purpose:channel.",
+					},
+					"idempotencyKey": {
+						Name: "Idempotency-Key", In: "header",
+						Schema:      &huma.Schema{Type: "string", MinLength: &one, MaxLength: &keyLength},
+						Description: "Visible ASCII. The same key is the same command for ever within its resource; without one a retry is a new command.",
+					},
+					"ifMatch": {
+						Name: "If-Match", In: "header", Schema: text, Example: `"3"`,
+						Description: "The revision that the resource must have, as ETag gave it, or *. Otherwise 412.",
+					},
+					"correlationId": {
+						Name: "X-Correlation-Id", In: "header", Schema: text,
+						Description: "Names the conversation; kept with the events. Default: the request's id.",
+					},
+				},
+				Headers: map[string]*huma.Header{
+					"etag":     {Description: "The revision after the command.", Schema: text},
+					"position": {Description: "Where in the log the command stands; min_position of a read.", Schema: text},
+					"location": {Description: "Where what was created is read.", Schema: text},
+					"retry":    {Description: "Seconds to wait.", Schema: integer},
+				},
+			},
+			Security: []map[string][]string{{"key": {}}},
+			Tags: []*huma.Tag{
+				{Name: "customers"}, {Name: "deals"}, {Name: "pipelines"}, {Name: "employees"},
+				{Name: "products"}, {Name: "commands", Description: "Many commands in one request."},
+			},
+		},
+		Formats:                      map[string]huma.Format{"application/json": huma.DefaultJSONFormat, "json": huma.DefaultJSONFormat},
+		DefaultFormat:                "application/json",
+		RejectUnknownQueryParameters: true,
+	}
+}
+
+// operation is a command's part of the document.
+func (s *Server) operation(c *command) *huma.Operation {
+	components := s.api.OpenAPI().Components
+	op := &huma.Operation{
+		OperationID: c.name, Method: c.method, Path: c.path, Summary: c.summary,
+		Description: "Command `" + c.name + "`.",
+		Tags:        []string{strings.Split(c.path, "/")[2]},
+		RequestBody: &huma.RequestBody{
+			Required: len(c.required) > 0,
+			Content:  map[string]*huma.MediaType{"application/json": {Schema: components.Schemas.Schema(c.body, true, "")}},
+		},
+	}
+	for _, name := range []string{"id", "part"} {
+		if strings.Contains(c.path, "{"+name+"}") {
+			op.Parameters = append(op.Parameters, &huma.Param{Ref: "#/components/parameters/" + name})
+		}
+	}
+	for _, name := range []string{"idempotencyKey", "ifMatch", "correlationId"} {
+		op.Parameters = append(op.Parameters, &huma.Param{Ref: "#/components/parameters/" + name})
+	}
+	headers := map[string]*huma.Param{
+		"ETag":         {Ref: "#/components/headers/etag"},
+		"Crm-Position": {Ref: "#/components/headers/position"},
+	}
+	status, meaning := "200", "Done, or already so."
+	if c.creates() {
+		status, meaning = "201", "Created, or created before by the same command."
+		headers["Location"] = &huma.Param{Ref: "#/components/headers/location"}
+	}
+	op.Responses = s.responses(status, meaning, reflect.TypeFor[receiptBody](), headers)
+	return op
+}
+
+// batchOperation is the batch's part of the document.
+func (s *Server) batchOperation() *huma.Operation {
+	schemas := s.api.OpenAPI().Components.Schemas
+	op := &huma.Operation{
+		OperationID: "commands", Method: http.MethodPost, Path: "/v1/commands",
+		Summary: "Carry out up to 500 commands", Tags: []string{"commands"},
+		Description: "Each entry names a command (the operation id of its own path) and is answered as there. Pointers in an entry's problem are into the entry.",
+		Parameters:  []*huma.Param{{Ref: "#/components/parameters/correlationId"}},
+		RequestBody: &huma.RequestBody{
+			Required: true,
+			Content:  map[string]*huma.MediaType{"application/json": {Schema: schemas.Schema(reflect.TypeFor[batchBody](), true, "")}},
+		},
+	}
+	op.Responses = s.responses("200", "A result for each command.", reflect.TypeFor[batchAnswer](), map[string]*huma.Param{
+		"Crm-Position": {Ref: "#/components/headers/position"},
+	})
+	return op
+}
+
+// responses are an operation's answer and its problems.
+func (s *Server) responses(status, meaning string, body reflect.Type, headers map[string]*huma.Param) map[string]*huma.Response {
+	schemas := s.api.OpenAPI().Components.Schemas
+	return map[string]*huma.Response{
+		status: {
+			Description: meaning, Headers: headers,
+			Content: map[string]*huma.MediaType{"application/json": {Schema: schemas.Schema(body, true, "")}},
+		},
+		"default": {
+			Description: "A problem.",
+			Content: map[string]*huma.MediaType{
+				"application/problem+json": {Schema: schemas.Schema(reflect.TypeFor[Problem](), true, "")},
+			},
+		},
+	}
+}
+
+// document is the OpenAPI document with every operation in it.
+func (s *Server) document() ([]byte, error) { return json.Marshal(s.api.OpenAPI()) }
+
+func (s *Server) serveOpenAPI(w http.ResponseWriter, r *http.Request) {
+	document, err := s.document()
+	if err != nil {
+		fail(w, r, err)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_, _ = w.Write(document) // the caller has gone
+}
+
+// docs is Swagger UI, from this program and not from the network.
+func docs() http.Handler {
+	ui := v5emb.NewHandlerWithConfig(swgui.Config{
+		Title: "CRM", SwaggerJSON: "/openapi.json", BasePath: "/docs/",
+		SettingsUI: map[string]string{"persistAuthorization": "false", "tryItOutEnabled": "true"},
+	})
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		// Swagger UI starts itself with an inline script and styles itself inline.
+		w.Header().Set("Content-Security-Policy",
+			"default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'")
+		w.Header().Set("Cache-Control", "public, max-age=3600")
+		ui.ServeHTTP(w, r)
+	})
+}

@@ -1,0 +1,53 @@
+package http
+
+import (
+	"net/http"
+
+	"crm/domain"
+	"crm/domain/product"
+)
+
+// productInput mirrors product.Details.
+type productInput struct {
+	Name        string `json:"name,omitempty" maxLength:"500" doc:"Every product has one."`
+	SKU         string `json:"sku,omitempty" maxLength:"500"`
+	Family      string `json:"family,omitempty" maxLength:"500" doc:"A group of products."`
+	Description string `json:"description,omitempty" maxLength:"100000"`
+}
+
+type (
+	defineProductBody struct {
+		newID
+		productInput
+		ListPrice domain.Money `json:"list_price,omitzero" doc:"Of one piece."`
+		envelope
+	}
+	productDetailsBody struct {
+		productInput
+		envelope
+	}
+	listPriceBody struct {
+		ListPrice domain.Money `json:"list_price" doc:"Of one piece, from now on."`
+		envelope
+	}
+)
+
+var productCommands = []*command{
+	describe("product.define", http.MethodPost, "/products", "Define a product",
+		func(_ *Server, _ *place, b *defineProductBody) (domain.Command, error) {
+			return product.Define{Details: product.Details(b.productInput), ListPrice: b.ListPrice}, nil
+		}),
+	describe("product.change_details", http.MethodPatch, "/products/{id}", "Change details (merge patch; null clears)",
+		func(_ *Server, at *place, b *productDetailsBody) (domain.Command, error) {
+			set := product.Details(b.productInput)
+			return product.ChangeDetails{Patch: domain.Patch[product.Details]{
+				Set: set, Clear: cleared(at, product.DetailFields, set),
+			}}, nil
+		}),
+	describe("product.set_list_price", http.MethodPost, "/products/{id}/list-price", "Set the list price",
+		func(_ *Server, _ *place, b *listPriceBody) (domain.Command, error) {
+			return product.SetListPrice{ListPrice: b.ListPrice}, nil
+		}),
+	describe("product.retire", http.MethodPost, "/products/{id}/retire", "Take out of the catalogue",
+		func(*Server, *place, *nothing) (domain.Command, error) { return product.Retire{}, nil }),
+}

@@ -1,0 +1,52 @@
+package http
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humachi"
+	"github.com/go-chi/chi/v5"
+)
+
+// routes is the whole route table. The commands' paths stand with the commands.
+func (s *Server) routes() error {
+	r := chi.NewRouter()
+	r.Use(s.identify, s.observe, s.recoverPanics, s.limitTime, secure)
+	r.NotFound(func(w http.ResponseWriter, r *http.Request) { fail(w, r, ErrNoRoute) })
+	r.MethodNotAllowed(func(w http.ResponseWriter, r *http.Request) { fail(w, r, ErrMethod) })
+
+	// Open: they hold nothing of the company's.
+	r.Get("/health/live", live)
+	r.Get("/health/ready", s.ready)
+	r.Get("/openapi.json", s.serveOpenAPI)
+	r.Get("/docs", http.RedirectHandler("/docs/", http.StatusMovedPermanently).ServeHTTP)
+	r.Get("/docs/*", docs().ServeHTTP)
+	r.Get("/problems/{slug}", serveProblem)
+
+	var err error
+	r.Group(func(r chi.Router) {
+		r.Use(s.authenticate)
+		r.Method(http.MethodGet, "/metrics", s.measures.handler)
+		s.api = humachi.New(r, s.openAPI())
+		for _, c := range slices.Concat(
+			customerCommands, interactionCommands, consentCommands,
+			dealCommands, pipelineCommands, employeeCommands, productCommands,
+		) {
+			if s.commands[c.name] != nil {
+				err = fmt.Errorf("http: two commands are named %s", c.name)
+				return
+			}
+			s.commands[c.name] = c
+			s.api.OpenAPI().AddOperation(s.operation(c))
+			r.Method(c.method, c.path, s.serve(c))
+		}
+		s.api.OpenAPI().AddOperation(s.batchOperation())
+		r.Post("/v1/commands", s.serveBatch)
+	})
+	s.router = r
+	return err
+}
+
+var _ huma.API // the read side registers its operations on Server.api

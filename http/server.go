@@ -1,0 +1,119 @@
+package http
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/go-chi/chi/v5"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"crm/commands"
+)
+
+// Limits of every listener (OWASP ASVS 5, slow and oversized requests).
+const (
+	readHeaderTimeout = 5 * time.Second
+	readTimeout       = 15 * time.Second
+	idleTimeout       = 60 * time.Second
+	maxHeaderBytes    = 32 << 10
+)
+
+// Config is what a [Server] needs and how it is tuned.
+type Config struct {
+	// Commands answers commands. Needed.
+	Commands *commands.Handler
+	// Keys are the API keys' hashes by name; the name is the actor in the history.
+	// Without one nobody gets in.
+	Keys map[string]KeyHash
+	// Ready are the parts that must answer for /health/ready to be 200, by name.
+	Ready map[string]func(context.Context) error
+
+	// Log takes one line per request. Default: nothing is logged.
+	Log *slog.Logger
+	// Metrics is what /metrics shows and where this room registers its own.
+	// Default: a registry of its own.
+	Metrics *prometheus.Registry
+	// Now is the clock for occurred_at. Default time.Now.
+	Now func() time.Time
+	// Version is the program's, for the OpenAPI document. Default "dev".
+	Version string
+	// PhoneRegion is the country (ISO 3166-1 alpha-2) of phone numbers without +.
+	// Default none: such numbers are refused unless the request names a region.
+	PhoneRegion string
+	// Timeout is how long a request may take. Default 30 s.
+	Timeout time.Duration
+	// MaxBody and MaxBatchBody are the largest bodies of a command and of a batch,
+	// in bytes. Default 1 MiB and 8 MiB.
+	MaxBody, MaxBatchBody int64
+	// RecentKeys is how many idempotency keys are remembered to detect their reuse
+	// across resources. Default 65,536.
+	RecentKeys int
+}
+
+// Server answers HTTP. It is safe for concurrent use and has nothing to close.
+type Server struct {
+	cfg      Config
+	api      huma.API
+	router   chi.Router
+	commands map[string]*command // by name
+	recent   *recent
+	measures *measures
+}
+
+// New makes a server.
+func New(cfg Config) (*Server, error) {
+	if cfg.Commands == nil {
+		return nil, fmt.Errorf("http: Config.Commands is missing")
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Metrics == nil {
+		cfg.Metrics = prometheus.NewRegistry()
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Version == "" {
+		cfg.Version = "dev"
+	}
+	if cfg.Timeout <= 0 {
+		cfg.Timeout = 30 * time.Second
+	}
+	if cfg.MaxBody <= 0 {
+		cfg.MaxBody = 1 << 20
+	}
+	if cfg.MaxBatchBody <= 0 {
+		cfg.MaxBatchBody = 8 << 20
+	}
+	if cfg.RecentKeys <= 0 {
+		cfg.RecentKeys = 1 << 16
+	}
+	s := &Server{cfg: cfg, commands: map[string]*command{}, recent: newRecent(cfg.RecentKeys)}
+	var err error
+	if s.measures, err = newMeasures(cfg.Metrics); err != nil {
+		return nil, err
+	}
+	return s, s.routes()
+}
+
+// Handler is the whole surface.
+func (s *Server) Handler() http.Handler { return s.router }
+
+// Listener is an HTTP server with this surface and the limits that keep slow and
+// oversized requests out. The caller starts it and shuts it down.
+func (s *Server) Listener() *http.Server {
+	return &http.Server{
+		Handler:           s.router,
+		ReadHeaderTimeout: readHeaderTimeout,
+		ReadTimeout:       readTimeout,
+		WriteTimeout:      s.cfg.Timeout + 5*time.Second, // the request's own deadline comes first
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
+		ErrorLog:          slog.NewLogLogger(s.cfg.Log.Handler(), slog.LevelWarn),
+	}
+}
