@@ -17,8 +17,8 @@ func facts(events ...customer.Event) []customer.Event { return events }
 var (
 	acme   = domain.CustomerID{UUID: uuid.UUID{15: 1}}
 	agent  = domain.EmployeeID{UUID: uuid.UUID{15: 2}}
-	office = domain.ContactPointID{UUID: uuid.UUID{15: 3}}
-	home   = domain.ContactPointID{UUID: uuid.UUID{15: 4}}
+	office = domain.ContactPointID{UUID: uuid.UUID{15: 1}}
+	home   = domain.ContactPointID{UUID: uuid.UUID{15: 2}}
 
 	search = customer.Touchpoint{Source: "google", Medium: "organic_search", Campaign: "spring"}
 

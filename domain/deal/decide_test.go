@@ -24,8 +24,8 @@ var (
 	acme   = domain.CustomerID{UUID: uuid.UUID{15: 2}}
 	globex = domain.CustomerID{UUID: uuid.UUID{15: 3}}
 	agent  = domain.EmployeeID{UUID: uuid.UUID{15: 4}}
-	first  = domain.LineItemID{UUID: uuid.UUID{15: 5}}
-	second = domain.LineItemID{UUID: uuid.UUID{15: 6}}
+	first  = domain.LineItemID{UUID: uuid.UUID{15: 1}}
+	second = domain.LineItemID{UUID: uuid.UUID{15: 2}}
 
 	prospecting = deal.Stage{Pipeline: sales, ID: "prospecting", Probability: 10, Category: domain.Pipeline}
 	proposal    = deal.Stage{Pipeline: sales, ID: "proposal", Probability: 60, Category: domain.BestCase}
