@@ -1,0 +1,227 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"runtime/debug"
+	"time"
+
+	"github.com/ThreeDotsLabs/watermill/message"
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"crm/commands"
+	"crm/domain"
+	"crm/domain/pipeline"
+	"crm/eventstore"
+	"crm/eventstore/embedded"
+	crmhttp "crm/http"
+	"crm/projections"
+)
+
+// backends are what an app stands on.
+type backends struct {
+	connection string         // to EventStoreDB, or
+	socket     string         // to the embedded event store
+	node       *embedded.Node // of that, for its metrics; nil elsewhere
+	postgres   string         // connection string
+}
+
+// app is the server: the object graph, from the listener to the pools.
+type app struct {
+	settings settings
+	log      *slog.Logger
+	store    *eventstore.Store
+	pool     *pgxpool.Pool
+	commands *commands.Handler
+	engine   *projections.Engine
+	server   *http.Server
+	listener net.Listener
+}
+
+// openApp connects everything, and listens, but answers nothing yet. It waits
+// for an event store that is away; Postgres may come later.
+func openApp(ctx context.Context, s settings, b backends, keys map[string]string, log *slog.Logger) (_ *app, err error) {
+	a := &app{settings: s, log: log}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, a.close())
+		}
+	}()
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	if b.node != nil {
+		registry.MustRegister(nodeMetrics{b.node})
+	}
+	// The port first: that it is taken should not take a minute to find out.
+	if a.listener, err = new(net.ListenConfig).Listen(ctx, "tcp", s.Listen); err != nil {
+		return nil, fmt.Errorf("listen: %w", err)
+	}
+	if a.store, err = openStore(ctx, eventstore.Config{ConnectionString: b.connection, UnixSocket: b.socket, Log: log}); err != nil {
+		return nil, err
+	}
+	config, err := pgxpool.ParseConfig(b.postgres)
+	if err != nil {
+		return nil, usage(errors.New("the Postgres connection string is not one"))
+	}
+	config.MaxConns = s.Connections
+	if a.pool, err = pgxpool.NewWithConfig(ctx, config); err != nil {
+		return nil, fmt.Errorf("postgres: %w", err)
+	}
+	a.commands = commands.New(a.store, commands.Config{CacheBytes: int64(s.StateCache) << 20})
+	models := projections.NewModels(a.pool)
+	a.engine = projections.NewEngine(a.pool, projections.Config{
+		Subscribe: func(_ string, checkpoint func(context.Context) (domain.Position, error)) message.Subscriber {
+			return eventstore.NewSubscriber(a.store, eventstore.SubscriberConfig{Checkpoint: checkpoint, Log: log})
+		},
+		BatchOf:    eventstore.BatchOf,
+		Log:        log,
+		Registerer: registry,
+	}, models.Projections()...)
+	hashes := map[string]crmhttp.KeyHash{}
+	for name, key := range keys {
+		hashes[name] = crmhttp.HashKey(key)
+	}
+	server, err := crmhttp.New(crmhttp.Config{
+		Commands: a.commands,
+		Keys:     hashes,
+		Ready: map[string]func(context.Context) error{
+			"eventstore": func(ctx context.Context) error { _, _, err := a.store.Head(ctx); return err },
+			"postgres":   a.pool.Ping,
+		},
+		Log:         log,
+		Metrics:     registry,
+		Version:     buildVersion(),
+		PhoneRegion: s.PhoneRegion,
+	})
+	if err != nil {
+		return nil, err
+	}
+	a.server = server.Listener()
+	return a, nil
+}
+
+// openStore waits until the event store answers, or ctx ends.
+func openStore(ctx context.Context, cfg eventstore.Config) (*eventstore.Store, error) {
+	for {
+		store, err := eventstore.Open(ctx, cfg)
+		if err == nil || !errors.Is(err, domain.ErrStoreUnavailable) {
+			return store, err
+		}
+		cfg.Log.Warn("event store does not answer yet", slog.Any("error", err))
+		select {
+		case <-ctx.Done():
+			return nil, fmt.Errorf("event store: %w", ctx.Err())
+		case <-time.After(time.Second):
+		}
+	}
+}
+
+// url is where the server listens.
+func (a *app) url() string { return "http://" + a.listener.Addr().String() }
+
+// run serves until ctx ends, or a part fails, and then stops in order: accept
+// nothing new, answer what was accepted, end the read models, then the pools.
+func (a *app) run(ctx context.Context, began func(context.Context) error) (err error) {
+	defer func() { err = errors.Join(err, a.close()) }()
+	failed := make(chan error, 2)
+	engine, stopEngine := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopEngine()
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		if err := a.engine.Run(engine); err != nil {
+			failed <- fmt.Errorf("read models: %w", err)
+		}
+	}()
+	go func() {
+		if err := a.server.Serve(a.listener); !errors.Is(err, http.ErrServerClosed) {
+			failed <- fmt.Errorf("http: %w", err)
+		}
+	}()
+	defer func() {
+		stopEngine()
+		<-ended
+	}()
+	if err := errors.Join(a.defineDefaultPipeline(ctx), began(ctx)); err != nil {
+		a.shutdown(ctx)
+		return err
+	}
+	select {
+	case <-ctx.Done():
+		err = context.Cause(ctx)
+		if errors.Is(err, context.Canceled) {
+			err = nil // we were asked to
+		}
+	case err = <-failed:
+	}
+	a.shutdown(ctx)
+	return err
+}
+
+// shutdown lets requests finish, but not for ever.
+func (a *app) shutdown(ctx context.Context) {
+	a.log.Info("stopping")
+	within, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.settings.ShutdownTimeout)
+	defer cancel()
+	if err := a.server.Shutdown(within); err != nil {
+		a.log.Warn("requests were cut off", slog.Any("error", err))
+		_ = a.server.Close() // what it could say was said
+	}
+}
+
+// close gives back what openApp took.
+func (a *app) close() error {
+	var err error
+	if a.listener != nil {
+		_ = a.listener.Close() // mostly closed before
+	}
+	if a.pool != nil {
+		a.pool.Close()
+	}
+	if a.store != nil {
+		err = a.store.Close()
+	}
+	return err
+}
+
+// defineDefaultPipeline makes the pipeline that exists from the first start on.
+// Later starts find it there.
+func (a *app) defineDefaultPipeline(ctx context.Context) error {
+	_, err := a.commands.Do(ctx, commands.Ask{
+		Target:  domain.DefaultPipeline.UUID,
+		Command: pipeline.Default,
+		Meta: domain.Meta{
+			OccurredAt: time.Now().UTC().Truncate(time.Microsecond),
+			Actor:      "crm",
+			Source:     domain.Source{Application: "crm"},
+			Command:    domain.CommandRef{ID: uuid.NewSHA1(domain.Namespace, []byte("define default pipeline"))},
+		},
+	})
+	if err != nil && !errors.Is(err, pipeline.ErrAlreadyDefined) {
+		return fmt.Errorf("default pipeline: %w", err)
+	}
+	return nil
+}
+
+// announce prints the one line that says where the server is.
+func (a *app) announce(out io.Writer, more string) error {
+	_, err := fmt.Fprintf(out, "ready %s docs=%s/docs%s\n", a.url(), a.url(), more)
+	return err
+}
+
+// buildVersion is the version of this program.
+func buildVersion() string {
+	build, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	return build.Main.Version
+}

@@ -1,0 +1,79 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"crm/cmd/crm/load"
+)
+
+// bench is `crm bench`.
+type bench struct {
+	HTTP benchHTTP `cmd:"" name:"http" help:"Ask a server as much as it takes, or at a rate, and print how long the answers took."`
+}
+
+// connection is how a client subcommand finds a server.
+type connection struct {
+	Server  string `default:"http://127.0.0.1:8080" env:"CRM_SERVER" placeholder:"URL" help:"Base URL of the server. Default ${default}."`
+	KeyFile string `default:".crm/admin.key" env:"CRM_CLIENT_KEY_FILE" placeholder:"FILE" help:"File with the API key. Default ${default}, where crm up puts it."`
+}
+
+// key reads the API key.
+func (c *connection) key() (string, error) {
+	text, err := os.ReadFile(c.KeyFile)
+	if err != nil {
+		return "", usage(fmt.Errorf("--key-file: %w", err))
+	}
+	return strings.TrimSpace(string(text)), nil
+}
+
+// benchHTTP is `crm bench http`.
+type benchHTTP struct {
+	connection
+	Clients  int           `default:"64" placeholder:"N" help:"Clients that ask at once, each over a connection of its own. Default ${default}."`
+	Duration time.Duration `default:"10s" placeholder:"DURATION" help:"How long to count. Default ${default}."`
+	Warmup   time.Duration `default:"3s" placeholder:"DURATION" help:"How long to ask before counting. Default ${default}."`
+	Rate     int           `default:"0" placeholder:"N" help:"Requests per second in all; 0 asks as fast as it is answered. Default ${default}."`
+	Mix      string        `default:"register=30,patch=20,interaction=20,open=10,stage=20" placeholder:"OP=WEIGHT,…" help:"What to ask: ${operations}. Default ${default}."`
+	Seed     uint64        `default:"1" placeholder:"N" help:"Seed of the order of operations and of the names; another seed makes other customers. Default ${default}."`
+
+	mix load.Mix
+}
+
+// Validate is called with what was parsed.
+func (b *benchHTTP) Validate() (err error) {
+	if b.Clients < 1 || b.Clients > 4096 {
+		return fmt.Errorf("--clients %d is not within 1 to 4096", b.Clients)
+	}
+	if b.Duration <= 0 || b.Duration > time.Hour || b.Warmup < 0 {
+		return errors.New("--duration is not within 1ns to 1h, or --warmup is negative")
+	}
+	if b.Rate < 0 {
+		return fmt.Errorf("--rate %d is negative", b.Rate)
+	}
+	if b.mix, err = load.ParseMix(b.Mix); err != nil {
+		return fmt.Errorf("--mix: %w", err)
+	}
+	return nil
+}
+
+// Run measures and prints.
+func (b *benchHTTP) Run(ctx context.Context, io streams) error {
+	key, err := b.key()
+	if err != nil {
+		return err
+	}
+	report, err := load.Run(ctx, load.Options{
+		Server: strings.TrimSuffix(b.Server, "/"), Key: key, Clients: b.Clients, Duration: b.Duration,
+		Warmup: b.Warmup, Rate: b.Rate, Mix: b.mix, Seed: b.Seed,
+	})
+	if err != nil {
+		return err
+	}
+	report.Print(io.out)
+	return nil
+}

@@ -1,0 +1,111 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/nyaruka/phonenumbers"
+)
+
+// settings are what `crm up` and `crm serve` have in common. Each is a flag and
+// an environment variable; the tags are their only description.
+type settings struct {
+	Listen          string        `default:"127.0.0.1:8080" env:"CRM_LISTEN" placeholder:"HOST:PORT" help:"Address the HTTP server listens on; port 0 takes a free one. Default ${default}."`
+	PhoneRegion     string        `env:"CRM_PHONE_REGION" placeholder:"CC" help:"Country (ISO 3166-1 alpha-2) of phone numbers typed without a + prefix. Default none: such numbers are refused unless the request names a region."`
+	Connections     int32         `default:"16" env:"CRM_POSTGRES_CONNECTIONS" placeholder:"N" help:"Postgres connections for reads, 1 to 1000; each read model holds one more. Default ${default}."`
+	StateCache      int           `default:"64" env:"CRM_STATE_CACHE" placeholder:"MIB" help:"Memory for folded customers, deals and so on, in MiB, at least 1. Default ${default}."`
+	WaitTimeout     time.Duration `default:"5s" env:"CRM_WAIT_TIMEOUT" placeholder:"DURATION" help:"How long a read with min_position waits for its read model before it answers 503, 0s to 1m. Default ${default}."`
+	ShutdownTimeout time.Duration `default:"8s" env:"CRM_SHUTDOWN_TIMEOUT" placeholder:"DURATION" help:"How long running requests may take to finish when the server stops, 0s to 1m. Default ${default}."`
+	LogLevel        slog.Level    `default:"info" env:"CRM_LOG_LEVEL" placeholder:"LEVEL" help:"debug, info, warn or error. Default ${default}."`
+	LogFormat       string        `default:"text" enum:"text,json" env:"CRM_LOG_FORMAT" help:"text or json, on standard error. Default ${default}."`
+}
+
+// check refuses settings that cannot work, all at once.
+func (s *settings) check() error {
+	var errs []error
+	if _, _, err := net.SplitHostPort(s.Listen); err != nil {
+		errs = append(errs, fmt.Errorf("--listen %q is not HOST:PORT", s.Listen))
+	}
+	if s.PhoneRegion != "" && !phonenumbers.GetSupportedRegions()[s.PhoneRegion] {
+		errs = append(errs, fmt.Errorf("--phone-region %q is not a country code such as DE", s.PhoneRegion))
+	}
+	if s.Connections < 1 || s.Connections > 1000 {
+		errs = append(errs, fmt.Errorf("--connections %d is not within 1 to 1000", s.Connections))
+	}
+	if s.StateCache < 1 {
+		errs = append(errs, fmt.Errorf("--state-cache %d is not at least 1 MiB", s.StateCache))
+	}
+	if s.WaitTimeout < 0 || s.WaitTimeout > time.Minute {
+		errs = append(errs, fmt.Errorf("--wait-timeout %s is not within 0s to 1m", s.WaitTimeout))
+	}
+	if s.ShutdownTimeout < 0 || s.ShutdownTimeout > time.Minute {
+		errs = append(errs, fmt.Errorf("--shutdown-timeout %s is not within 0s to 1m", s.ShutdownTimeout))
+	}
+	return errors.Join(errs...)
+}
+
+// logger writes to out in the format that was asked for.
+func (s *settings) logger(out io.Writer) *slog.Logger {
+	options := &slog.HandlerOptions{Level: s.LogLevel}
+	if s.LogFormat == "json" {
+		return slog.New(slog.NewJSONHandler(out, options))
+	}
+	return slog.New(slog.NewTextHandler(out, options))
+}
+
+// production is where `crm serve` finds what `crm up` brings along.
+type production struct {
+	EventStore string `name:"eventstore" required:"" env:"CRM_EVENTSTORE" placeholder:"esdb://…" help:"Connection string of EventStoreDB, as its clients take it: esdb://host:2113?tls=true."`
+	Postgres   string `required:"" env:"CRM_POSTGRES" placeholder:"postgres://…" help:"Connection string of the Postgres database for the read models. A password is better kept in PGPASSFILE than here."`
+	KeyFile    string `required:"" env:"CRM_KEY_FILE" placeholder:"FILE" help:"File with the API keys, one per line as NAME KEY; lines that begin with # are left out. NAME is the actor in the history."`
+}
+
+// check refuses connection strings that are none.
+func (p *production) check() error {
+	var errs []error
+	at, err := url.Parse(p.EventStore)
+	if err != nil || at.Host == "" || at.Scheme != "esdb" && at.Scheme != "esdb+discover" {
+		errs = append(errs, errors.New("--eventstore is not a connection string such as esdb://localhost:2113?tls=false"))
+	} else if at.User.String() == "admin:changeit" {
+		errs = append(errs, errors.New("--eventstore uses EventStoreDB's documented default password; change it"))
+	}
+	if _, err := pgxpool.ParseConfig(p.Postgres); err != nil {
+		errs = append(errs, errors.New("--postgres is not a connection string such as postgres://crm@localhost:5432/crm"))
+	}
+	return errors.Join(errs...)
+}
+
+// keys reads the API keys by name.
+func (p *production) keys() (map[string]string, error) {
+	text, err := os.ReadFile(p.KeyFile)
+	if err != nil {
+		return nil, usage(fmt.Errorf("--key-file: %w", err))
+	}
+	keys := map[string]string{}
+	for number, line := range strings.Split(string(text), "\n") {
+		line = strings.TrimSpace(line)
+		if line == "" || strings.HasPrefix(line, "#") {
+			continue
+		}
+		name, key, found := strings.Cut(line, " ")
+		if key = strings.TrimSpace(key); !found || len(key) < 32 {
+			return nil, usage(fmt.Errorf("--key-file %s, line %d: not NAME KEY with a key of at least 32 characters", p.KeyFile, number+1))
+		}
+		if _, twice := keys[name]; twice {
+			return nil, usage(fmt.Errorf("--key-file %s, line %d: %s has a key already", p.KeyFile, number+1, name))
+		}
+		keys[name] = key
+	}
+	if len(keys) == 0 {
+		return nil, usage(fmt.Errorf("--key-file %s holds no key", p.KeyFile))
+	}
+	return keys, nil
+}

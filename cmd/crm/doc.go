@@ -1,0 +1,40 @@
+// Command crm is an event-sourced CRM backend: the server, what fills it and what
+// looks after it, in one binary.
+//
+//	crm up       everything on this machine, in one folder
+//	crm serve    the server against an EventStoreDB cluster and a Postgres server
+//	crm import   files of another CRM, through the API
+//	crm bench    what this machine and this server reach together
+//	crm health   whether a running server is ready
+//
+// This room wires the others and decides nothing. `up` starts a private Postgres
+// and the embedded event store and then does what `serve` does: there is no
+// second code path that only production runs.
+//
+//	            ┌────────────────────────── App ───────────────────────────┐
+//	HTTP ──▶ http ──▶ commands ──▶ eventstore.Store ──▶ EventStoreDB / node │
+//	            │                  eventstore.Subscriber ◀── $all          │
+//	            │                         │ watermill                      │
+//	            └──▶ projections ◀────────┘ Engine ──▶ Postgres            │
+//
+// Starting follows the arrows backwards, stopping follows the flow: stop
+// accepting, drain commands, close the router, then the pools, the embedded
+// parts last.
+//
+// Exit codes: 0 done, 1 failed, 2 a wrong flag, setting or file name, 3 done but
+// some rows of an import were rejected, 70 the event store's disk failed.
+//
+// # Log keys
+//
+// stream, revision, position, event_type, read_model, actor_id, correlation_id,
+// took. Never a command, an event or a body.
+//
+// # Decisions
+//
+//   - 2026-11-22 kong reads flags, environment and defaults into one struct, so
+//     that a setting is written once. Weighed: cobra with viper (two libraries,
+//     two places), the standard flag package (no environment, no subcommands).
+//   - 2026-11-22 In `crm up` a Postgres that dies is started again, since on a
+//     laptop nobody else does; an event store whose disk failed ends the
+//     process, since nothing it says may be trusted until it has reread its files.
+package main

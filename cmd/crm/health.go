@@ -1,0 +1,34 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+)
+
+// health is `crm health`, for containers and scripts.
+type health struct {
+	Server  string        `default:"http://127.0.0.1:8080" env:"CRM_SERVER" placeholder:"URL" help:"Base URL of the server. Default ${default}."`
+	Timeout time.Duration `default:"3s" placeholder:"DURATION" help:"How long the answer may take. Default ${default}."`
+}
+
+// Run asks once.
+func (h *health) Run(ctx context.Context, io streams) error {
+	ctx, cancel := context.WithTimeout(ctx, h.Timeout)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, h.Server+"/health/ready", nil)
+	if err != nil {
+		return usage(err)
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return err
+	}
+	_ = response.Body.Close() // the status says it all
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s is not ready: %s", h.Server, response.Status)
+	}
+	_, err = fmt.Fprintln(io.out, "ready", h.Server)
+	return err
+}

@@ -1,0 +1,51 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"golang.org/x/term"
+
+	"crm/cmd/crm/importing"
+)
+
+// imports is `crm import`.
+type imports struct {
+	Mapping string   `required:"" placeholder:"M" help:"How rows become commands: a built-in mapping (crm-sales-opportunities, x-education-leads, vcard) or a YAML file."`
+	DryRun  bool     `help:"Say what would happen; contact no server."`
+	Errors  string   `default:"rejected.csv" placeholder:"FILE" help:"File for rejected rows, with line and reason; written only when there are any. Default ${default}."`
+	Paths   []string `arg:"" name:"file" type:"path" help:"Files, or folders with files."`
+	connection
+}
+
+// Run imports, and says so.
+func (i *imports) Run(ctx context.Context, streams streams) error {
+	key := ""
+	if !i.DryRun {
+		var err error
+		if key, err = i.key(); err != nil {
+			return err
+		}
+	}
+	summary, err := importing.Run(ctx, importing.Options{
+		Mapping: i.Mapping, Server: i.Server, Key: key, Paths: i.Paths, DryRun: i.DryRun,
+		ErrorsFile: i.Errors, Out: streams.out, Terminal: isTerminal(streams.out),
+	})
+	switch {
+	case errors.Is(err, context.Canceled):
+		return errors.New("interrupted; run it again and it goes on where it was")
+	case err != nil:
+		return err
+	case summary.Rejected > 0:
+		return &exitError{exitRejected, fmt.Errorf("%d of %d rows were rejected; see %s", summary.Rejected, summary.Rows, i.Errors)}
+	}
+	return nil
+}
+
+func isTerminal(out io.Writer) bool {
+	file, ok := out.(*os.File)
+	return ok && term.IsTerminal(int(file.Fd()))
+}

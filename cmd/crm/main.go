@@ -1,0 +1,111 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"strings"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+
+	"crm/cmd/crm/load"
+)
+
+// cli is the command line.
+type cli struct {
+	Up      up      `cmd:"" help:"Start everything on this machine: Postgres, event store, server."`
+	Serve   serve   `cmd:"" help:"Start the server against EventStoreDB and Postgres."`
+	Import  imports `cmd:"" help:"Import files of another CRM through the API."`
+	Bench   bench   `cmd:"" help:"Measure a server."`
+	Health  health  `cmd:"" help:"Ask a running server whether it is ready; exit 0 when it is."`
+	Version version `cmd:"" help:"Print the version."`
+}
+
+// The exit codes; doc.go explains them.
+const (
+	exitFailed   = 1
+	exitUsage    = 2
+	exitRejected = 3
+	exitStorage  = 70
+)
+
+// streams are the process's ways to talk.
+type streams struct {
+	out, err io.Writer
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second signal kills
+	os.Exit(run(ctx, os.Args[1:], streams{os.Stdout, os.Stderr}))
+}
+
+// run is the program, less the process.
+func run(ctx context.Context, args []string, io streams) int {
+	code, exited := 0, false
+	parser, err := kong.New(&cli{},
+		kong.Name("crm"),
+		kong.Description("An event-sourced CRM backend. Every change is an immutable event; everything else is derived from it."),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+		kong.Writers(io.out, io.err),
+		kong.Exit(func(c int) { code, exited = c, true }),
+		kong.BindTo(ctx, (*context.Context)(nil)),
+		kong.Bind(io),
+		kong.Vars{"operations": strings.Join(load.Operations(), ", ")},
+	)
+	if err != nil {
+		panic(err) // the tags above are wrong
+	}
+	command, err := parser.Parse(args)
+	if exited { // --help was printed
+		return code
+	}
+	if err != nil {
+		return explain(io.err, usage(err))
+	}
+	return explain(io.err, command.Run())
+}
+
+// explain prints an error, if any, as one line and gives its exit code.
+func explain(out io.Writer, err error) int {
+	if err == nil {
+		return 0
+	}
+	_, _ = fmt.Fprintln(out, "crm: "+strings.ReplaceAll(err.Error(), "\n", "; "))
+	if coded, ok := errors.AsType[*exitError](err); ok {
+		return coded.code
+	}
+	return exitFailed
+}
+
+// exitError is an error with an exit code of its own.
+type exitError struct {
+	code int
+	error
+}
+
+func (e *exitError) Unwrap() error { return e.error }
+
+// usage marks an error as the caller's to mend.
+func usage(err error) error { return &exitError{exitUsage, err} }
+
+// version prints what was built.
+type version struct{}
+
+// Run prints the module version and the revision it was built from.
+func (version) Run(io streams) error {
+	build, _ := debug.ReadBuildInfo()
+	revision := "unknown revision"
+	for _, setting := range build.Settings {
+		if setting.Key == "vcs.revision" {
+			revision = setting.Value
+		}
+	}
+	_, err := fmt.Fprintf(io.out, "crm %s (%s, %s)\n", build.Main.Version, revision, build.GoVersion)
+	return err
+}
