@@ -24,7 +24,7 @@ type Builder struct {
 	checkpoint Checkpoint
 	handles    map[string]bool
 	bindings   map[table]*binding
-	prepared   struct{ relax, move, commit *pgconn.StatementDescription }
+	prepared   struct{ begin, relax, move, commit *pgconn.StatementDescription }
 
 	writer  Writer
 	first   domain.Position // of the batch at work: its first event that is new
@@ -59,6 +59,7 @@ func openBuilder(ctx context.Context, pool *pgxpool.Pool, p Projection, keep boo
 		return nil, lasting(err, domain.Position{}, "")
 	}
 	for _, s := range []statement{
+		{"begin", &b.prepared.begin, "BEGIN"},
 		{"relax", &b.prepared.relax, "SELECT set_config('synchronous_commit', 'off', true)"},
 		{"move", &b.prepared.move, moveSQL},
 		{"commit", &b.prepared.commit, "COMMIT"},

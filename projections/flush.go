@@ -27,7 +27,7 @@ func (b *Builder) write(ctx context.Context, to Checkpoint) error {
 		return err
 	}
 	if err := b.guard(b.writer.fold); err != nil {
-		return err
+		return b.confirm(ctx, err)
 	}
 	if err := b.bind(ctx); err != nil { // changes may be the first to add rows to a table
 		return err
@@ -120,34 +120,33 @@ func (bound *binding) sort(k keyed, scratch *[]byte) error {
 	return nil
 }
 
-// store writes all tables and moves the checkpoint, in one transaction: below pipelineRows in one
-// round trip, above with COPY for what is appended.
+// store moves the checkpoint and writes all tables, in one transaction: below pipelineRows in one round
+// trip, above with COPY for what is appended.
+//
+// The checkpoint goes first. Where another builder was faster, its rows are there already, and would
+// be met as duplicates before the fence is.
 func (b *Builder) store(ctx context.Context, to Checkpoint) error {
+	var sent pipelined
 	copying := b.writer.rows() >= pipelineRows
 	if copying {
-		// In a pipeline of its own: COPY cannot be part of one.
-		if _, err := b.conn.PgConn().Exec(ctx, "BEGIN").ReadAll(); err != nil {
-			return lasting(err, b.first, "")
-		}
+		sent.exec(b.prepared.begin)
 	}
-	var sent pipelined
+	if b.writer.rows() == 0 {
+		// Nothing is lost with this commit but the way to the same place, so it need not wait for the disk.
+		sent.exec(b.prepared.relax)
+	}
+	sent.exec(b.prepared.move, b.checkpoint.move(to)...)
+	if copying { // which cannot be part of a pipeline
+		if err := sent.run(ctx, b, nothing); err != nil {
+			return err
+		}
+		sent = pipelined{}
+	}
 	err := b.each(func(buf buffer, bound *binding) error {
 		k, isKeyed := buf.(keyed)
 		switch {
 		case isKeyed:
-			var gone, kept []int
-			for _, i := range bound.order {
-				switch f := k.fate(i); {
-				case !f.gone:
-					k.name(i)
-					kept = append(kept, i)
-				case f.stored:
-					gone = append(gone, i)
-				}
-			}
-			return b.refused(errors.Join(
-				sent.add(&b.scratch, buf, bound.remove, bound.keys, gone, k.key),
-				sent.add(&b.scratch, buf, bound.upsert, bound.columns, kept, k.row)), buf)
+			return b.refused(sent.addKeyed(&b.scratch, k, bound), buf)
 		case copying:
 			return b.copy(ctx, buf, bound)
 		default:
@@ -161,18 +160,27 @@ func (b *Builder) store(ctx context.Context, to Checkpoint) error {
 	if err != nil {
 		return err
 	}
-	if b.writer.rows() == 0 {
-		// Nothing is lost with this commit but the way to the same place, so it need not wait for the disk.
-		sent.exec(b.prepared.relax)
-	}
-	sent.exec(b.prepared.move, b.checkpoint.move(to)...)
 	if copying {
 		sent.exec(b.prepared.commit)
 	}
-	return sent.run(ctx, b, func(_ int, rows *pgconn.ResultReader) error {
-		_, err := rows.Close()
-		return err
-	})
+	return sent.run(ctx, b, nothing)
+}
+
+// nothing reads the answer to a statement that answers nothing.
+func nothing(_ int, rows *pgconn.ResultReader) error {
+	_, err := rows.Close()
+	return err
+}
+
+// confirm is err if the tables are still ours. Otherwise the rows that led to it may be another
+// builder's, and prove nothing.
+func (b *Builder) confirm(ctx context.Context, err error) error {
+	var sent pipelined
+	sent.exec(b.prepared.move, b.checkpoint.move(b.checkpoint)...)
+	if fence := sent.run(ctx, b, nothing); fence != nil {
+		return fence
+	}
+	return err
 }
 
 // copy appends the buffer's rows by COPY.
@@ -248,6 +256,24 @@ func (p *pipelined) add(scratch *[]byte, of buffer, s *pgconn.StatementDescripti
 	p.batch.ExecStatement(s, arrays, binaryFormat, binaryFormat) // copies
 	p.tables = append(p.tables, of.table().name())
 	return nil
+}
+
+// addKeyed sends what became of a keyed table's rows.
+func (p *pipelined) addKeyed(scratch *[]byte, k keyed, bound *binding) error {
+	var gone, kept []int
+	for _, i := range bound.order {
+		switch f := k.fate(i); {
+		case !f.gone:
+			k.name(i) // a change may have written over its key
+			kept = append(kept, i)
+		case f.stored:
+			gone = append(gone, i)
+		}
+	}
+	if err := p.add(scratch, k, bound.remove, bound.keys, gone, k.key); err != nil {
+		return err
+	}
+	return p.add(scratch, k, bound.upsert, bound.columns, kept, k.row)
 }
 
 var binaryFormat = []int16{1}
