@@ -93,29 +93,23 @@ func (c *csvReader) row() (line, []string, error) {
 	whole := first
 	whole.text = bytes.Clone(first.text)
 	var more []line
-	for row.open && reason == "" {
-		var below line
-		below, err = c.lines.next()
-		switch {
-		case errors.Is(err, io.EOF):
-			reason = "a quote is never closed"
-		case err != nil:
+	for row.open {
+		below, err := c.lines.next()
+		if err != nil && !errors.Is(err, io.EOF) {
 			return line{}, nil, err
-		default:
+		}
+		if err == nil {
 			more = append(more, below)
 			whole.text = append(append(whole.text, '\n'), below.text...)
-			reason = row.feed(below)
-			if len(more) == maxQuotedLines || len(whole.text) > maxRecord {
-				reason = "a quoted field is too long, or its quote is never closed"
-			}
+		}
+		if err != nil || row.feed(below) != "" || len(more) > maxQuotedLines || len(whole.text) > maxRecord {
+			row.cells = nil
+			break
 		}
 	}
-	if reason == "" {
-		reason = c.ragged(row.cells)
-	}
-	if reason != "" {
+	if row.cells == nil || c.ragged(row.cells) != "" {
 		c.lines.giveBack(more)
-		return first, nil, first.refused(reason + "; only this line is left out")
+		return first, nil, first.refused("a quote opens a field here that is not closed as it should be; only this line is left out")
 	}
 	return whole, row.cells, nil
 }

@@ -95,17 +95,17 @@
 //
 // A command is one of POST /v1/commands:
 //
-//	- command: customer.add_contact_point
-//	  entity: person            # whom it is about; default: the row
-//	  key: ${Manager}           # goes with entity; blank: no command
-//	  each: phones              # for each item of a list of the row
-//	  when: {Status: [Won, Lost]} # all must hold: it is one of these
-//	  unless: {Status: Test}    # it is none of these
-//	  present: [Mail]           # they are not blank
-//	  absent: [Phone]           # they are blank
-//	  part: marketing:email     # of commands that have one
-//	  occurred_at: ${signed}    # a value of type date or datetime
-//	  body: {kind: phone, value: "${phones.value}"}
+//   - command: customer.add_contact_point
+//     entity: person            # whom it is about; default: the row
+//     key: ${Manager}           # goes with entity; blank: no command
+//     each: phones              # for each item of a list of the row
+//     when: {Status: [Won, Lost]} # all must hold: it is one of these
+//     unless: {Status: Test}    # it is none of these
+//     present: [Mail]           # they are not blank
+//     absent: [Phone]           # they are blank
+//     part: marketing:email     # of commands that have one
+//     occurred_at: ${signed}    # a value of type date or datetime
+//     body: {kind: phone, value: "${phones.value}"}
 //
 // In a body, a text that is one reference keeps its type: a number is a JSON
 // number, money an object. What refers to nothing but blank values is left out,

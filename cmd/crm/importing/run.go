@@ -24,6 +24,8 @@ type Options struct {
 	Out        io.Writer // what is said to the user; nil says nothing
 	Terminal   bool      // Out is a terminal: draw a progress bar
 	Parallel   int       // requests in flight at once; default 6
+
+	pause func(context.Context, time.Duration) error // tests do not wait
 }
 
 // Summary is what an import came to.
@@ -115,6 +117,9 @@ type run struct {
 func (r *run) live(ctx context.Context) error {
 	r.show = newProgress(r)
 	r.client = newClient(r.options.Server, r.options.Key, r.options.Parallel, r.show.note)
+	if r.options.pause != nil {
+		r.client.pause = r.options.pause
+	}
 	defer r.client.close()
 	defer r.show.close()
 	r.flying.writers = map[uuid.UUID][]*chunk{}

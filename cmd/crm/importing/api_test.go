@@ -1,0 +1,273 @@
+package importing
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/google/uuid"
+)
+
+// api answers POST /v1/commands like the server: idempotency keys with
+// fingerprints, what must exist, what may not exist twice, closed deals. It is
+// stricter in one thing: what one request creates exists for the other streams
+// only after it, because the server promises no order between these.
+type api struct {
+	*httptest.Server
+	t testing.TB
+
+	mu       sync.Mutex
+	seen     map[string]answered
+	exists   map[string]string // "customer-<uuid>" → created by which key
+	fresh    map[string]bool   // created by this request
+	closed   map[string]bool   // deals
+	details  map[string]string // "<target>/<member>" → value
+	said     []said            // accepted and new, in order
+	busy     map[string]bool   // targets of the requests under way
+	requests int
+
+	// before may answer a request in the server's place.
+	before func(w http.ResponseWriter, n int) bool
+	// after may spoil the answer to a request that was carried out.
+	after func(w http.ResponseWriter, n int) bool
+	// result may refuse one command.
+	result func(c asked) *outcome
+}
+
+type asked struct {
+	Command string          `json:"command"`
+	Target  string          `json:"target"`
+	Part    string          `json:"part"`
+	Key     string          `json:"idempotency_key"`
+	Body    json.RawMessage `json:"body"`
+}
+
+// said is an accepted command with its body read.
+type said struct {
+	asked
+	id   string
+	body map[string]any
+}
+
+type answered struct {
+	fingerprint [32]byte
+	outcome     outcome
+}
+
+func newAPI(t testing.TB) *api {
+	a := &api{
+		t: t, seen: map[string]answered{}, exists: map[string]string{}, closed: map[string]bool{},
+		details: map[string]string{}, busy: map[string]bool{},
+	}
+	a.Server = httptest.NewServer(http.HandlerFunc(a.serve))
+	t.Cleanup(a.Close)
+	return a
+}
+
+func (a *api) serve(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodPost || r.URL.Path != "/v1/commands" || r.Header.Get("Authorization") != "Bearer key" {
+		w.WriteHeader(http.StatusUnauthorized)
+		fmt.Fprint(w, `{"type":"/problems/unauthorized","detail":"No valid API key."}`)
+		return
+	}
+	var request struct {
+		Commands []asked `json:"commands"`
+	}
+	decoder := json.NewDecoder(r.Body)
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&request); err != nil || len(request.Commands) == 0 || len(request.Commands) > 500 {
+		a.t.Errorf("a request of %d commands: %v", len(request.Commands), err)
+		w.WriteHeader(http.StatusBadRequest)
+		return
+	}
+	a.mu.Lock()
+	a.requests++
+	n := a.requests
+	if a.before != nil && a.before(w, n) {
+		a.mu.Unlock()
+		return
+	}
+	a.occupy(request.Commands)
+	a.mu.Unlock()
+
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.leave(request.Commands)
+	a.fresh = map[string]bool{}
+	existed := func(name string) bool { return a.exists[name] != "" && !a.fresh[name] }
+	var results struct {
+		Results []outcome `json:"results"`
+	}
+	for _, c := range request.Commands {
+		results.Results = append(results.Results, a.do(c, existed))
+	}
+	if a.after != nil && a.after(w, n) {
+		return
+	}
+	if err := json.NewEncoder(w).Encode(results); err != nil {
+		a.t.Log(err)
+	}
+}
+
+func category(command string) string { name, _, _ := strings.Cut(command, "."); return name }
+
+// occupy checks that no two requests are about the same aggregate at once.
+func (a *api) occupy(commands []asked) {
+	mine := map[string]bool{}
+	for _, c := range commands {
+		if id := c.id(); !mine[id] {
+			if a.busy[id] {
+				a.t.Errorf("%s of %s was sent while another request is about it", c.Command, id)
+			}
+			mine[id], a.busy[id] = true, true
+		}
+	}
+}
+
+func (a *api) leave(commands []asked) {
+	for _, c := range commands {
+		delete(a.busy, c.id())
+	}
+}
+
+func (c asked) id() string {
+	if c.Target != "" {
+		return c.Target
+	}
+	var body struct {
+		ID string `json:"id"`
+	}
+	_ = json.Unmarshal(c.Body, &body) // do refuses it
+	return body.ID
+}
+
+func refuse(status int, slug, detail string) outcome {
+	return outcome{Status: status, Problem: problem{Type: "/problems/" + slug, Detail: detail}}
+}
+
+func (a *api) do(c asked, existed func(string) bool) outcome {
+	var compact bytes.Buffer
+	if err := json.Compact(&compact, c.Body); err != nil {
+		a.t.Errorf("%s: %v in %s", c.Command, err, c.Body)
+	}
+	fingerprint := sha256.Sum256([]byte(c.Command + c.Target + c.Part + compact.String()))
+	if before, again := a.seen[c.Key]; again {
+		if before.fingerprint != fingerprint {
+			a.t.Errorf("%s: key %s was used for another body", c.Command, c.Key)
+		}
+		return before.outcome
+	}
+	o := a.decide(c, existed)
+	if !o.refused() {
+		a.seen[c.Key] = answered{fingerprint, o}
+	}
+	return o
+}
+
+func (a *api) decide(c asked, existed func(string) bool) outcome {
+	if a.result != nil {
+		if o := a.result(c); o != nil {
+			return *o
+		}
+	}
+	s := said{asked: c, id: c.id()}
+	if err := json.Unmarshal(c.Body, &s.body); err != nil {
+		a.t.Fatalf("%s: %v", c.Body, err)
+	}
+	source, _ := s.body["source"].(map[string]any)
+	if _, err := uuid.Parse(s.id); err != nil || source["application"] != "crm import" || source["row"] == "" {
+		a.t.Errorf("%s has the id %q and the source %v", c.Command, s.id, source)
+	}
+	stream := category(c.Command) + "-" + s.id
+	switch {
+	case creates(c.Command):
+		if c.Target != "" {
+			a.t.Errorf("%s has a target", c.Command)
+		}
+		if a.exists[stream] != "" {
+			past := map[string]string{"deal": "opened", "product": "defined", "pipeline": "defined"}[category(c.Command)]
+			if past == "" {
+				past = "registered"
+			}
+			return refuse(http.StatusConflict, category(c.Command)+"-already-"+past, "It exists already.")
+		}
+	case needsCustomer(c.Command):
+		if !existed("customer-" + s.id) {
+			return refuse(http.StatusNotFound, "customer-unknown", "There is no such customer.")
+		}
+	case a.exists[stream] == "":
+		return refuse(http.StatusNotFound, category(c.Command)+"-unknown", "There is no such "+category(c.Command)+".")
+	}
+	if missing := a.missing(s.body, existed); missing != "" {
+		return refuse(http.StatusNotFound, missing+"-unknown", "There is no such "+missing+".")
+	}
+	if a.closed[stream] && slices.Contains([]string{"deal.win", "deal.lose", "deal.change_stage", "deal.change_amount"}, c.Command) {
+		return refuse(http.StatusConflict, "deal-not-open", "The deal is closed.")
+	}
+	if kind := s.body["kind"]; c.Command == "customer.add_contact_point" && kind == "email" && !strings.Contains(s.body["value"].(string), "@") {
+		return refuse(http.StatusUnprocessableEntity, "invalid-value", "That is no e-mail address.")
+	}
+	switch {
+	case creates(c.Command):
+		a.exists[stream], a.fresh[stream] = c.Key, true
+	case c.Command == "deal.win", c.Command == "deal.lose":
+		a.closed[stream] = true
+	}
+	changed := !strings.HasSuffix(c.Command, "change_details")
+	for name, value := range s.body {
+		if key, text := s.id+"/"+name, fmt.Sprint(value); name != "source" && a.details[key] != text {
+			a.details[key], changed = text, true
+		}
+	}
+	a.said = append(a.said, s)
+	if !changed {
+		return outcome{Status: http.StatusOK}
+	}
+	return outcome{Status: http.StatusOK, Events: 1}
+}
+
+// missing is what the body refers to and is not there.
+func (a *api) missing(body map[string]any, existed func(string) bool) string {
+	for name, category := range map[string]string{
+		"customer": "customer", "organization": "customer", "owner": "employee", "manager": "employee", "pipeline": "pipeline", "product": "product",
+	} {
+		if id, ok := body[name].(string); ok && !existed(category+"-"+id) {
+			return category
+		}
+	}
+	for _, list := range []string{"line_items", "links"} {
+		items, _ := body[list].([]any)
+		for _, item := range items {
+			if missing := a.missing(item.(map[string]any), existed); missing != "" {
+				return missing
+			}
+		}
+	}
+	return ""
+}
+
+// of are the accepted commands of that name.
+func (a *api) of(command string) []said {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	var found []said
+	for _, s := range a.said {
+		if s.Command == command {
+			found = append(found, s)
+		}
+	}
+	return found
+}
+
+func (a *api) events() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return len(a.said)
+}

@@ -1,0 +1,447 @@
+package importing
+
+import (
+	"bytes"
+	"compress/gzip"
+	"encoding/csv"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// folders gives a generated folder and, where the data sets lie beside the
+// repository, the real one of that name.
+func folders(t *testing.T, name string, generate func(t *testing.T, dir string)) map[string]string {
+	t.Helper()
+	generated := t.TempDir()
+	generate(t, generated)
+	all := map[string]string{"generated": generated}
+	root, err := filepath.Abs(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for root != filepath.Dir(root) {
+		if _, err := os.Stat(filepath.Join(root, "go.mod")); err == nil {
+			break
+		}
+		root = filepath.Dir(root)
+	}
+	real := filepath.Join(root, "../shared/data", name)
+	if _, err := os.Stat(real); err == nil {
+		all["real"] = real
+	}
+	return all
+}
+
+// table reads a CSV file with encoding/csv: what the importer is compared with
+// is counted from the file by other means.
+func table(t *testing.T, path string) []map[string]string {
+	t.Helper()
+	file, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	var in io.Reader = file
+	if strings.HasSuffix(path, ".gz") {
+		if in, err = gzip.NewReader(file); err != nil {
+			t.Fatal(err)
+		}
+	}
+	rows, err := csv.NewReader(in).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []map[string]string
+	for _, row := range rows[1:] {
+		named := map[string]string{}
+		for i, name := range rows[0] {
+			named[name] = row[i]
+		}
+		all = append(all, named)
+	}
+	return all
+}
+
+// twice imports a folder two times; the second must append nothing.
+func twice(t *testing.T, mapping, dir string) (*api, Summary) {
+	t.Helper()
+	a := newAPI(t)
+	var first Summary
+	for i := range 2 {
+		before, out := a.events(), &bytes.Buffer{}
+		s, err := Run(t.Context(), Options{Mapping: mapping, Server: a.URL, Key: "key", Paths: []string{dir}, Out: out})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s.Rejected > 0 {
+			t.Errorf("%d rows were rejected\n%s", s.Rejected, out)
+		}
+		if i == 0 {
+			first = s
+		} else if n := a.events() - before; n > 0 {
+			t.Errorf("the second time appends %d", n)
+		}
+	}
+	return a, first
+}
+
+func TestSalesOpportunities(t *testing.T) {
+	t.Parallel()
+	for name, dir := range folders(t, "crm_sales_opportunities", generateSales) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			a, s := twice(t, "crm-sales-opportunities", dir)
+
+			want, rows := map[string]int{}, 0
+			agents := map[string]bool{}
+			for _, r := range table(t, filepath.Join(dir, "accounts.csv")) {
+				rows += 2 // once as an account, once as a subsidiary
+				want["organisations in "+strings.Replace(r["sector"], "technolgy", "technology", 1)]++
+				want["accounts in "+strings.Replace(r["office_location"], "Philipines", "Philippines", 1)]++
+				want["revenue"] += millions(t, r["revenue"])
+				if r["subsidiary_of"] != "" {
+					want["subsidiaries of "+r["subsidiary_of"]]++
+				}
+			}
+			for _, r := range table(t, filepath.Join(dir, "products.csv")) {
+				rows++
+				want["list price of "+r["product"]+" of "+r["series"]] = millions(t, r["sales_price"]) / 1_000_000
+			}
+			for _, r := range table(t, filepath.Join(dir, "sales_teams.csv")) {
+				rows++
+				agents[r["sales_agent"]], agents[r["manager"]] = true, true
+				want["agents of "+r["manager"]+" in "+r["regional_office"]]++
+			}
+			want["employees"] = len(agents)
+			for _, r := range table(t, filepath.Join(dir, "sales_pipeline.csv")) {
+				rows++
+				want["deals "+r["deal_stage"]]++
+				want["deals of "+r["sales_agent"]]++
+				want["deals with "+strings.Replace(r["product"], "GTXPro", "GTX Pro", 1)]++
+				want["deals for "+r["account"]]++
+				if r["deal_stage"] == "Won" {
+					value, err := strconv.Atoi(r["close_value"])
+					if err != nil {
+						t.Fatal(err)
+					}
+					want["won by "+r["sales_agent"]] += 100 * value
+					want["won in "+r["close_date"][:7]] += 100 * value
+				}
+				if r["close_date"] != "" {
+					want["closed after engaging on "+r["engage_date"]]++
+				}
+			}
+			if diff := cmp.Diff(want, salesFigures(a)); diff != "" {
+				t.Error(diff)
+			}
+			if s.Rows != rows {
+				t.Errorf("%d rows of %d", s.Rows, rows)
+			}
+		})
+	}
+}
+
+// millions is an amount of millions of dollars in cents.
+func millions(t *testing.T, amount string) int {
+	t.Helper()
+	whole, fraction, _ := strings.Cut(amount, ".")
+	n, err := strconv.Atoi(whole + (fraction + "00000000")[:8])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// salesFigures counts the same figures in what the server was told.
+func salesFigures(a *api) map[string]int {
+	got := map[string]int{}
+	names, offices := map[string]string{}, map[string]string{"": ""}
+	cents := func(of any) int { return int(of.(map[string]any)["minor"].(float64)) }
+	for _, c := range a.of("customer.register") {
+		names[c.id] = c.body["name"].(string)
+		got["organisations in "+c.body["industry"].(string)]++
+		got["accounts in "+c.body["attributes"].([]any)[0].(map[string]any)["value"].(string)]++
+		got["revenue"] += cents(c.body["annual_revenue"])
+	}
+	for _, c := range a.of("customer.link_to_organization") {
+		got["subsidiaries of "+names[c.body["organization"].(string)]]++
+	}
+	for _, c := range a.of("product.define") {
+		names[c.id] = c.body["name"].(string)
+		got[fmt.Sprintf("list price of %s of %s", c.body["name"], c.body["family"])] = cents(c.body["list_price"])
+	}
+	for _, c := range a.of("employee.register") {
+		names[c.id], offices[c.id] = c.body["name"].(string), c.body["office"].(string)
+	}
+	got["employees"] = len(a.of("employee.register"))
+	for _, c := range a.of("employee.register") {
+		if manager, ok := c.body["manager"].(string); ok {
+			got["agents of "+names[manager]+" in "+c.body["office"].(string)]++
+		}
+	}
+	stage, owner, engaged := map[string]string{}, map[string]string{}, map[string]string{}
+	for _, c := range a.of("deal.open") {
+		stage[c.id] = "Prospecting"
+		owner[c.id] = names[c.body["owner"].(string)]
+		got["deals of "+owner[c.id]]++
+		customer, _ := c.body["customer"].(string)
+		got["deals for "+names[customer]]++
+		item := c.body["line_items"].([]any)[0].(map[string]any)
+		got["deals with "+names[item["product"].(string)]]++
+	}
+	for _, c := range a.of("deal.change_stage") {
+		stage[c.id], engaged[c.id] = "Engaging", c.body["occurred_at"].(string)[:10]
+	}
+	for _, c := range a.of("deal.win") {
+		stage[c.id] = "Won"
+		got["won by "+owner[c.id]] += cents(c.body["amount"])
+		got["won in "+c.body["occurred_at"].(string)[:7]] += cents(c.body["amount"])
+		got["closed after engaging on "+engaged[c.id]]++
+	}
+	for _, c := range a.of("deal.lose") {
+		stage[c.id] = "Lost"
+		got["closed after engaging on "+engaged[c.id]]++
+	}
+	for _, s := range stage {
+		got["deals "+s]++
+	}
+	return got
+}
+
+func TestEducationLeads(t *testing.T) {
+	t.Parallel()
+	for name, dir := range folders(t, "x_education_leads", generateLeads) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			a, s := twice(t, "x-education-leads", dir)
+
+			want := map[string]int{}
+			rows := table(t, filepath.Join(dir, "Leads.csv.gz"))
+			for _, r := range rows {
+				source := strings.Replace(r["Lead Source"], "google", "Google", 1)
+				stage := map[string]string{"0": "lead", "1": "customer"}[r["Converted"]]
+				want["from "+source+" by "+r["Lead Origin"]+": "+stage]++
+				for _, column := range []string{"Do Not Email", "Do Not Call"} {
+					if r[column] == "Yes" {
+						want[column]++
+					}
+				}
+				for _, column := range []string{"Receive More Updates About Our Courses", "Update me on Supply Chain Content", "Get updates on DM Content"} {
+					if r[column] == "Yes" {
+						want["consents"]++
+					}
+				}
+				for _, column := range []string{"Last Activity", "Last Notable Activity"} {
+					if r[column] != "" {
+						want[column+" "+r[column]]++
+					}
+				}
+				for _, column := range []string{"Specialization", "City"} {
+					if r[column] != "" && r[column] != "Select" {
+						want[strings.ToLower(column)+" "+r[column]]++
+					}
+				}
+				if r["TotalVisits"] != "" {
+					visits, err := strconv.Atoi(r["TotalVisits"])
+					if err != nil {
+						t.Fatal(err)
+					}
+					want["visits"] += visits
+				}
+			}
+
+			got := map[string]int{}
+			for _, c := range a.of("customer.register") {
+				touchpoint, _ := c.body["touchpoint"].(map[string]any)
+				source, _ := touchpoint["source"].(string)
+				got[fmt.Sprintf("from %s by %s: %s", source, touchpoint["medium"], c.body["stage"])]++
+				for _, each := range c.body["attributes"].([]any) {
+					switch attribute := each.(map[string]any); attribute["key"] {
+					case "total_visits":
+						visits, err := strconv.Atoi(attribute["value"].(string))
+						if err != nil || attribute["kind"] != "number" {
+							t.Errorf("%v", attribute)
+						}
+						got["visits"] += visits
+					case "specialization", "city":
+						got[fmt.Sprintf("%s %s", attribute["key"], attribute["value"])]++
+					}
+				}
+			}
+			for _, c := range a.of("consent.object") {
+				got[map[string]string{"marketing:email": "Do Not Email", "marketing:phone": "Do Not Call"}[c.Part]]++
+			}
+			if n := len(a.of("consent.grant")); n > 0 {
+				got["consents"] = n
+			}
+			for _, c := range a.of("interaction.log") {
+				got[strings.Replace(strings.Replace(c.body["note"].(string), "activity", "Activity", 1), "notable", "Notable", 1)+" "+c.body["subject"].(string)]++
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Error(diff)
+			}
+			if s.Rows != len(rows) {
+				t.Errorf("%d rows of %d", s.Rows, len(rows))
+			}
+		})
+	}
+}
+
+func TestVCards(t *testing.T) {
+	t.Parallel()
+	for name, dir := range folders(t, "vcards", generateCards) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			a := newAPI(t)
+			out := &bytes.Buffer{}
+			o := Options{Mapping: "vcard", Server: a.URL, Key: "key", Paths: []string{dir}, Out: out}
+			s, err := Run(t.Context(), o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			files, err := filepath.Glob(filepath.Join(dir, "*.vcf"))
+			if err != nil || len(files) == 0 {
+				t.Fatal(files, err)
+			}
+			want := map[string]int{}
+			for _, file := range files {
+				text, err := os.ReadFile(file)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for line := range strings.Lines(strings.ToUpper(string(text))) {
+					line = strings.TrimPrefix(line, "ITEM"+strings.Trim(line[:strings.IndexAny(line, ".:")+1], "ITEM.:")+".")
+					switch {
+					case strings.HasPrefix(line, "BEGIN:"):
+						want["cards"]++
+					case strings.HasPrefix(line, "TEL;"), strings.HasPrefix(line, "TEL:"):
+						want["phone"]++
+					case strings.HasPrefix(line, "URL;"), strings.HasPrefix(line, "URL:"):
+						want["web"]++
+					case strings.HasPrefix(line, "EMAIL;"), strings.HasPrefix(line, "EMAIL:"):
+						want["email"]++
+					}
+				}
+			}
+			got := map[string]int{"cards": s.Rows}
+			for _, c := range a.of("customer.add_contact_point") {
+				got[c.body["kind"].(string)]++
+			}
+			got["email"] += s.Rejected // the one that is no address
+			delete(got, "postal")
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("%s\n%s", diff, out)
+			}
+			organisations := map[string]bool{}
+			for _, c := range a.of("customer.register") {
+				if name := c.body["name"].(string); c.body["kind"] == "organization" {
+					if organisations[name] {
+						t.Errorf("%s is there twice", name)
+					}
+					organisations[name] = true
+				}
+			}
+			if len(a.of("customer.link_to_organization")) < len(organisations) || len(organisations) == 0 {
+				t.Errorf("organisations %v, %d links", organisations, len(a.of("customer.link_to_organization")))
+			}
+			events := a.events()
+			if _, err := Run(t.Context(), o); err != nil || a.events() != events {
+				t.Errorf("the second time appends %d, %v", a.events()-events, err)
+			}
+		})
+	}
+}
+
+func generateSales(t *testing.T, dir string) {
+	t.Helper()
+	random := rand.New(rand.NewPCG(7, 7))
+	pick := func(of ...string) string { return of[random.IntN(len(of))] }
+	accounts, agents := "account,sector,year_established,revenue,employees,office_location,subsidiary_of\n", "sales_agent,manager,regional_office\n"
+	for i := range 40 {
+		parent := ""
+		if i%5 == 1 {
+			parent = fmt.Sprintf("Account %d", (i+17)%40) // above or below it
+		}
+		accounts += fmt.Sprintf("Account %d,%s,%d,%d.%02d,%d,%s,%s\n", i, pick("technolgy", "retail", "medical"), 1980+i, i+1, i, 10*i+1, pick("Kenya", "Philipines"), parent)
+		agents += fmt.Sprintf("Agent %d,Manager %d,%s\n", i, i/8, pick("East", "West"))
+	}
+	deals := "opportunity_id,sales_agent,product,account,deal_stage,engage_date,close_date,close_value\n"
+	for i := range 3000 {
+		stage := pick("Prospecting", "Engaging", "Won", "Lost")
+		account, engaged, closed, value := fmt.Sprintf("Account %d", random.IntN(40)), "", "", ""
+		if stage != "Prospecting" {
+			engaged = fmt.Sprintf("2016-%02d-%02d", 1+random.IntN(12), 1+random.IntN(28))
+		}
+		switch stage {
+		case "Won":
+			closed, value = fmt.Sprintf("2017-%02d-%02d", 1+random.IntN(12), 1+random.IntN(28)), strconv.Itoa(random.IntN(9000))
+		case "Lost":
+			closed, value = "2017-05-05", "0"
+		default:
+			account = pick(account, "")
+		}
+		deals += fmt.Sprintf("ID%05d,Agent %d,%s,%s,%s,%s,%s,%s\n", i, random.IntN(30), pick("GTXPro", "MG Special", "GTX Basic"), account, stage, engaged, closed, value)
+	}
+	write(t, dir, "accounts.csv", accounts)
+	write(t, dir, "sales_teams.csv", agents)
+	write(t, dir, "products.csv", "product,series,sales_price\nGTX Basic,GTX,550\nGTX Pro,GTX,4821\nMG Special,MG,55\n")
+	write(t, dir, "sales_pipeline.csv", deals)
+	write(t, dir, "README.md", "not data")
+}
+
+const leadColumns = "Prospect ID,Lead Number,Lead Origin,Lead Source,Do Not Email,Do Not Call,Converted,TotalVisits,Total Time Spent on Website," +
+	"Page Views Per Visit,Last Activity,Country,Specialization,How did you hear about X Education,What is your current occupation," +
+	"What matters most to you in choosing a course,Receive More Updates About Our Courses,Tags,Lead Quality,Update me on Supply Chain Content," +
+	"Get updates on DM Content,Lead Profile,City,Asymmetrique Activity Index,Asymmetrique Profile Index,Asymmetrique Activity Score," +
+	"Asymmetrique Profile Score,I agree to pay the amount through cheque,A free copy of Mastering The Interview,Last Notable Activity,"
+
+func generateLeads(t *testing.T, dir string) {
+	t.Helper()
+	random := rand.New(rand.NewPCG(8, 8))
+	pick := func(of ...string) string { return of[random.IntN(len(of))] }
+	var file bytes.Buffer
+	packed := gzip.NewWriter(&file)
+	fmt.Fprintln(packed, leadColumns)
+	for i := range 2000 {
+		fmt.Fprintln(packed, strings.Join([]string{
+			fmt.Sprintf("prospect-%d", i), strconv.Itoa(600000 + i), pick("API", "Lead Import"), pick("Google", "google", "", "testone"),
+			pick("No", "Yes"), pick("No", "Yes"), pick("0", "1"), pick("", "0", "7"), pick("0", "674"), pick("2.5", "0"), pick("Email Opened", "", "SMS Sent", "Never heard of"),
+			pick("", "India", "unknown"), pick("Select", "", "\"Banking, Investment And Insurance\""), pick("Select", "Other"), pick("Unemployed", ""), "",
+			pick("No", "Yes"), pick("", "Ringing"), "", pick("No", "Yes"), pick("No", "Yes"), "Select", pick("Mumbai", "Select"), "02.Medium", "", "15", "",
+			"No", pick("Yes", "No"), pick("Modified", "Unsubscribed"), "",
+		}, ","))
+	}
+	if err := packed.Close(); err != nil {
+		t.Fatal(err)
+	}
+	write(t, dir, "Leads.csv.gz", file.String())
+	write(t, dir, "data_dictionary.csv", "Variables,Description\n")
+}
+
+func generateCards(t *testing.T, dir string) {
+	t.Helper()
+	var file strings.Builder
+	for i := range 500 {
+		end := []string{"\n", "\r\n", "\r\r\n"}[i%3]
+		lines := []string{"BEGIN:VCARD", "VERSION:" + []string{"2.1", "3.0", "4.0"}[i%3], fmt.Sprintf("FN:Card %d", i)}
+		switch i % 3 {
+		case 0:
+			lines = append(lines, "TEL;CELL;PREF:0151 2345678", "NOTE;ENCODING=QUOTED-PRINTABLE:=C3=91=", "=C3=91", "PHOTO;BASE64:", "AAAA", "")
+		case 1:
+			lines = append(lines, "item1.TEL;TYPE=HOME,VOICE:905-555-1234", "item1.X-ABLabel:_$!<Other>!$_", "URL:http\\://x.", " org", "UID:"+strconv.Itoa(i))
+		default:
+			lines = append(lines, "TEL;VALUE=uri:tel:+1-418-656-9254;ext=102", "EMAIL:a"+strconv.Itoa(i)+"@x.org")
+		}
+		lines = append(lines, fmt.Sprintf("ORG:Organisation %d;Unit", i%7), "END:VCARD", "")
+		file.WriteString(strings.Join(lines, end))
+	}
+	write(t, dir, "cards.vcf", file.String())
+}
