@@ -33,7 +33,7 @@ type Fault struct {
 
 // The refusals of this room.
 var (
-	ErrMalformed    = &domain.Error{Code: domain.Invalid, Slug: "malformed-json", Detail: "The body is not one valid JSON value: UTF-8, no name twice in an object, at most 32 levels deep."}
+	ErrMalformed    = &domain.Error{Code: domain.Invalid, Slug: "malformed-body", Detail: "The body is not one valid JSON value: UTF-8, no name twice in an object, at most 32 levels deep."}
 	ErrUnknownField = &domain.Error{Code: domain.Invalid, Slug: "unknown-field", Detail: "The body has a field that does not exist there."}
 	ErrParameter    = &domain.Error{Code: domain.Invalid, Slug: "invalid-parameter", Detail: "A path or query parameter is unknown or not valid."}
 	ErrHeader       = &domain.Error{Code: domain.Invalid, Slug: "invalid-header", Detail: "A header is not valid."}
@@ -63,6 +63,7 @@ var ownStatuses = map[*domain.Error]int{
 	ErrUnknownField: http.StatusBadRequest,
 	ErrParameter:    http.StatusBadRequest,
 	ErrHeader:       http.StatusBadRequest,
+	ErrCursor:       http.StatusBadRequest,
 	ErrMediaType:    http.StatusUnsupportedMediaType,
 	ErrBodyTooLarge: http.StatusRequestEntityTooLarge,
 	ErrKeyMissing:   http.StatusUnauthorized,

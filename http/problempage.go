@@ -17,6 +17,7 @@ import (
 	"crm/domain/interaction"
 	"crm/domain/pipeline"
 	"crm/domain/product"
+	"crm/projections"
 )
 
 // refusals are all errors that have a page, by slug.
@@ -32,7 +33,7 @@ var refusals = bySlug(
 	employee.ErrUnknown, employee.ErrAlreadyRegistered,
 	product.ErrUnknown, product.ErrAlreadyDefined, product.ErrRetired,
 	ErrMalformed, ErrUnknownField, ErrParameter, ErrHeader, ErrMediaType, ErrBodyTooLarge, ErrNoCommand, ErrKeyMissing,
-	ErrNoRoute, ErrMethod, ErrNotAccepted, ErrTimedOut, ErrInternal,
+	ErrNoRoute, ErrMethod, ErrNotAccepted, ErrTimedOut, ErrInternal, ErrCursor, ErrBehind, projections.ErrUnavailable,
 )
 
 func bySlug(list ...*domain.Error) map[string]*domain.Error {

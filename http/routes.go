@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"slices"
 
-	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humachi"
 	"github.com/go-chi/chi/v5"
 )
@@ -44,9 +43,8 @@ func (s *Server) routes() error {
 		}
 		s.api.OpenAPI().AddOperation(s.batchOperation())
 		r.Post("/v1/commands", s.serveBatch)
+		s.queries()
 	})
 	s.router = r
 	return err
 }
-
-var _ huma.API // the read side registers its operations on Server.api

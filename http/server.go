@@ -12,6 +12,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"crm/commands"
+	"crm/domain"
+	"crm/projections"
 )
 
 // Limits of every listener (OWASP ASVS 5, slow and oversized requests).
@@ -26,6 +28,11 @@ const (
 type Config struct {
 	// Commands answers commands. Needed.
 	Commands *commands.Handler
+	// Models answer reads. Needed.
+	Models projections.Models
+	// WaitFor blocks until a read model has come to a position, or ctx ends. Needed
+	// for min_position.
+	WaitFor func(ctx context.Context, model string, position domain.Position) error
 	// Keys are the API keys' hashes by name; the name is the actor in the history.
 	// Without one nobody gets in.
 	Keys map[string]KeyHash
@@ -46,6 +53,8 @@ type Config struct {
 	PhoneRegion string
 	// Timeout is how long a request may take. Default 30 s.
 	Timeout time.Duration
+	// MaxWait is how long a read waits for its min_position. Default 5 s.
+	MaxWait time.Duration
 	// MaxBody and MaxBatchBody are the largest bodies of a command and of a batch,
 	// in bytes. Default 1 MiB and 8 MiB.
 	MaxBody, MaxBatchBody int64
@@ -83,6 +92,12 @@ func New(cfg Config) (*Server, error) {
 	}
 	if cfg.Timeout <= 0 {
 		cfg.Timeout = 30 * time.Second
+	}
+	if cfg.MaxWait <= 0 {
+		cfg.MaxWait = defaultMaxWait
+	}
+	if cfg.WaitFor == nil {
+		cfg.WaitFor = func(context.Context, string, domain.Position) error { return errNoWaiter }
 	}
 	if cfg.MaxBody <= 0 {
 		cfg.MaxBody = 1 << 20

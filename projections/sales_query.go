@@ -24,6 +24,7 @@ const (
 	ByOffice  SalesGrouping = "office"
 	ByProduct SalesGrouping = "product"
 	ByFamily  SalesGrouping = "family"
+	InOne     SalesGrouping = "all" // all closed deals in one line
 )
 
 // SalesQuestion says which deals a report counts: those that closed from From
@@ -163,6 +164,7 @@ var salesSQLs = func() map[SalesGrouping]string {
 	byFamily := fmt.Sprintf(sums, "part", fmt.Sprintf(shares, "coalesce(f.family, '')",
 		"LEFT JOIN catalog.products AS f ON f.product_id = s.product_id"))
 	return map[SalesGrouping]string{
+		InOne:     fmt.Sprintf(named, fmt.Sprintf(sums, "'all'", deals), "part", "part", "", "key"),
 		ByMonth:   period("month", "YYYY-MM"),
 		ByQuarter: period("quarter", `YYYY-"Q"Q`),
 		ByYear:    period("year", "YYYY"),

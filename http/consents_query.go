@@ -1,0 +1,110 @@
+package http
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+
+	"crm/domain"
+	"crm/domain/consent"
+	"crm/projections"
+)
+
+// consentCard is one consent and the event it rests on.
+type consentCard struct {
+	Purpose        string             `json:"purpose" example:"newsletter"`
+	Channel        consent.Channel    `json:"channel" example:"email"`
+	Status         consent.Status     `json:"status" enum:"requested,granted,withdrawn,objected,expired" doc:"A grant whose time is over is expired."`
+	Allowed        bool               `json:"allowed" doc:"Whether it permits, now."`
+	Confirmed      bool               `json:"confirmed" doc:"By double opt-in."`
+	LegalBasis     consent.LegalBasis `json:"legal_basis,omitempty" example:"consent"`
+	WordingVersion string             `json:"wording_version,omitempty"`
+	WordingHash    string             `json:"wording_hash,omitempty"`
+	CaptureSource  string             `json:"capture_source,omitempty"`
+	ContactPoint   *uuid.UUID         `json:"contact_point,omitempty" format:"uuid"`
+	Proof          domain.Personal    `json:"proof,omitempty"`
+	ExpiresAt      *time.Time         `json:"expires_at,omitempty" doc:"It permits before this instant."`
+	Since          time.Time          `json:"since" doc:"When the event it rests on occurred."`
+	EventID        uuid.UUID          `json:"event_id" format:"uuid" doc:"The event it rests on."`
+	Position       string             `json:"position" doc:"Of that event."`
+	Revision       domain.Revision    `json:"revision" doc:"Of that event, in the stream of the customer's consents."`
+}
+
+// consentCheck answers: may we?
+type consentCheck struct {
+	Allowed bool         `json:"allowed" doc:"True only where a consent was granted and its time is not over."`
+	Status  string       `json:"status" enum:"none,requested,granted,withdrawn,objected,expired"`
+	At      time.Time    `json:"at" doc:"The instant for which this holds."`
+	Consent *consentCard `json:"consent" doc:"What the answer rests on; null where the customer was never asked."`
+}
+
+type consentCheckInput struct {
+	fresh
+	Customer uuid.UUID `query:"customer" format:"uuid" required:"true"`
+	Purpose  string    `query:"purpose" pattern:"^[a-z0-9][a-z0-9_-]{0,63}$" required:"true"`
+	Channel  string    `query:"channel" enum:"email,phone,sms,post,messaging,social,web" required:"true"`
+}
+
+func (s *Server) consentQueries() {
+	serveQuery(s, query{
+		"customer.consents", "/customers/{id}/consents", "customers", "A customer's consents", []string{"consents", "customers"},
+	}, s.listConsents)
+	serveQuery(s, query{
+		"consent.check", "/consents/check", "consents", "May we? The answer and the event it rests on", []string{"consents"},
+	}, s.checkConsent)
+}
+
+func (s *Server) listConsents(ctx context.Context, in *customerPageInput) (*listed[consentCard], error) {
+	asked := question("consents", in.ID)
+	after, err := markOf[consent.Key](asked, in.Cursor)
+	if err != nil {
+		return nil, err
+	}
+	id := domain.CustomerID{UUID: in.ID}
+	found, err := s.cfg.Models.Consents.Of(ctx, id, after, in.Limit)
+	if err == nil && len(found.Items) == 0 {
+		err = s.cfg.Models.Customers.Exists(ctx, id)
+	}
+	if err != nil {
+		return nil, err
+	}
+	now := s.cfg.Now()
+	shown := func(c projections.Consent) consentCard { return consentOf(c, now) }
+	return listOf(found.Items, pageAfter(asked, found.Next), shown), nil
+}
+
+func (s *Server) checkConsent(ctx context.Context, in *consentCheckInput) (*plain[consentCheck], error) {
+	key := consent.Key{Purpose: in.Purpose, Channel: consent.Channel(in.Channel)}
+	found, err := s.cfg.Models.Consents.Lookup(ctx, domain.CustomerID{UUID: in.Customer}, key)
+	if err != nil {
+		return nil, err
+	}
+	now := s.cfg.Now()
+	check := consentCheck{Status: "none", At: now.UTC()}
+	if found != nil {
+		card := consentOf(*found, now)
+		check.Allowed, check.Status, check.Consent = card.Allowed, string(card.Status), &card
+	}
+	return &plain[consentCheck]{check}, nil
+}
+
+func consentOf(c projections.Consent, now time.Time) consentCard {
+	evidence := c.Evidence
+	card := consentCard{
+		Purpose: c.Key.Purpose, Channel: c.Key.Channel, Status: c.Status, Allowed: c.Permits(now), Confirmed: c.Confirmed,
+		LegalBasis: evidence.LegalBasis, WordingVersion: evidence.WordingVersion, WordingHash: evidence.WordingHash,
+		CaptureSource: evidence.CaptureSource, Proof: evidence.Proof,
+		Since: c.Since, EventID: c.EventID, Position: c.Position.String(), Revision: c.Revision,
+	}
+	if card.Status == consent.StatusGranted && !card.Allowed {
+		card.Status = consent.StatusExpired
+	}
+	if !evidence.ContactPoint.IsZero() {
+		card.ContactPoint = &evidence.ContactPoint.UUID
+	}
+	if !evidence.ExpiresAt.IsZero() {
+		card.ExpiresAt = &evidence.ExpiresAt
+	}
+	return card
+}

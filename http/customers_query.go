@@ -1,0 +1,221 @@
+package http
+
+import (
+	"context"
+	"encoding/json"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"crm/domain"
+	"crm/domain/customer"
+	"crm/projections"
+)
+
+// customerSummary is a customer in a list.
+type customerSummary struct {
+	ID            uuid.UUID               `json:"id" format:"uuid"`
+	Kind          customer.Kind           `json:"kind" enum:"person,organization"`
+	Name          domain.Personal         `json:"name" example:"Ada Lovelace"`
+	Stage         customer.LifecycleStage `json:"stage" example:"lead"`
+	Touchpoint    touchpointInput         `json:"touchpoint" doc:"The latest that was named."`
+	Owner         *namedID                `json:"owner"`
+	ContactPoints []contactPointCard      `json:"contact_points" nullable:"false"`
+	Archived      bool                    `json:"archived"`
+	RegisteredAt  time.Time               `json:"registered_at"`
+	ChangedAt     time.Time               `json:"changed_at" doc:"When the latest change occurred."`
+	Revision      domain.Revision         `json:"revision"`
+}
+
+// customerCard is all that is known of a customer. A detail that is not there is
+// not known.
+type customerCard struct {
+	ID   uuid.UUID     `json:"id" format:"uuid"`
+	Kind customer.Kind `json:"kind" enum:"person,organization"`
+	detailsInput
+	Stage         customer.LifecycleStage `json:"stage" example:"lead"`
+	Touchpoint    touchpointInput         `json:"touchpoint" doc:"The latest that was named."`
+	Owner         *namedID                `json:"owner"`
+	ContactPoints []contactPointCard      `json:"contact_points" nullable:"false" doc:"In the order they were added."`
+	Attributes    []attributeInput        `json:"attributes" nullable:"false" doc:"By key."`
+	Links         []linkCard              `json:"links" nullable:"false" doc:"In the order they were made."`
+	Archived      bool                    `json:"archived"`
+	RegisteredAt  time.Time               `json:"registered_at"`
+	ChangedAt     time.Time               `json:"changed_at" doc:"When the latest change occurred."`
+	Revision      domain.Revision         `json:"revision" doc:"The same as ETag."`
+}
+
+type contactPointCard struct {
+	ID         uuid.UUID            `json:"id" format:"uuid"`
+	Kind       customer.ContactKind `json:"kind" enum:"email,phone,postal,web,social"`
+	Label      string               `json:"label,omitempty" example:"work"`
+	Value      domain.Personal      `json:"value" doc:"As it was typed." example:"030 1234567"`
+	Normalized domain.Personal      `json:"normalized" doc:"In its normal form." example:"+49301234567"`
+	Address    *customer.Address    `json:"address,omitempty" doc:"Of a postal one."`
+	Primary    bool                 `json:"primary"`
+	Verified   bool                 `json:"verified" doc:"The customer was reached there."`
+}
+
+type linkCard struct {
+	Organization *namedID          `json:"organization"`
+	Relation     customer.Relation `json:"relation" example:"works_at"`
+	Title        domain.Personal   `json:"title,omitempty" example:"Head of Purchasing"`
+}
+
+type customerListInput struct {
+	paged
+	Kind     string    `query:"kind" enum:"person,organization"`
+	Stage    string    `query:"stage" enum:"subscriber,lead,marketing_qualified,sales_qualified,opportunity,customer,former,won_back"`
+	Owner    uuid.UUID `query:"owner" format:"uuid" doc:"An employee."`
+	Source   string    `query:"source" maxLength:"500" doc:"Of the latest touchpoint, exactly."`
+	Archived string    `query:"archived" enum:"false,true,all" default:"false" doc:"Archived customers are shown when asked for."`
+	Text     string    `query:"q" maxLength:"200" doc:"Words that occur in the name or a contact point, in any letter case; one of one or two characters must begin a word there."`
+}
+
+func (in *customerListInput) filter() (projections.CustomerFilter, error) {
+	filter := projections.CustomerFilter{
+		Kind: customer.Kind(in.Kind), Stage: customer.LifecycleStage(in.Stage),
+		Owner: domain.EmployeeID{UUID: in.Owner}, Source: in.Source, Text: in.Text,
+	}
+	if in.Archived != "all" {
+		archived := in.Archived == "true"
+		filter.Archived = &archived
+	}
+	if err := text("source", in.Source); err != nil {
+		return filter, err
+	}
+	return filter, text("q", in.Text)
+}
+
+func (s *Server) customerQueries() {
+	serveQuery(s, query{
+		"customer.list", "/customers", "customers", "Find customers, newest registered first", []string{"customers", "catalog"},
+	}, s.listCustomers)
+	serveQuery(s, query{
+		"customer.card", "/customers/{id}", "customers", "A customer's card", []string{"customers", "catalog"},
+	}, s.showCustomer)
+	serveQuery(s, query{
+		"customer.timeline", "/customers/{id}/timeline", "customers",
+		"What happened with a customer, newest first: its own events and those of its consents, interactions and deals",
+		[]string{"timeline", "customers", "deals"},
+	}, s.listTimeline)
+}
+
+func (s *Server) listCustomers(ctx context.Context, in *customerListInput) (*listed[customerSummary], error) {
+	filter, err := in.filter()
+	if err != nil {
+		return nil, err
+	}
+	asked := question("customers", filter)
+	after, err := markOf[projections.AgeMark](asked, in.Cursor)
+	if err != nil {
+		return nil, err
+	}
+	found, err := s.cfg.Models.Customers.List(ctx, filter, after, in.Limit)
+	if err != nil {
+		return nil, err
+	}
+	return listOf(found.Items, pageAfter(asked, found.Next), summaryOf), nil
+}
+
+func (s *Server) showCustomer(ctx context.Context, in *one) (*tagged[customerCard], error) {
+	c, err := s.cfg.Models.Customers.Card(ctx, domain.CustomerID{UUID: in.ID})
+	if err != nil {
+		return nil, err
+	}
+	return &tagged[customerCard]{ETag: etag(c.Revision), Body: cardOf(c)}, nil
+}
+
+func summaryOf(c projections.Customer) customerSummary {
+	return customerSummary{
+		ID: c.ID.UUID, Kind: c.Kind, Name: c.Details.Name, Stage: c.Stage, Touchpoint: touchpointInput(c.Touchpoint),
+		Owner: naming(c.Owner, c.OwnerName), ContactPoints: each(c.ContactPoints, contactPointOf), Archived: c.Archived,
+		RegisteredAt: c.RegisteredAt, ChangedAt: c.ChangedAt, Revision: c.Revision,
+	}
+}
+
+func cardOf(c projections.Customer) customerCard {
+	card := customerCard{
+		ID: c.ID.UUID, Kind: c.Kind, detailsInput: detailsInput(c.Details),
+		Stage: c.Stage, Touchpoint: touchpointInput(c.Touchpoint), Owner: naming(c.Owner, c.OwnerName),
+		ContactPoints: each(c.ContactPoints, contactPointOf), Attributes: []attributeInput{},
+		Links: each(c.Links, func(l customer.Link) linkCard {
+			return linkCard{Organization: naming(l.Organization, c.Organizations[l.Organization]), Relation: l.Relation, Title: l.Title}
+		}),
+		Archived: c.Archived, RegisteredAt: c.RegisteredAt, ChangedAt: c.ChangedAt, Revision: c.Revision,
+	}
+	for _, key := range slices.Sorted(maps.Keys(c.Attributes)) {
+		card.Attributes = append(card.Attributes, attributeInput(c.Attributes[key]))
+	}
+	return card
+}
+
+func contactPointOf(p customer.KnownContactPoint) contactPointCard {
+	card := contactPointCard{
+		ID: p.ID.UUID, Kind: p.Kind, Label: p.Label, Value: p.Typed, Normalized: p.Normalized,
+		Primary: p.Primary, Verified: p.Verified,
+	}
+	if p.Address != (customer.Address{}) {
+		card.Address = &p.Address
+	}
+	return card
+}
+
+// entryCard is one event on a timeline.
+type entryCard struct {
+	Position   string          `json:"position" doc:"Where in the log it stands." example:"184467"`
+	Entity     entityCard      `json:"entity"`
+	EventID    uuid.UUID       `json:"event_id" format:"uuid"`
+	Revision   domain.Revision `json:"revision" doc:"In the entity's stream."`
+	Type       string          `json:"type" example:"deal.won"`
+	Summary    string          `json:"summary" doc:"In a sentence; where the event knows both, from which to which value." example:"Lifecycle: lead → customer"`
+	Data       json.RawMessage `json:"data" doc:"The event's payload."`
+	OccurredAt time.Time       `json:"occurred_at" doc:"When it was true in the business."`
+	RecordedAt time.Time       `json:"recorded_at" doc:"When the store took it."`
+	Actor      string          `json:"actor"`
+	OnBehalfOf string          `json:"on_behalf_of,omitempty"`
+	Reason     domain.Personal `json:"reason,omitempty"`
+	Source     *domain.Source  `json:"source,omitempty" doc:"What brought the command."`
+}
+
+type entityCard struct {
+	Kind string    `json:"kind" enum:"customer,consent,interaction,deal"`
+	ID   uuid.UUID `json:"id" format:"uuid" doc:"The deal's for a deal, else the customer's."`
+	Name string    `json:"name,omitempty" doc:"A deal's title."`
+}
+
+type customerPageInput struct {
+	paged
+	ID uuid.UUID `path:"id" format:"uuid"`
+}
+
+func (s *Server) listTimeline(ctx context.Context, in *customerPageInput) (*listed[entryCard], error) {
+	asked := question("timeline", in.ID)
+	after, err := markOf[projections.EntryMark](asked, in.Cursor)
+	if err != nil {
+		return nil, err
+	}
+	id := domain.CustomerID{UUID: in.ID}
+	found, err := s.cfg.Models.Timeline.Of(ctx, id, after, in.Limit)
+	if err == nil && len(found.Items) == 0 {
+		err = s.cfg.Models.Customers.Exists(ctx, id)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return listOf(found.Items, pageAfter(asked, found.Next), entryOf), nil
+}
+
+func entryOf(e projections.Entry) entryCard {
+	card := entryCard{
+		Position: e.Position.String(), Entity: entityCard{e.EntityKind, e.EntityID, e.EntityName},
+		EventID: e.EventID, Revision: e.Revision, Type: e.Type, Summary: e.Summary, Data: e.Data,
+		OccurredAt: e.OccurredAt, RecordedAt: e.RecordedAt, Actor: e.Actor, OnBehalfOf: e.OnBehalfOf, Reason: e.Reason,
+	}
+	if e.Source != (domain.Source{}) {
+		card.Source = &e.Source
+	}
+	return card
+}

@@ -1,0 +1,140 @@
+package http
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+
+	"crm/domain"
+	"crm/domain/deal"
+	"crm/projections"
+)
+
+// dealCard is all that is known of a deal.
+type dealCard struct {
+	ID            uuid.UUID       `json:"id" format:"uuid"`
+	Title         domain.Personal `json:"title"`
+	Status        deal.Status     `json:"status" enum:"open,won,lost"`
+	Pipeline      *namedID        `json:"pipeline"`
+	Stage         stageName       `json:"stage" doc:"Of a closed deal the last that it was open in."`
+	Probability   int             `json:"probability" doc:"Percent, as the stage had it when the deal entered."`
+	Category      string          `json:"forecast_category" enum:"omitted,pipeline,best_case,commit,closed"`
+	Customer      *namedID        `json:"customer"`
+	Owner         *namedID        `json:"owner"`
+	Amount        *domain.Money   `json:"amount" doc:"As somebody said it."`
+	Worth         *domain.Money   `json:"worth" doc:"What the deal counts for: its value when won; else its amount, or the sum of its line items."`
+	Value         *domain.Money   `json:"value" doc:"Of a won deal, at signing."`
+	ExpectedClose domain.Date     `json:"expected_close,omitempty" format:"date"`
+	LineItems     []lineItemCard  `json:"line_items" nullable:"false" doc:"In the order they were added."`
+	Loss          *lossCard       `json:"loss,omitempty" doc:"Of a lost deal."`
+	OpenedAt      time.Time       `json:"opened_at"`
+	ClosedAt      *time.Time      `json:"closed_at"`
+	ChangedAt     time.Time       `json:"changed_at" doc:"When the latest change occurred."`
+	Revision      domain.Revision `json:"revision" doc:"The same as ETag."`
+}
+
+type stageName struct {
+	ID   domain.StageID `json:"id" example:"proposal"`
+	Name string         `json:"name" example:"Proposal sent"`
+}
+
+type lineItemCard struct {
+	ID        uuid.UUID       `json:"id" format:"uuid"`
+	Product   *uuid.UUID      `json:"product" format:"uuid"`
+	Name      string          `json:"name"`
+	Quantity  domain.Quantity `json:"quantity" example:"1.5"`
+	UnitPrice domain.Money    `json:"unit_price"`
+	Discount  int             `json:"discount" doc:"In basis points: 1000 are 10 %."`
+	Total     *domain.Money   `json:"total"`
+}
+
+type lossCard struct {
+	Reason     deal.LossReason `json:"reason" example:"price"`
+	Competitor string          `json:"competitor,omitempty"`
+	Note       domain.Personal `json:"note,omitempty"`
+}
+
+type dealListInput struct {
+	paged
+	Status   string    `query:"status" enum:"open,won,lost"`
+	Stage    string    `query:"stage" pattern:"^[a-z0-9][a-z0-9_-]{0,63}$" doc:"Of a closed deal the last that it was open in."`
+	Pipeline uuid.UUID `query:"pipeline" format:"uuid"`
+	Owner    uuid.UUID `query:"owner" format:"uuid"`
+	Customer uuid.UUID `query:"customer" format:"uuid"`
+}
+
+var dealModels = []string{"deals", "customers", "catalog"}
+
+func (s *Server) dealQueries() {
+	serveQuery(s, query{"deal.list", "/deals", "deals", "Find deals, newest opened first", dealModels}, s.listDeals)
+	serveQuery(s, query{"deal.card", "/deals/{id}", "deals", "A deal's card", dealModels}, s.showDeal)
+	serveQuery(s, query{
+		"customer.deals", "/customers/{id}/deals", "customers", "A customer's deals, newest opened first", dealModels,
+	}, s.listCustomersDeals)
+}
+
+func (s *Server) listDeals(ctx context.Context, in *dealListInput) (*listed[dealCard], error) {
+	return s.pageOfDeals(ctx, projections.DealFilter{
+		Status: deal.Status(in.Status), Stage: domain.StageID(in.Stage), Pipeline: domain.PipelineID{UUID: in.Pipeline},
+		Owner: domain.EmployeeID{UUID: in.Owner}, Customer: domain.CustomerID{UUID: in.Customer},
+	}, in.paged)
+}
+
+func (s *Server) listCustomersDeals(ctx context.Context, in *customerPageInput) (*listed[dealCard], error) {
+	id := domain.CustomerID{UUID: in.ID}
+	list, err := s.pageOfDeals(ctx, projections.DealFilter{Customer: id}, in.paged)
+	if err == nil && len(list.Body.Data) == 0 {
+		err = s.cfg.Models.Customers.Exists(ctx, id)
+	}
+	return list, err
+}
+
+func (s *Server) pageOfDeals(ctx context.Context, filter projections.DealFilter, in paged) (*listed[dealCard], error) {
+	asked := question("deals", filter)
+	after, err := markOf[projections.AgeMark](asked, in.Cursor)
+	if err != nil {
+		return nil, err
+	}
+	found, err := s.cfg.Models.Deals.List(ctx, filter, after, in.Limit)
+	if err != nil {
+		return nil, err
+	}
+	return listOf(found.Items, pageAfter(asked, found.Next), dealOf), nil
+}
+
+func (s *Server) showDeal(ctx context.Context, in *one) (*tagged[dealCard], error) {
+	d, err := s.cfg.Models.Deals.Card(ctx, domain.DealID{UUID: in.ID})
+	if err != nil {
+		return nil, err
+	}
+	return &tagged[dealCard]{ETag: etag(d.Revision), Body: dealOf(d)}, nil
+}
+
+func dealOf(d projections.Deal) dealCard {
+	card := dealCard{
+		ID: d.ID.UUID, Title: d.Title, Status: d.Status, Pipeline: naming(d.Stage.Pipeline, d.PipelineName),
+		Stage: stageName{d.Stage.ID, d.StageName}, Probability: d.Stage.Probability, Category: string(d.Stage.Category),
+		Customer: naming(d.Customer, d.CustomerName), Owner: naming(d.Owner, d.OwnerName),
+		Amount: sum(d.Amount), Worth: sum(d.Worth), Value: sum(d.Value), ExpectedClose: d.ExpectedClose,
+		LineItems: each(d.LineItems, lineItemOf),
+		OpenedAt:  d.OpenedAt, ClosedAt: d.ClosedAt, ChangedAt: d.ChangedAt, Revision: d.Revision,
+	}
+	if d.Status == deal.IsLost {
+		card.Loss = &lossCard{d.Loss.Reason, d.Loss.Competitor, d.Loss.Note}
+	}
+	return card
+}
+
+func lineItemOf(item deal.LineItem) lineItemCard {
+	card := lineItemCard{
+		ID: item.ID.UUID, Name: item.Name, Quantity: item.Quantity, UnitPrice: item.UnitPrice, Discount: item.Discount,
+	}
+	if !item.Product.IsZero() {
+		card.Product = &item.Product.UUID
+	}
+	if total, fits := item.Total(); fits {
+		card.Total = &total
+	}
+	return card
+}

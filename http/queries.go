@@ -1,0 +1,170 @@
+package http
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/google/uuid"
+
+	"crm/domain"
+)
+
+// ErrBehind is a read model that has not come as far as the caller asks.
+var ErrBehind = &domain.Error{
+	Code: domain.Unavailable, Slug: "read-model-behind",
+	Detail: "The read model has not reached min_position yet. Try again.",
+}
+
+// defaultMaxWait is how long a read waits for min_position unless told otherwise.
+const defaultMaxWait = 5 * time.Second
+
+var errNoWaiter = errors.New("http: Config.WaitFor is missing")
+
+// queries registers every read.
+func (s *Server) queries() {
+	s.customerQueries()
+	s.dealQueries()
+	s.pipelineQueries()
+	s.consentQueries()
+	s.catalogQueries()
+	s.reportQueries()
+}
+
+// query is one read: where it is asked and which read models answer it.
+type query struct {
+	id      string // of the operation: "customer.list"
+	path    string // below /v1
+	tag     string
+	summary string
+	models  []string // that must have come to min_position
+}
+
+// fresh is what every read takes.
+type fresh struct {
+	MinPosition string `query:"min_position" doc:"Crm-Position of a command: the answer shows it. Waits a few seconds at most, then answers 503."`
+}
+
+func (f *fresh) position() string { return f.MinPosition }
+
+// paged is what every list takes.
+type paged struct {
+	fresh
+	Limit  int    `query:"limit" minimum:"1" maximum:"200" default:"50" doc:"Rows of a page."`
+	Cursor string `query:"cursor" maxLength:"1000" doc:"next_cursor of the page before, with the same filters."`
+}
+
+// one is what the read of one thing takes.
+type one struct {
+	fresh
+	ID uuid.UUID `path:"id" format:"uuid"`
+}
+
+// listed is the answer of a list.
+type listed[T any] struct {
+	Body struct {
+		Data []T  `json:"data" nullable:"false"`
+		Page page `json:"page"`
+	}
+}
+
+// listOf is a page of a list as its rows appear in the answer.
+func listOf[Row, T any](rows []Row, next page, shown func(Row) T) *listed[T] {
+	list := &listed[T]{}
+	list.Body.Data, list.Body.Page = each(rows, shown), next
+	return list
+}
+
+func each[Row, T any](rows []Row, shown func(Row) T) []T {
+	all := make([]T, len(rows))
+	for i, row := range rows {
+		all[i] = shown(row)
+	}
+	return all
+}
+
+// plain is an answer that is no list.
+type plain[T any] struct{ Body T }
+
+// tagged is an answer with the revision that a command may name in If-Match.
+type tagged[T any] struct {
+	ETag string `header:"ETag" doc:"The revision; If-Match of a command."`
+	Body T
+}
+
+// serveQuery registers a query. Its handler runs when the read models have come as far as
+// the caller wants.
+func serveQuery[I any, In interface {
+	*I
+	position() string
+}, Out any](s *Server, q query, handler func(context.Context, *I) (*Out, error)) {
+	op := huma.Operation{
+		OperationID: q.id, Method: http.MethodGet, Path: "/v1" + q.path, Summary: q.summary, Tags: []string{q.tag},
+	}
+	huma.Register(s.api, op, func(ctx context.Context, in *I) (*Out, error) {
+		if err := s.await(ctx, q.models, In(in).position()); err != nil {
+			return nil, err
+		}
+		return handler(ctx, in)
+	})
+}
+
+// await blocks until the models have come to the position, for MaxWait at most.
+func (s *Server) await(ctx context.Context, models []string, text string) error {
+	if text == "" {
+		return nil
+	}
+	position, err := domain.ParsePosition(text)
+	if err != nil {
+		return &parameterFault{"min_position", "A position is what Crm-Position gave."}
+	}
+	waiting, cancel := context.WithTimeout(ctx, s.cfg.MaxWait)
+	defer cancel()
+	for _, model := range models {
+		err := s.cfg.WaitFor(waiting, model, position)
+		switch {
+		case err == nil:
+		case errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil:
+			return ErrBehind
+		default:
+			return fmt.Errorf("wait for %s: %w", model, err)
+		}
+	}
+	return nil
+}
+
+// namedID is an id with the name of what it stands for.
+type namedID struct {
+	ID   uuid.UUID `json:"id" format:"uuid"`
+	Name string    `json:"name" doc:"As it is called today; empty where nobody told."`
+}
+
+// naming is nil for an id that names nothing.
+func naming[Of any, Name ~string](id domain.ID[Of], name Name) *namedID {
+	if id.IsZero() {
+		return nil
+	}
+	return &namedID{ID: id.UUID, Name: string(name)}
+}
+
+// sum is nil for no amount.
+func sum(m domain.Money) *domain.Money {
+	if m.IsZero() {
+		return nil
+	}
+	return &m
+}
+
+// text reads a free text parameter. What Postgres cannot hold matches nothing and is
+// refused.
+func text(name, value string) error {
+	if !utf8.ValidString(value) || strings.ContainsRune(value, 0) {
+		return &parameterFault{name, "The text is not UTF-8, or holds a NUL."}
+	}
+	return nil
+}
