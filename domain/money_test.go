@@ -175,10 +175,10 @@ func FuzzParseMoney(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, amount, currency string) {
 		money, err := domain.ParseMoney(amount, domain.Currency(currency))
-		exact, number := new(big.Rat).SetString(amount)
 		if err != nil {
 			return
 		}
+		exact, number := new(big.Rat).SetString(amount)
 		exponent, ok := money.Currency.Exponent()
 		if !number || !ok {
 			t.Fatalf("%q %q is read as %v", amount, currency, money)

@@ -39,9 +39,12 @@ var (
 func TestTransitions(t *testing.T) {
 	t.Parallel()
 	commands := []consent.Command{
-		consent.Request{Key: newsletter, Evidence: evidence}, consent.Confirm{Key: newsletter, Proof: "clicked"},
+		consent.Request{Key: newsletter, Evidence: evidence},
+		consent.Confirm{Key: newsletter, Proof: "clicked"},
 		consent.Grant{Key: newsletter, Evidence: evidence},
-		consent.Withdraw{Key: newsletter}, consent.Object{Key: newsletter}, consent.Expire{Key: newsletter},
+		consent.Withdraw{Key: newsletter},
+		consent.Object{Key: newsletter},
+		consent.Expire{Key: newsletter},
 	}
 	type cell any // the event it leaves, the error that refuses it, or nil where it stays quiet
 	none, unasked := consent.ErrMissing, consent.ErrNotRequested
@@ -130,8 +133,12 @@ func TestInvalid(t *testing.T) {
 		{"/channel", consent.Key{Purpose: "newsletter", Channel: "pigeon"}},
 	} {
 		for _, command := range []consent.Command{
-			consent.Request{Key: key.key}, consent.Confirm{Key: key.key}, consent.Grant{Key: key.key},
-			consent.Withdraw{Key: key.key}, consent.Object{Key: key.key}, consent.Expire{Key: key.key},
+			consent.Request{Key: key.key},
+			consent.Confirm{Key: key.key},
+			consent.Grant{Key: key.key},
+			consent.Withdraw{Key: key.key},
+			consent.Object{Key: key.key},
+			consent.Expire{Key: key.key},
 		} {
 			stories = append(stories, story{
 				Name: command.CommandName() + " " + key.key.String(), When: command, Refused: domain.ErrInvalid, At: key.pointer,

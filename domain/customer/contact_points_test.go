@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
 
 	"crm/domain"
 	"crm/domain/customer"
@@ -95,7 +96,7 @@ func TestPrimaryTakesOver(t *testing.T) {
 	added := func(point customer.ContactPoint) customer.Event {
 		return customer.ContactPointAdded{ContactPoint: point}
 	}
-	phone := customer.ContactPoint{ID: domain.ContactPointID{UUID: acme.UUID}, Kind: customer.Phone, Typed: "1", Normalized: "+8521", Primary: true}
+	phone := customer.ContactPoint{ID: domain.ContactPointID{UUID: uuid.UUID{15: 3}}, Kind: customer.Phone, Typed: "1", Normalized: "+8521", Primary: true}
 	first, next := email(office, "a@example.com", true), email(home, "b@example.com", true)
 	for name, test := range map[string]struct {
 		history []customer.Event

@@ -80,8 +80,11 @@ func anyCommand() *rapid.Generator[customer.Command] {
 			}
 		}),
 		rapid.SampledFrom([]customer.Command{
-			customer.Register{Kind: customer.Person, Details: person.Details}, customer.Register{Kind: customer.Organization, Details: organization.Details},
-			customer.Archive{}, customer.Restore{}, customer.Restore{},
+			customer.Register{Kind: customer.Person, Details: person.Details},
+			customer.Register{Kind: customer.Organization, Details: organization.Details},
+			customer.Archive{},
+			customer.Restore{},
+			customer.Restore{},
 		}),
 		rapid.Map(patch, func(p domain.Patch[customer.Details]) customer.Command { return customer.ChangeDetails{Patch: p} }),
 		rapid.Map(patch, func(p domain.Patch[customer.Details]) customer.Command { return customer.Correct{Patch: p} }),

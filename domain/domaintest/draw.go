@@ -24,8 +24,14 @@ func AnyText[T ~string]() *rapid.Generator[T] {
 // AnyMoney draws one of a few amounts, among them none and impossible ones.
 func AnyMoney() *rapid.Generator[domain.Money] {
 	return rapid.SampledFrom([]domain.Money{
-		{}, {}, {Currency: "EUR"}, {Minor: 4_999, Currency: "EUR"}, {Minor: -1, Currency: "USD"}, {Minor: 1},
-		{Minor: 1<<63 - 1, Currency: "EUR"}, {Minor: -1 << 63, Currency: "EUR"},
+		{},
+		{},
+		{Currency: "EUR"},
+		{Minor: 4_999, Currency: "EUR"},
+		{Minor: -1, Currency: "USD"},
+		{Minor: 1},
+		{Minor: 1<<63 - 1, Currency: "EUR"},
+		{Minor: -1 << 63, Currency: "EUR"},
 	})
 }
 
