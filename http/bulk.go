@@ -65,7 +65,7 @@ func (s *Server) serveBatch(w http.ResponseWriter, r *http.Request) {
 	var last domain.Position
 	for k, result := range s.cfg.Commands.DoAll(r.Context(), bodies) {
 		if result.Err != nil {
-			refuse(places[k], result.Err)
+			refuse(places[k], domain.Within("/body", result.Err))
 			continue
 		}
 		s.recent.remember(asks[k])

@@ -17,7 +17,7 @@ import (
 
 // envelope is what every command may say about itself.
 type envelope struct {
-	OccurredAt time.Time       `json:"occurred_at,omitzero" doc:"When it was true in the business, if that is not now. Kept to the microsecond, in UTC; at most a day ahead." example:"2026-11-22T09:30:00Z"`
+	OccurredAt *time.Time      `json:"occurred_at,omitempty" doc:"When it was true in the business, if that is not now. Kept to the microsecond, in UTC; at most a day ahead." example:"2026-11-22T09:30:00Z"`
 	Reason     domain.Personal `json:"reason,omitempty" doc:"Why, in words of the one who asks." maxLength:"100000"`
 	OnBehalfOf string          `json:"on_behalf_of,omitempty" doc:"For whom the holder of the key acts." maxLength:"500"`
 	Source     sourceInput     `json:"source,omitzero" doc:"What brought this command."`
@@ -37,13 +37,15 @@ const ahead = 24 * time.Hour
 
 // fill says in meta what the body says about the command.
 func (e *envelope) fill(meta *domain.Meta, now time.Time) error {
-	switch {
-	case e.OccurredAt.IsZero():
-		meta.OccurredAt = now.UTC().Truncate(time.Microsecond)
-	case e.OccurredAt.After(now.Add(ahead)):
-		return domain.ErrInvalid.At("/occurred_at", "The instant lies more than a day in the future.")
-	default:
+	meta.OccurredAt = now.UTC().Truncate(time.Microsecond)
+	if e.OccurredAt != nil {
 		meta.OccurredAt = e.OccurredAt.UTC().Truncate(time.Microsecond)
+	}
+	switch {
+	case meta.OccurredAt.IsZero(): // would read as no instant at all
+		return domain.ErrInvalid.At("/occurred_at", "The instant lies before time.")
+	case meta.OccurredAt.After(now.Add(ahead)):
+		return domain.ErrInvalid.At("/occurred_at", "The instant lies more than a day in the future.")
 	}
 	meta.Reason, meta.OnBehalfOf, meta.Source = e.Reason, e.OnBehalfOf, domain.Source(e.Source)
 	return meta.Check()

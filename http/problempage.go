@@ -28,13 +28,18 @@ var refusals = bySlug(
 	customer.ErrNotLinked, customer.ErrNotOrganization, customer.ErrLifecycle,
 	deal.ErrUnknown, deal.ErrAlreadyOpened, deal.ErrNotOpen, deal.ErrNoLineItem, deal.ErrOtherPipeline,
 	pipeline.ErrUnknown, pipeline.ErrAlreadyDefined, pipeline.ErrNoStage, pipeline.ErrStageExists, pipeline.ErrStageRetired, pipeline.ErrLastStage,
-	consent.ErrMissing, consent.ErrNotRequested,
+	consent.ErrMissing, consent.ErrObjected, consent.ErrNotRequested,
 	interaction.ErrUnknown, interaction.ErrAlreadyLogged,
 	employee.ErrUnknown, employee.ErrAlreadyRegistered,
 	product.ErrUnknown, product.ErrAlreadyDefined, product.ErrRetired,
 	ErrMalformed, ErrUnknownField, ErrParameter, ErrHeader, ErrMediaType, ErrBodyTooLarge, ErrNoCommand, ErrKeyMissing,
-	ErrNoRoute, ErrMethod, ErrNotAccepted, ErrTimedOut, ErrInternal, ErrCursor, ErrBehind, projections.ErrUnavailable,
+	ErrNoRoute, ErrMethod, ErrNotAccepted, ErrTimedOut, ErrInternal, ErrCursor, ErrBehind,
+	projections.ErrUnavailable, projections.ErrUnknownModel, projections.ErrStopped, errStreamDeleted,
 )
+
+// errStreamDeleted stands in for the event store's refusal of that slug, a room
+// that this one does not know.
+var errStreamDeleted = &domain.Error{Code: domain.NotFound, Slug: "stream-deleted", Detail: "The resource was deleted from the event store for good."}
 
 func bySlug(list ...*domain.Error) map[string]*domain.Error {
 	slugs := map[string]*domain.Error{}
