@@ -27,3 +27,12 @@ func (d Date) Valid() bool {
 	_, err := ParseDate(string(d))
 	return err == nil
 }
+
+// CheckDate refuses with [ErrInvalid] at the pointer a day that does not exist.
+// No date passes.
+func CheckDate(pointer string, d Date) error {
+	if d == "" || d.Valid() {
+		return nil
+	}
+	return ErrInvalid.At(pointer, "A day looks like 2026-11-22 and exists.")
+}

@@ -56,6 +56,13 @@
 //     free text, so that sealing it later changes no shape.
 //   - 2026-11-22 A sixth error code, Unavailable, beside the five refusals: the
 //     store or a read model being away is a normal answer that callers act on.
+//   - 2026-11-22 What a text may hold is decided here and not at the edge
+//     ([CheckText]): an event is for ever, and one NUL or a name too long for an
+//     index would stop every read model that meets it. Normal forms of addresses
+//     and numbers come from the edge, which has the tables for them.
+//   - 2026-11-22 Creating twice is refused, also with the same content; whether it
+//     is a retry is known by the command's id, not by comparing. Every other
+//     command asked twice stays quiet, unless what it names is gone.
 //   - 2026-11-22 Stage and status of a deal are two things: won and lost keep the
 //     last open stage, so that a reopened deal knows where it stood.
 package domain

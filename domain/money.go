@@ -57,6 +57,15 @@ func (m Money) IsZero() bool { return m == Money{} }
 // Valid reports whether the currency is known.
 func (m Money) Valid() bool { return m.Currency.Valid() }
 
+// CheckMoney refuses with [ErrInvalid] below the pointer an amount in no known
+// currency. No amount passes.
+func CheckMoney(pointer string, m Money) error {
+	if m.IsZero() || m.Valid() {
+		return nil
+	}
+	return ErrInvalid.At(pointer+"/currency", "%q is not an ISO 4217 currency.", string(m.Currency))
+}
+
 // ParseMoney reads a decimal amount such as "1054.50" with a point and without
 // grouping. More places than the currency has are an error, not a rounding.
 func ParseMoney(amount string, currency Currency) (Money, error) {

@@ -14,10 +14,6 @@ func validDetails(kind Kind, d Details) error {
 		return domain.ErrInvalid.At("/name", "A customer has a name.")
 	case d.Language != "" && !languageTag.MatchString(d.Language):
 		return domain.ErrInvalid.At("/language", "A language is a BCP 47 tag such as de-AT.")
-	case d.BirthDate != "" && !domain.Date(d.BirthDate).Valid():
-		return domain.ErrInvalid.At("/birth_date", "A date of birth is a day such as 1980-02-29.")
-	case !d.AnnualRevenue.IsZero() && !d.AnnualRevenue.Valid():
-		return domain.ErrInvalid.At("/annual_revenue/currency", "%q is not an ISO 4217 currency.", string(d.AnnualRevenue.Currency))
 	case d.FoundedYear < 0 || d.FoundedYear > 9999:
 		return domain.ErrInvalid.At("/founded_year", "A year has four digits.")
 	case d.Employees < 0:
@@ -32,7 +28,11 @@ func validDetails(kind Kind, d Details) error {
 			return domain.ErrInvalid.At("/"+name, "A %s has no %s.", kind, name)
 		}
 	}
-	return DetailFields.Check(d)
+	return cmp.Or(
+		domain.CheckDate("/birth_date", domain.Date(d.BirthDate)),
+		domain.CheckMoney("/annual_revenue", d.AnnualRevenue),
+		DetailFields.Check(d),
+	)
 }
 
 // languageTag is the shape of a BCP 47 tag; whether its parts are registered is

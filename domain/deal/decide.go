@@ -77,15 +77,15 @@ func (s State) admits(command Command) error {
 }
 
 func open(c Open) ([]Event, error) {
-	switch {
-	case domain.Blank(c.Title):
+	if domain.Blank(c.Title) {
 		return nil, domain.ErrInvalid.At("/title", "A deal has a title.")
-	case !c.Amount.IsZero() && !c.Amount.Valid():
-		return nil, invalidCurrency("/amount", c.Amount)
-	case c.ExpectedClose != "" && !c.ExpectedClose.Valid():
-		return nil, invalidDay("/expected_close")
 	}
-	if err := cmp.Or(c.Stage.valid(), domain.CheckText("/title", c.Title, domain.ShortText)); err != nil {
+	if err := cmp.Or(
+		domain.CheckText("/title", c.Title, domain.ShortText),
+		c.Stage.valid(),
+		domain.CheckMoney("/amount", c.Amount),
+		domain.CheckDate("/expected_close", c.ExpectedClose),
+	); err != nil {
 		return nil, err
 	}
 	events := []Event{Opened{
@@ -131,20 +131,20 @@ func changeStage(s State, c ChangeStage) ([]Event, error) {
 
 func changeAmount(s State, c ChangeAmount) ([]Event, error) {
 	switch {
-	case !c.Amount.Valid():
-		return nil, invalidCurrency("/amount", c.Amount)
+	case c.Amount.IsZero():
+		return nil, domain.ErrInvalid.At("/amount", "The amount is missing.")
 	case c.Amount == s.Amount:
 		return nil, nil
+	}
+	if err := domain.CheckMoney("/amount", c.Amount); err != nil {
+		return nil, err
 	}
 	return []Event{AmountChanged(c)}, nil
 }
 
 func changeCloseDate(s State, c ChangeCloseDate) ([]Event, error) {
-	switch {
-	case c.ExpectedClose != "" && !c.ExpectedClose.Valid():
-		return nil, invalidDay("/expected_close")
-	case c.ExpectedClose == s.ExpectedClose:
-		return nil, nil
+	if err := domain.CheckDate("/expected_close", c.ExpectedClose); err != nil || c.ExpectedClose == s.ExpectedClose {
+		return nil, err
 	}
 	return []Event{CloseDateChanged(c)}, nil
 }
@@ -198,8 +198,8 @@ func removeLineItem(s State, c RemoveLineItem) ([]Event, error) {
 }
 
 func win(s State, c Win) ([]Event, error) {
-	if !c.Amount.IsZero() && !c.Amount.Valid() {
-		return nil, invalidCurrency("/amount", c.Amount)
+	if err := domain.CheckMoney("/amount", c.Amount); err != nil {
+		return nil, err
 	}
 	switch {
 	case s.Status == IsWon && (c.Amount.IsZero() || c.Amount == s.Value):

@@ -26,15 +26,18 @@ func (l LineItem) valid() error {
 		return domain.ErrInvalid.At("/name", "A line item has a name.")
 	case l.Quantity <= 0:
 		return domain.ErrInvalid.At("/quantity", "A quantity is more than nothing.")
-	case !l.UnitPrice.Valid():
-		return invalidCurrency("/unit_price", l.UnitPrice)
+	case l.UnitPrice.IsZero():
+		return domain.ErrInvalid.At("/unit_price", "A line item has a price, if only of 0.")
 	case l.Discount < 0 || l.Discount > fullPrice:
 		return domain.ErrInvalid.At("/discount", "A discount is 0 to 10000 basis points.")
 	}
 	if _, fits := l.Total(); !fits {
 		return domain.ErrInvalid.At("/unit_price", "The line's total is too large.")
 	}
-	return domain.CheckText("/name", l.Name, domain.ShortText)
+	return cmp.Or(
+		domain.CheckMoney("/unit_price", l.UnitPrice),
+		domain.CheckText("/name", l.Name, domain.ShortText),
+	)
 }
 
 func (l Lost) valid() error {
@@ -45,12 +48,4 @@ func (l Lost) valid() error {
 		domain.CheckText("/competitor", l.Competitor, domain.ShortText),
 		domain.CheckText("/note", l.Note, domain.LongText),
 	)
-}
-
-func invalidCurrency(pointer string, m domain.Money) error {
-	return domain.ErrInvalid.At(pointer+"/currency", "%q is not an ISO 4217 currency.", string(m.Currency))
-}
-
-func invalidDay(pointer string) error {
-	return domain.ErrInvalid.At(pointer, "A day looks like 2026-11-22 and exists.")
 }

@@ -1,6 +1,10 @@
 package product
 
-import "crm/domain"
+import (
+	"cmp"
+
+	"crm/domain"
+)
 
 // Command is what may be asked of a product.
 //
@@ -146,13 +150,10 @@ func decide(s State, command Command) ([]Event, error) {
 }
 
 func define(s State, c Define) ([]Event, error) {
-	switch {
-	case s.Defined:
+	if s.Defined {
 		return nil, ErrAlreadyDefined
-	case !c.ListPrice.IsZero() && !c.ListPrice.Valid():
-		return nil, invalidCurrency(c.ListPrice)
 	}
-	if err := c.Details.valid(); err != nil {
+	if err := cmp.Or(c.Details.valid(), domain.CheckMoney("/list_price", c.ListPrice)); err != nil {
 		return nil, err
 	}
 	return []Event{Defined(c)}, nil
@@ -176,10 +177,13 @@ func setListPrice(s State, c SetListPrice) ([]Event, error) {
 	switch {
 	case s.Retired:
 		return nil, ErrRetired
-	case !c.ListPrice.Valid():
-		return nil, invalidCurrency(c.ListPrice)
+	case c.ListPrice.IsZero():
+		return nil, domain.ErrInvalid.At("/list_price", "The list price is missing.")
 	case c.ListPrice == s.ListPrice:
 		return nil, nil
+	}
+	if err := domain.CheckMoney("/list_price", c.ListPrice); err != nil {
+		return nil, err
 	}
 	return []Event{ListPriceSet(c)}, nil
 }
@@ -196,8 +200,4 @@ func (d Details) valid() error {
 		return domain.ErrInvalid.At("/name", "A product has a name.")
 	}
 	return DetailFields.Check(d)
-}
-
-func invalidCurrency(m domain.Money) error {
-	return domain.ErrInvalid.At("/list_price/currency", "%q is not an ISO 4217 currency.", string(m.Currency))
 }

@@ -70,7 +70,8 @@ func TestSetListPrice(t *testing.T) {
 		{Name: "higher", Given: facts(defined), When: product.SetListPrice(set), Then: facts(set)},
 		{Name: "to nothing", Given: facts(defined), When: product.SetListPrice{ListPrice: usd(0)}, Then: facts(product.ListPriceSet{ListPrice: usd(0)})},
 		{Name: "to what it is", Given: facts(defined, set), When: product.SetListPrice(set)},
-		{Name: "to no money", Given: facts(defined), When: product.SetListPrice{}, Refused: domain.ErrInvalid, At: "/list_price/currency"},
+		{Name: "to no price", Given: facts(defined), When: product.SetListPrice{}, Refused: domain.ErrInvalid, At: "/list_price"},
+		{Name: "to strange money", Given: facts(defined), When: product.SetListPrice{ListPrice: domain.Money{Minor: 1}}, Refused: domain.ErrInvalid, At: "/list_price/currency"},
 		{Name: "when retired", Given: facts(defined, retired), When: product.SetListPrice(set), Refused: product.ErrRetired},
 		{Name: "of no product", When: product.SetListPrice(set), Refused: product.ErrUnknown},
 	})
