@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strconv"
 
+	"github.com/danielgtaylor/huma/v2"
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/uuid"
 
@@ -20,12 +21,23 @@ type batchBody struct {
 }
 
 type batchEntry struct {
-	Command        string         `json:"command" doc:"The command's name." example:"deal.win"`
-	Target         uuid.UUID      `json:"target,omitzero" format:"uuid" doc:"What the command is about: the {id} of its own path. Absent for a command that creates."`
-	Part           string         `json:"part,omitempty" doc:"The {part} of its own path."`
-	IdempotencyKey string         `json:"idempotency_key,omitempty" minLength:"1" maxLength:"255" doc:"As the header Idempotency-Key of a request of its own."`
-	IfMatch        *int64         `json:"if_match,omitempty" minimum:"0" doc:"The revision that the target must have."`
-	Body           jsontext.Value `json:"body,omitempty" doc:"The body that the command's own path takes."`
+	Command        string    `json:"command" doc:"The command's name." example:"deal.win"`
+	Target         uuid.UUID `json:"target,omitzero" format:"uuid" doc:"What the command is about: the {id} of its own path. Absent for a command that creates."`
+	Part           string    `json:"part,omitempty" doc:"The {part} of its own path."`
+	IdempotencyKey string    `json:"idempotency_key,omitempty" minLength:"1" maxLength:"255" doc:"As the header Idempotency-Key of a request of its own."`
+	IfMatch        *int64    `json:"if_match,omitempty" minimum:"0" doc:"The revision that the target must have."`
+	Body           rawBody   `json:"body,omitzero" doc:"The body that the command's own path takes."`
+}
+
+// rawBody is a body that is read when it is known what it should be.
+type rawBody struct{ jsontext.Value }
+
+// IsZero reports whether there is none.
+func (b rawBody) IsZero() bool { return len(b.Value) == 0 }
+
+// Schema says that it is an object.
+func (rawBody) Schema(huma.Registry) *huma.Schema {
+	return &huma.Schema{Type: huma.TypeObject, AdditionalProperties: true}
 }
 
 // batchAnswer is what it answers.
@@ -34,9 +46,13 @@ type batchAnswer struct {
 }
 
 type batchResult struct {
-	Status int `json:"status" doc:"The HTTP status that the command's own path would have answered."`
-	*receiptBody
-	Problem *Problem `json:"problem,omitempty" doc:"Why the command was refused."`
+	Status   int              `json:"status" doc:"The HTTP status that the command's own path would have answered."`
+	ID       *uuid.UUID       `json:"id,omitempty" format:"uuid"`
+	Part     string           `json:"part,omitempty"`
+	Revision *domain.Revision `json:"revision,omitempty"`
+	Position string           `json:"position,omitempty"`
+	Events   *int             `json:"events,omitempty"`
+	Problem  *Problem         `json:"problem,omitempty" doc:"Why the command was refused; in place of a receipt."`
 }
 
 // serveBatch answers POST /v1/commands.
@@ -73,7 +89,10 @@ func (s *Server) serveBatch(w http.ResponseWriter, r *http.Request) {
 			last = result.Receipt.Position
 		}
 		receipt := asks[k].receipt(result.Receipt)
-		results[places[k]] = batchResult{Status: asks[k].status(), receiptBody: &receipt}
+		results[places[k]] = batchResult{
+			Status: asks[k].status(), ID: &receipt.ID, Part: receipt.Part,
+			Revision: &receipt.Revision, Position: receipt.Position, Events: &receipt.Events,
+		}
 	}
 	w.Header().Set("Crm-Position", last.String())
 	answer(w, http.StatusOK, batchAnswer{Results: results})
@@ -124,7 +143,7 @@ func (s *Server) batchAsk(meta domain.Meta, b batchEntry) (*ask, error) {
 		return nil, domain.ErrInvalid.At("/idempotency_key", "A key is 1 to 255 visible ASCII characters.")
 	case b.IfMatch != nil && *b.IfMatch < 0:
 		return nil, domain.ErrInvalid.At("/if_match", "A revision is not negative.")
-	case int64(len(b.Body)) > s.cfg.MaxBody:
+	case int64(len(b.Body.Value)) > s.cfg.MaxBody:
 		return nil, ErrBodyTooLarge
 	}
 	e := entry{target: b.Target, part: b.Part, key: b.IdempotencyKey}
@@ -132,8 +151,8 @@ func (s *Server) batchAsk(meta domain.Meta, b batchEntry) (*ask, error) {
 		revision := domain.Revision(*b.IfMatch)
 		e.match.revision = &revision
 	}
-	data := b.Body
-	if len(data) == 0 {
+	data := b.Body.Value
+	if b.Body.IsZero() {
 		data = jsontext.Value("{}")
 	}
 	a, err := s.ask(c, meta, e, data)

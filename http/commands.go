@@ -39,7 +39,7 @@ type place struct {
 // reading is a command as it was read.
 type reading struct {
 	command domain.Command
-	about   *envelope
+	about   *Envelope
 	target  uuid.UUID // of what a creating command creates
 	part    string    // the part it made or is about
 }
@@ -53,7 +53,7 @@ func (c *command) hasPart() bool { return strings.Contains(c.path, "{part}") }
 // body is a pointer to a request body.
 type body[T any] interface {
 	*T
-	common() *envelope
+	common() *Envelope
 }
 
 // describe makes a command out of the function that reads its body.
@@ -84,15 +84,15 @@ func describe[T any, B body[T]](name, method, path, summary string, read func(s 
 	return c
 }
 
-// newID is the body's part of a command that creates.
-type newID struct {
+// NewID is the body's part of a command that creates.
+type NewID struct {
 	ID uuid.UUID `json:"id,omitzero" format:"uuid" doc:"The id to be; derived from the Idempotency-Key without one."`
 }
 
-func (n newID) chosen() uuid.UUID { return n.ID }
+func (n NewID) chosen() uuid.UUID { return n.ID }
 
 // nothing is the body of a command that needs no more words.
-type nothing struct{ envelope }
+type nothing struct{ Envelope }
 
 // derived is the id of a part that the command makes and nobody has named: the
 // same at every try.

@@ -8,8 +8,8 @@ import (
 	"crm/domain/consent"
 )
 
-// evidenceInput mirrors consent.Evidence.
-type evidenceInput struct {
+// EvidenceInput mirrors consent.Evidence.
+type EvidenceInput struct {
 	LegalBasis     consent.LegalBasis    `json:"legal_basis,omitempty" enum:"consent,contract,legal_obligation,vital_interest,public_task,legitimate_interest" default:"consent" doc:"GDPR Art. 6(1)."`
 	WordingVersion string                `json:"wording_version,omitempty" maxLength:"500"`
 	WordingHash    string                `json:"wording_hash,omitempty" pattern:"^[0-9a-fA-F]{0,128}$" doc:"Of the text shown."`
@@ -19,7 +19,7 @@ type evidenceInput struct {
 	ExpiresAt      time.Time             `json:"expires_at,omitzero" doc:"Until when it holds."`
 }
 
-func (e evidenceInput) evidence() consent.Evidence {
+func (e EvidenceInput) evidence() consent.Evidence {
 	evidence := consent.Evidence(e)
 	if !evidence.ExpiresAt.IsZero() {
 		evidence.ExpiresAt = evidence.ExpiresAt.UTC().Truncate(time.Microsecond)
@@ -31,16 +31,16 @@ type (
 	grantConsentBody struct {
 		Purpose string          `json:"purpose" pattern:"^[a-z0-9][a-z0-9_-]{0,63}$" example:"newsletter"`
 		Channel consent.Channel `json:"channel" enum:"email,phone,sms,post,messaging,social,web"`
-		evidenceInput
-		envelope
+		EvidenceInput
+		Envelope
 	}
 	requestConsentBody struct {
-		evidenceInput
-		envelope
+		EvidenceInput
+		Envelope
 	}
 	confirmConsentBody struct {
 		Proof domain.Personal `json:"proof,omitempty" maxLength:"100000" doc:"What shows the customer's yes."`
-		envelope
+		Envelope
 	}
 )
 

@@ -15,9 +15,9 @@ import (
 	"crm/domain/customer"
 )
 
-// contactPointInput is a contact point as it is asked for.
-type contactPointInput struct {
-	newID
+// ContactPointInput is a contact point as it is asked for.
+type ContactPointInput struct {
+	NewID
 	Kind    customer.ContactKind `json:"kind" enum:"email,phone,postal,web,social"`
 	Value   domain.Personal      `json:"value,omitempty" maxLength:"500" doc:"As it was typed. It is kept; an e-mail address, phone number or web address is also brought into its normal form, by which equal ones are found." example:"+43 1 234567"`
 	Region  string               `json:"region,omitempty" doc:"ISO 3166-1 alpha-2: where a phone number without + belongs." example:"AT"`
@@ -35,7 +35,7 @@ type addressInput struct {
 }
 
 // contactPoint brings what was typed into its normal form.
-func (s *Server) contactPoint(input contactPointInput, id uuid.UUID) (customer.ContactPoint, error) {
+func (s *Server) contactPoint(input ContactPointInput, id uuid.UUID) (customer.ContactPoint, error) {
 	if input.ID != uuid.Nil {
 		id = input.ID
 	}

@@ -50,7 +50,7 @@ func TestNormalForms(t *testing.T) {
 		{customer.Social, "   ", "", ""},
 		{customer.Postal, "1  Main St,\nVienna", "", "1 main st, vienna"},
 	} {
-		point, err := s.contactPoint(contactPointInput{Kind: test.kind, Value: domain.Personal(test.typed), Region: test.region}, uuid.New())
+		point, err := s.contactPoint(ContactPointInput{Kind: test.kind, Value: domain.Personal(test.typed), Region: test.region}, uuid.New())
 		if got := point.Normalized.Plain(); got != test.want || (err == nil) != (test.want != "") {
 			t.Errorf("%s %q: %q, %v; want %q", test.kind, test.typed, got, err, test.want)
 		}
@@ -59,11 +59,11 @@ func TestNormalForms(t *testing.T) {
 		}
 	}
 	address := addressInput{Street: "Graben 1", PostalCode: "1010", City: "Wien", Country: "AT"}
-	point, err := s.contactPoint(contactPointInput{Kind: customer.Postal, Address: address}, uuid.New())
+	point, err := s.contactPoint(ContactPointInput{Kind: customer.Postal, Address: address}, uuid.New())
 	if err != nil || point.Typed != "Graben 1, 1010 Wien, AT" || point.Normalized != "graben 1, 1010 wien, at" {
 		t.Errorf("got %q, %q, %v", point.Typed.Plain(), point.Normalized.Plain(), err)
 	}
-	if _, err := (&Server{}).contactPoint(contactPointInput{Kind: customer.Phone, Value: "01 234567"}, uuid.New()); err == nil || !strings.Contains(err.Error(), "region") {
+	if _, err := (&Server{}).contactPoint(ContactPointInput{Kind: customer.Phone, Value: "01 234567"}, uuid.New()); err == nil || !strings.Contains(err.Error(), "region") {
 		t.Errorf("a national number of nowhere: %v", err)
 	}
 }

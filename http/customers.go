@@ -10,9 +10,9 @@ import (
 	"crm/domain/customer"
 )
 
-// detailsInput are the details of a customer as they are asked for. It mirrors
+// CustomerDetails are the details of a customer as they are asked for. It mirrors
 // customer.Details, so that adding a detail there does not compile without it.
-type detailsInput struct {
+type CustomerDetails struct {
 	Name        domain.Personal `json:"name,omitempty" maxLength:"500" doc:"As it is displayed. Every customer has one." example:"Ada Lovelace"`
 	Description domain.Personal `json:"description,omitempty" maxLength:"100000"`
 	Language    string          `json:"language,omitempty" doc:"BCP 47." example:"de-AT"`
@@ -32,16 +32,16 @@ type detailsInput struct {
 }
 
 type registerCustomerBody struct {
-	newID
+	NewID
 	Kind customer.Kind `json:"kind" enum:"person,organization" doc:"It never changes."`
-	detailsInput
+	CustomerDetails
 	Stage         customer.LifecycleStage `json:"stage,omitempty" enum:"subscriber,lead,marketing_qualified,sales_qualified,opportunity,customer,former,won_back" default:"lead"`
 	Touchpoint    touchpointInput         `json:"touchpoint,omitzero"`
 	Owner         reference               `json:"owner,omitzero" format:"uuid" doc:"The responsible employee."`
-	ContactPoints []contactPointInput     `json:"contact_points,omitempty"`
+	ContactPoints []ContactPointInput     `json:"contact_points,omitempty"`
 	Attributes    []attributeInput        `json:"attributes,omitempty"`
-	Links         []linkInput             `json:"links,omitempty"`
-	envelope
+	Links         []LinkInput             `json:"links,omitempty"`
+	Envelope
 }
 
 type touchpointInput struct {
@@ -56,7 +56,7 @@ type attributeInput struct {
 	Value domain.Personal        `json:"value" doc:"As text: 12.5, true, 2026-11-22." maxLength:"100000"`
 }
 
-type linkInput struct {
+type LinkInput struct {
 	Organization domain.CustomerID `json:"organization" format:"uuid" doc:"A customer of kind organization."`
 	Relation     customer.Relation `json:"relation" enum:"works_at,subsidiary_of,member_of,partner_of"`
 	Title        domain.Personal   `json:"title,omitempty" maxLength:"500" example:"Head of Purchasing"`
@@ -64,39 +64,39 @@ type linkInput struct {
 
 type (
 	customerDetailsBody struct {
-		detailsInput
-		envelope
+		CustomerDetails
+		Envelope
 	}
 	addContactPointBody struct {
-		contactPointInput
-		envelope
+		ContactPointInput
+		Envelope
 	}
 	verifyContactPointBody struct {
 		Method string `json:"method,omitempty" maxLength:"500" example:"double_opt_in"`
-		envelope
+		Envelope
 	}
 	ownerBody struct {
 		Owner reference `json:"owner" format:"uuid" nullable:"true" doc:"The responsible employee; null makes it nobody."`
-		envelope
+		Envelope
 	}
 	lifecycleBody struct {
 		Stage      customer.LifecycleStage `json:"stage" enum:"subscriber,lead,marketing_qualified,sales_qualified,opportunity,customer,former,won_back"`
 		Touchpoint touchpointInput         `json:"touchpoint,omitzero"`
-		envelope
+		Envelope
 	}
 	changeAttributesBody struct {
 		Set   []attributeInput `json:"set,omitempty"`
 		Clear []string         `json:"clear,omitempty" doc:"Keys."`
-		envelope
+		Envelope
 	}
 	linkBody struct {
-		linkInput
-		envelope
+		LinkInput
+		Envelope
 	}
 	unlinkBody struct {
 		Organization domain.CustomerID `json:"organization" format:"uuid"`
 		Relation     customer.Relation `json:"relation" enum:"works_at,subsidiary_of,member_of,partner_of"`
-		envelope
+		Envelope
 	}
 )
 
@@ -112,7 +112,7 @@ var customerCommands = []*command{
 		}),
 	describe("customer.add_contact_point", http.MethodPost, "/customers/{id}/contact-points", "Add a contact point",
 		func(s *Server, at *place, b *addContactPointBody) (domain.Command, error) {
-			point, err := s.contactPoint(b.contactPointInput, at.derived("contact_point"))
+			point, err := s.contactPoint(b.ContactPointInput, at.derived("contact_point"))
 			at.part = point.ID.String()
 			return customer.AddContactPoint{ContactPoint: point}, err
 		}),
@@ -140,7 +140,7 @@ var customerCommands = []*command{
 		}),
 	describe("customer.link_to_organization", http.MethodPost, "/customers/{id}/links", "Link to an organization",
 		func(_ *Server, _ *place, b *linkBody) (domain.Command, error) {
-			return customer.LinkToOrganization{Link: customer.Link(b.linkInput)}, nil
+			return customer.LinkToOrganization{Link: customer.Link(b.LinkInput)}, nil
 		}),
 	describe("customer.unlink_from_organization", http.MethodPost, "/customers/{id}/links/end", "End a link to an organization",
 		func(_ *Server, _ *place, b *unlinkBody) (domain.Command, error) {
@@ -154,7 +154,7 @@ var customerCommands = []*command{
 
 func registerCustomer(s *Server, at *place, b *registerCustomerBody) (domain.Command, error) {
 	register := customer.Register{
-		Kind: b.Kind, Details: customer.Details(b.detailsInput), Stage: b.Stage,
+		Kind: b.Kind, Details: customer.Details(b.CustomerDetails), Stage: b.Stage,
 		Touchpoint: customer.Touchpoint(b.Touchpoint), Owner: domain.EmployeeID(b.Owner), Attributes: attributes(b.Attributes),
 	}
 	for i, input := range b.ContactPoints {
@@ -171,7 +171,7 @@ func registerCustomer(s *Server, at *place, b *registerCustomerBody) (domain.Com
 }
 
 func (b *customerDetailsBody) patch(at *place) domain.Patch[customer.Details] {
-	set := customer.Details(b.detailsInput)
+	set := customer.Details(b.CustomerDetails)
 	return domain.Patch[customer.Details]{Set: set, Clear: cleared(at, customer.DetailFields, set)}
 }
 

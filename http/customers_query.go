@@ -34,7 +34,7 @@ type customerSummary struct {
 type customerCard struct {
 	ID   uuid.UUID     `json:"id" format:"uuid"`
 	Kind customer.Kind `json:"kind" enum:"person,organization"`
-	detailsInput
+	CustomerDetails
 	Stage         customer.LifecycleStage `json:"stage" example:"lead"`
 	Touchpoint    touchpointInput         `json:"touchpoint" doc:"The latest that was named."`
 	Owner         *namedID                `json:"owner"`
@@ -65,7 +65,7 @@ type linkCard struct {
 }
 
 type customerListInput struct {
-	paged
+	Paging
 	Kind     string    `query:"kind" enum:"person,organization"`
 	Stage    string    `query:"stage" enum:"subscriber,lead,marketing_qualified,sales_qualified,opportunity,customer,former,won_back"`
 	Owner    uuid.UUID `query:"owner" format:"uuid" doc:"An employee."`
@@ -120,7 +120,7 @@ func (s *Server) listCustomers(ctx context.Context, in *customerListInput) (*lis
 	return listOf(found.Items, pageAfter(asked, found.Next), summaryOf), nil
 }
 
-func (s *Server) showCustomer(ctx context.Context, in *one) (*tagged[customerCard], error) {
+func (s *Server) showCustomer(ctx context.Context, in *Identified) (*tagged[customerCard], error) {
 	c, err := s.cfg.Models.Customers.Card(ctx, domain.CustomerID{UUID: in.ID})
 	if err != nil {
 		return nil, err
@@ -138,7 +138,7 @@ func summaryOf(c projections.Customer) customerSummary {
 
 func cardOf(c projections.Customer) customerCard {
 	card := customerCard{
-		ID: c.ID.UUID, Kind: c.Kind, detailsInput: detailsInput(c.Details),
+		ID: c.ID.UUID, Kind: c.Kind, CustomerDetails: CustomerDetails(c.Details),
 		Stage: c.Stage, Touchpoint: touchpointInput(c.Touchpoint), Owner: naming(c.Owner, c.OwnerName),
 		ContactPoints: each(c.ContactPoints, contactPointOf), Attributes: []attributeInput{},
 		Links: each(c.Links, func(l customer.Link) linkCard {
@@ -187,7 +187,7 @@ type entityCard struct {
 }
 
 type customerPageInput struct {
-	paged
+	Paging
 	ID uuid.UUID `path:"id" format:"uuid"`
 }
 

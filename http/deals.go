@@ -10,22 +10,22 @@ import (
 	"crm/domain/deal"
 )
 
-// lineItemInput is a line item as it is asked for; what is left out comes from
+// LineItemInput is a line item as it is asked for; what is left out comes from
 // the product.
-type lineItemInput struct {
+type LineItemInput struct {
 	Product   domain.ProductID `json:"product,omitzero" format:"uuid"`
 	Name      string           `json:"name,omitempty" maxLength:"500" doc:"Default: the product's."`
-	Quantity  domain.Quantity  `json:"quantity,omitzero" default:"1" doc:"A decimal text with at most three places." example:"1.5"`
+	Quantity  domain.Quantity  `json:"quantity,omitzero" doc:"A decimal text with at most three places, such as 1.5. Default 1."`
 	UnitPrice domain.Money     `json:"unit_price,omitzero" doc:"Default: the product's list price."`
 	Discount  int              `json:"discount,omitempty" minimum:"0" maximum:"10000" doc:"In basis points: 1000 are 10 %."`
 }
 
-type newLineItemInput struct {
-	newID
-	lineItemInput
+type NewLineItemInput struct {
+	NewID
+	LineItemInput
 }
 
-func (l lineItemInput) item(id uuid.UUID) deal.LineItem {
+func (l LineItemInput) item(id uuid.UUID) deal.LineItem {
 	return deal.LineItem{
 		ID: domain.LineItemID{UUID: id}, Product: l.Product, Name: l.Name,
 		Quantity: l.Quantity, UnitPrice: l.UnitPrice, Discount: l.Discount,
@@ -33,15 +33,15 @@ func (l lineItemInput) item(id uuid.UUID) deal.LineItem {
 }
 
 // item is the line item with its id, or with one derived from the command.
-func (l newLineItemInput) item(at *place, what string) deal.LineItem {
+func (l NewLineItemInput) item(at *place, what string) deal.LineItem {
 	if l.ID == uuid.Nil {
 		l.ID = at.derived(what)
 	}
-	return l.lineItemInput.item(l.ID)
+	return l.LineItemInput.item(l.ID)
 }
 
 type openDealBody struct {
-	newID
+	NewID
 	Title         domain.Personal    `json:"title" maxLength:"500" example:"Two lamps for the library"`
 	Pipeline      domain.PipelineID  `json:"pipeline,omitzero" format:"uuid" doc:"Default: the default pipeline."`
 	Stage         domain.StageID     `json:"stage,omitempty" doc:"Default: the pipeline's first." example:"qualification"`
@@ -49,49 +49,49 @@ type openDealBody struct {
 	Owner         reference          `json:"owner,omitzero" format:"uuid" doc:"The responsible employee."`
 	Amount        domain.Money       `json:"amount,omitzero" doc:"What it is thought to be worth."`
 	ExpectedClose domain.Date        `json:"expected_close,omitempty" format:"date" example:"2026-12-24"`
-	LineItems     []newLineItemInput `json:"line_items,omitempty"`
-	envelope
+	LineItems     []NewLineItemInput `json:"line_items,omitempty"`
+	Envelope
 }
 
 type (
 	changeStageBody struct {
 		Stage    domain.StageID    `json:"stage" example:"proposal"`
 		Pipeline domain.PipelineID `json:"pipeline,omitzero" format:"uuid" doc:"The deal's own, if given."`
-		envelope
+		Envelope
 	}
 	changeAmountBody struct {
 		Amount domain.Money `json:"amount"`
-		envelope
+		Envelope
 	}
 	changeCloseDateBody struct {
 		ExpectedClose domain.Date `json:"expected_close" format:"date" nullable:"true" doc:"null: unknown."`
-		envelope
+		Envelope
 	}
 	linkCustomerBody struct {
 		Customer domain.CustomerID `json:"customer" format:"uuid"`
-		envelope
+		Envelope
 	}
 	forecastCategoryBody struct {
 		Category domain.ForecastCategory `json:"category" enum:"omitted,pipeline,best_case,commit,closed"`
-		envelope
+		Envelope
 	}
 	addLineItemBody struct {
-		newLineItemInput
-		envelope
+		NewLineItemInput
+		Envelope
 	}
 	changeLineItemBody struct {
-		lineItemInput
-		envelope
+		LineItemInput
+		Envelope
 	}
 	winBody struct {
 		Amount domain.Money `json:"amount,omitzero" doc:"At signing. Default: the deal's amount, or else the sum of its line items."`
-		envelope
+		Envelope
 	}
 	loseBody struct {
-		Reason     deal.LossReason `json:"loss_reason,omitempty" enum:"price,competitor,timing,no_budget,no_decision,fit,other,unknown" default:"unknown"`
+		LossReason deal.LossReason `json:"loss_reason,omitempty" enum:"price,competitor,timing,no_budget,no_decision,fit,other,unknown" default:"unknown"`
 		Competitor string          `json:"competitor,omitempty" maxLength:"500"`
 		Note       domain.Personal `json:"note,omitempty" maxLength:"100000"`
-		envelope
+		Envelope
 	}
 )
 
@@ -123,7 +123,7 @@ var dealCommands = []*command{
 		}),
 	describe("deal.add_line_item", http.MethodPost, "/deals/{id}/line-items", "Add a line item",
 		func(_ *Server, at *place, b *addLineItemBody) (domain.Command, error) {
-			item := b.newLineItemInput.item(at, "line_item")
+			item := b.NewLineItemInput.item(at, "line_item")
 			at.part = item.ID.String()
 			return deal.AddLineItem{Item: item}, nil
 		}),
@@ -141,7 +141,7 @@ var dealCommands = []*command{
 		func(_ *Server, _ *place, b *winBody) (domain.Command, error) { return deal.Win{Amount: b.Amount}, nil }),
 	describe("deal.lose", http.MethodPost, "/deals/{id}/lose", "Lose: the customer said no",
 		func(_ *Server, _ *place, b *loseBody) (domain.Command, error) {
-			return deal.Lose{Reason: b.Reason, Competitor: b.Competitor, Note: b.Note}, nil
+			return deal.Lose{Reason: b.LossReason, Competitor: b.Competitor, Note: b.Note}, nil
 		}),
 	describe("deal.reopen", http.MethodPost, "/deals/{id}/reopen", "Take the close back",
 		func(*Server, *place, *nothing) (domain.Command, error) { return deal.Reopen{}, nil }),

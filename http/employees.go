@@ -7,8 +7,8 @@ import (
 	"crm/domain/employee"
 )
 
-// employeeInput mirrors employee.Details.
-type employeeInput struct {
+// EmployeeInput mirrors employee.Details.
+type EmployeeInput struct {
 	Name    domain.Personal   `json:"name,omitempty" maxLength:"500" doc:"Every employee has one."`
 	Email   domain.Personal   `json:"email,omitempty" format:"email"`
 	Office  string            `json:"office,omitempty" maxLength:"500" example:"Vienna"`
@@ -17,13 +17,13 @@ type employeeInput struct {
 
 type (
 	registerEmployeeBody struct {
-		newID
-		employeeInput
-		envelope
+		NewID
+		EmployeeInput
+		Envelope
 	}
 	employeeDetailsBody struct {
-		employeeInput
-		envelope
+		EmployeeInput
+		Envelope
 	}
 )
 
@@ -42,7 +42,7 @@ var employeeCommands = []*command{
 		}),
 }
 
-func (e employeeInput) details() (employee.Details, error) {
+func (e EmployeeInput) details() (employee.Details, error) {
 	if e.Email != "" {
 		normalized, err := normalEmail(e.Email.Plain())
 		if err != nil {

@@ -115,6 +115,7 @@ func TestHealth(t *testing.T) {
 		}
 	}, func(context.Context) error { return nil })
 	w.must(200, "GET", "/health/live", "")
+	w.must(200, "HEAD", "/health/ready", "")
 	if r := w.must(200, "GET", "/health/ready", ""); r.text("parts", "read models") != "ready" {
 		t.Errorf("got %s", r.body)
 	}

@@ -7,8 +7,8 @@ import (
 	"crm/domain/interaction"
 )
 
-// interactionInput mirrors interaction.Details.
-type interactionInput struct {
+// InteractionInput mirrors interaction.Details.
+type InteractionInput struct {
 	Channel      interaction.Channel   `json:"channel,omitempty" enum:"call,email,meeting,visit,chat,sms,letter,web,social,note" doc:"Every interaction has one."`
 	Direction    interaction.Direction `json:"direction,omitempty" enum:"inbound,outbound"`
 	Participants []domain.Personal     `json:"participants,omitempty"`
@@ -23,13 +23,13 @@ type interactionInput struct {
 
 type (
 	logInteractionBody struct {
-		newID
-		interactionInput
-		envelope
+		NewID
+		InteractionInput
+		Envelope
 	}
 	amendInteractionBody struct {
-		interactionInput
-		envelope
+		InteractionInput
+		Envelope
 	}
 )
 
@@ -41,12 +41,12 @@ var interactionCommands = []*command{
 				id.UUID = at.derived("interaction")
 			}
 			at.part = id.String()
-			return interaction.Log{ID: id, Details: interaction.Details(b.interactionInput)}, nil
+			return interaction.Log{ID: id, Details: interaction.Details(b.InteractionInput)}, nil
 		}),
 	describe("interaction.amend", http.MethodPatch, "/customers/{id}/interactions/{part}", "Amend what was logged (merge patch; null clears)",
 		func(_ *Server, at *place, b *amendInteractionBody) (domain.Command, error) {
 			id, err := at.partID()
-			set := interaction.Details(b.interactionInput)
+			set := interaction.Details(b.InteractionInput)
 			return interaction.Amend{ID: domain.InteractionID{UUID: id}, Patch: domain.Patch[interaction.Details]{
 				Set: set, Clear: cleared(at, interaction.DetailFields, set),
 			}}, err

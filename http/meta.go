@@ -15,8 +15,8 @@ import (
 	"crm/domain"
 )
 
-// envelope is what every command may say about itself.
-type envelope struct {
+// Envelope is what every command may say about itself.
+type Envelope struct {
 	OccurredAt *time.Time      `json:"occurred_at,omitempty" doc:"When it was true in the business, if that is not now. Kept to the microsecond, in UTC; at most a day ahead." example:"2026-11-22T09:30:00Z"`
 	Reason     domain.Personal `json:"reason,omitempty" doc:"Why, in words of the one who asks." maxLength:"100000"`
 	OnBehalfOf string          `json:"on_behalf_of,omitempty" doc:"For whom the holder of the key acts." maxLength:"500"`
@@ -29,14 +29,14 @@ type sourceInput struct {
 	Row         string `json:"row,omitempty" maxLength:"500" doc:"The row in it."`
 }
 
-func (e *envelope) common() *envelope { return e }
+func (e *Envelope) common() *Envelope { return e }
 
 // ahead is how far in the future a command may lie: clocks and time zones of
 // files are not exact, but what has not happened is no event.
 const ahead = 24 * time.Hour
 
 // fill says in meta what the body says about the command.
-func (e *envelope) fill(meta *domain.Meta, now time.Time) error {
+func (e *Envelope) fill(meta *domain.Meta, now time.Time) error {
 	meta.OccurredAt = now.UTC().Truncate(time.Microsecond)
 	if e.OccurredAt != nil {
 		meta.OccurredAt = e.OccurredAt.UTC().Truncate(time.Microsecond)

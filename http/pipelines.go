@@ -7,8 +7,8 @@ import (
 	"crm/domain/pipeline"
 )
 
-// stageInput mirrors pipeline.Stage.
-type stageInput struct {
+// StageInput mirrors pipeline.Stage.
+type StageInput struct {
 	ID          domain.StageID          `json:"id" pattern:"^[a-z0-9][a-z0-9_-]{0,63}$" example:"proposal"`
 	Name        string                  `json:"name" maxLength:"500" example:"Proposal"`
 	Probability int                     `json:"probability" minimum:"0" maximum:"100" doc:"Of winning a deal in it, percent."`
@@ -17,24 +17,24 @@ type stageInput struct {
 
 type (
 	definePipelineBody struct {
-		newID
+		NewID
 		Name   string       `json:"name" maxLength:"500"`
-		Stages []stageInput `json:"stages" minItems:"1" doc:"In order."`
-		envelope
+		Stages []StageInput `json:"stages" minItems:"1" doc:"In order."`
+		Envelope
 	}
 	addStageBody struct {
-		stageInput
+		StageInput
 		Before domain.StageID `json:"before,omitempty" doc:"Default: at the end."`
-		envelope
+		Envelope
 	}
 	reorderStagesBody struct {
 		Order []domain.StageID `json:"order" doc:"Every stage that is not retired, each once."`
-		envelope
+		Envelope
 	}
 	stageProbabilityBody struct {
 		Probability int                     `json:"probability" minimum:"0" maximum:"100"`
 		Category    domain.ForecastCategory `json:"category,omitempty" enum:"omitted,pipeline,best_case,commit,closed" doc:"Default: the stage's."`
-		envelope
+		Envelope
 	}
 )
 
@@ -50,7 +50,7 @@ var pipelineCommands = []*command{
 	describe("pipeline.add_stage", http.MethodPost, "/pipelines/{id}/stages", "Add a stage",
 		func(_ *Server, at *place, b *addStageBody) (domain.Command, error) {
 			at.part = string(b.ID)
-			return pipeline.AddStage{Stage: pipeline.Stage(b.stageInput), Before: b.Before}, nil
+			return pipeline.AddStage{Stage: pipeline.Stage(b.StageInput), Before: b.Before}, nil
 		}),
 	describe("pipeline.reorder_stages", http.MethodPost, "/pipelines/{id}/stage-order", "Order the stages",
 		func(_ *Server, _ *place, b *reorderStagesBody) (domain.Command, error) {

@@ -20,7 +20,7 @@ type Problem struct {
 	Status    int     `json:"status" doc:"The HTTP status." example:"409"`
 	Detail    string  `json:"detail" doc:"What is wrong and what can be done." example:"The deal is closed. Reopen it first."`
 	RequestID string  `json:"request_id,omitempty" doc:"Names this request in the server's log."`
-	Errors    []Fault `json:"errors,omitempty" doc:"The places that are wrong."`
+	Errors    []Fault `json:"errors,omitempty" nullable:"false" doc:"The places that are wrong."`
 }
 
 // Fault is one place of a request that is wrong.

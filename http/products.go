@@ -7,8 +7,8 @@ import (
 	"crm/domain/product"
 )
 
-// productInput mirrors product.Details.
-type productInput struct {
+// ProductInput mirrors product.Details.
+type ProductInput struct {
 	Name        string `json:"name,omitempty" maxLength:"500" doc:"Every product has one."`
 	SKU         string `json:"sku,omitempty" maxLength:"500"`
 	Family      string `json:"family,omitempty" maxLength:"500" doc:"A group of products."`
@@ -17,29 +17,29 @@ type productInput struct {
 
 type (
 	defineProductBody struct {
-		newID
-		productInput
+		NewID
+		ProductInput
 		ListPrice domain.Money `json:"list_price,omitzero" doc:"Of one piece."`
-		envelope
+		Envelope
 	}
 	productDetailsBody struct {
-		productInput
-		envelope
+		ProductInput
+		Envelope
 	}
 	listPriceBody struct {
 		ListPrice domain.Money `json:"list_price" doc:"Of one piece, from now on."`
-		envelope
+		Envelope
 	}
 )
 
 var productCommands = []*command{
 	describe("product.define", http.MethodPost, "/products", "Define a product",
 		func(_ *Server, _ *place, b *defineProductBody) (domain.Command, error) {
-			return product.Define{Details: product.Details(b.productInput), ListPrice: b.ListPrice}, nil
+			return product.Define{Details: product.Details(b.ProductInput), ListPrice: b.ListPrice}, nil
 		}),
 	describe("product.change_details", http.MethodPatch, "/products/{id}", "Change details (merge patch; null clears)",
 		func(_ *Server, at *place, b *productDetailsBody) (domain.Command, error) {
-			set := product.Details(b.productInput)
+			set := product.Details(b.ProductInput)
 			return product.ChangeDetails{Patch: domain.Patch[product.Details]{
 				Set: set, Clear: cleared(at, product.DetailFields, set),
 			}}, nil

@@ -107,6 +107,9 @@ func TestWhatBadInputGets(t *testing.T) {
 			if r.json["status"] != float64(r.status) || r.text("title") == "" || r.text("detail") == "" || r.text("request_id") != r.header.Get("X-Request-Id") {
 				t.Errorf("the problem is not whole: %s", r.body)
 			}
+			if r.status == 405 && r.header.Get("Allow") != "POST" {
+				t.Errorf("Allow: %q", r.header.Get("Allow"))
+			}
 			if page := w.send("GET", r.text("type"), ""); page.status != 200 {
 				t.Errorf("%s has no page", r.text("type"))
 			}

@@ -1,20 +1,22 @@
 package http
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"slices"
 
 	"github.com/danielgtaylor/huma/v2/adapters/humachi"
 	"github.com/go-chi/chi/v5"
+	"github.com/go-chi/chi/v5/middleware"
 )
 
 // routes is the whole route table. The commands' paths stand with the commands.
 func (s *Server) routes() error {
 	r := chi.NewRouter()
-	r.Use(s.identify, s.observe, s.recoverPanics, s.limitTime, secure)
+	r.Use(s.identify, s.observe, s.recoverPanics, s.limitTime, secure, middleware.GetHead)
 	r.NotFound(func(w http.ResponseWriter, r *http.Request) { fail(w, r, ErrNoRoute) })
-	r.MethodNotAllowed(func(w http.ResponseWriter, r *http.Request) { fail(w, r, ErrMethod) })
+	r.MethodNotAllowed(s.notAllowed)
 
 	// Open: they hold nothing of the company's.
 	r.Get("/health/live", live)
@@ -46,5 +48,19 @@ func (s *Server) routes() error {
 		s.queries()
 	})
 	s.router = r
+	if err != nil {
+		return err
+	}
+	s.document, err = json.Marshal(s.api.OpenAPI())
 	return err
+}
+
+// notAllowed refuses a method and says which ones the path takes.
+func (s *Server) notAllowed(w http.ResponseWriter, r *http.Request) {
+	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPatch} {
+		if s.router.Match(chi.NewRouteContext(), method, r.URL.Path) {
+			w.Header().Add("Allow", method)
+		}
+	}
+	fail(w, r, ErrMethod)
 }

@@ -71,6 +71,7 @@ type Server struct {
 	commands map[string]*command // by name
 	recent   *recent
 	measures *measures
+	document []byte // OpenAPI
 }
 
 // New makes a server.
