@@ -40,17 +40,16 @@ func goldenPath(eventType string, version int) string {
 	return filepath.Join("testdata", "events", fmt.Sprintf("%s.v%d.json", eventType, version))
 }
 
-func readGolden(t *testing.T, path string) golden {
-	t.Helper()
+func parseGolden(path string) (golden, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
-		t.Fatalf("%v: run go test ./eventstore -run TestGolden -update", err)
+		return golden{}, fmt.Errorf("%w: run go test ./eventstore -run TestGolden -update", err)
 	}
 	var g golden
 	if err := json.Unmarshal(text, &g); err != nil {
-		t.Fatalf("%s: %v", path, err)
+		return golden{}, fmt.Errorf("%s: %w", path, err)
 	}
-	return g
+	return g, nil
 }
 
 func TestGolden(t *testing.T) {
@@ -64,7 +63,10 @@ func TestGolden(t *testing.T) {
 				writeGolden(t, c, s, newest)
 			}
 			for version := 1; version <= s.version; version++ {
-				g := readGolden(t, goldenPath(s.eventType, version))
+				g, err := parseGolden(goldenPath(s.eventType, version))
+				if err != nil {
+					t.Fatal(err)
+				}
 				event, _, meta := c.decode(s.eventType, g.Data, g.Metadata)
 				if u, bad := event.(domain.Unreadable); bad {
 					t.Fatalf("version %d is no longer readable: %s", version, u.Why)

@@ -1,0 +1,95 @@
+package eventstore
+
+import (
+	"sync/atomic"
+	"testing"
+
+	"github.com/ThreeDotsLabs/watermill/message"
+
+	"crm/domain"
+)
+
+// BenchmarkAppend stores one event per call, durably, each in a stream of its own.
+func BenchmarkAppend(b *testing.B) {
+	for _, c := range []struct {
+		name    string
+		writers int
+	}{{"1 writer", 1}, {"64 writers", 32}} { // times GOMAXPROCS, two here
+		b.Run(c.name, func(b *testing.B) {
+			s := newStore(b)
+			b.ReportAllocs()
+			if c.writers == 1 {
+				for b.Loop() {
+					appended(b, s, newStream(), domain.NoStream, proposed("x"))
+				}
+				return
+			}
+			b.SetParallelism(c.writers)
+			b.RunParallel(func(p *testing.PB) {
+				for p.Next() {
+					if _, err := s.Append(b.Context(), newStream(), domain.NoStream, proposed("x")); err != nil {
+						b.Error(err)
+						return
+					}
+				}
+			})
+		})
+	}
+}
+
+// BenchmarkLoad reads and decodes 100 events.
+func BenchmarkLoad(b *testing.B) {
+	s := newStore(b)
+	stream := newStream()
+	appended(b, s, stream, domain.NoStream, proposed(make([]string, 100)...))
+	load := func() {
+		if events, err := s.Load(b.Context(), stream, domain.NoStream); err != nil || len(events) != 100 {
+			b.Errorf("%d events, %v", len(events), err)
+		}
+	}
+	b.Run("1 client", func(b *testing.B) {
+		for b.Loop() {
+			load()
+		}
+	})
+	b.Run("16 clients", func(b *testing.B) {
+		b.SetParallelism(8)
+		b.RunParallel(func(p *testing.PB) {
+			for p.Next() {
+				load()
+			}
+		})
+	})
+}
+
+// BenchmarkSubscriber reads the log from its start, as a rebuild does.
+func BenchmarkSubscriber(b *testing.B) {
+	s := newStore(b)
+	const events = 100_000
+	for range events / 1000 {
+		appended(b, s, newStream(), domain.NoStream, proposed(make([]string, 1000)...))
+	}
+	var messages atomic.Int64
+	b.ResetTimer()
+	for range b.N {
+		subscriber := NewSubscriber(s, SubscriberConfig{})
+		incoming, err := subscriber.Subscribe(b.Context(), All)
+		if err != nil {
+			b.Fatal(err)
+		}
+		drain(incoming, events, &messages)
+		_ = subscriber.Close()
+	}
+	b.ReportMetric(float64(b.N)*events/b.Elapsed().Seconds(), "events/s")
+	b.ReportMetric(float64(b.N)*events/float64(messages.Load()), "events/message")
+}
+
+func drain(incoming <-chan *message.Message, events int, messages *atomic.Int64) {
+	for events > 0 {
+		msg := <-incoming
+		batch, _ := BatchOf(msg.Context())
+		events -= len(batch.Events)
+		messages.Add(1)
+		msg.Ack()
+	}
+}
