@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -21,7 +22,7 @@ import (
 // only after it, because the server promises no order between these.
 type api struct {
 	*httptest.Server
-	t testing.TB
+	t *testing.T
 
 	mu       sync.Mutex
 	seen     map[string]answered
@@ -61,7 +62,8 @@ type answered struct {
 	outcome     outcome
 }
 
-func newAPI(t testing.TB) *api {
+func newAPI(t *testing.T) *api {
+	t.Helper()
 	a := &api{
 		t: t, seen: map[string]answered{}, exists: map[string]string{}, closed: map[string]bool{},
 		details: map[string]string{}, busy: map[string]bool{},
@@ -74,7 +76,7 @@ func newAPI(t testing.TB) *api {
 func (a *api) serve(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodPost || r.URL.Path != "/v1/commands" || r.Header.Get("Authorization") != "Bearer key" {
 		w.WriteHeader(http.StatusUnauthorized)
-		fmt.Fprint(w, `{"type":"/problems/unauthorized","detail":"No valid API key."}`)
+		_, _ = io.WriteString(w, `{"type":"/problems/unauthenticated","detail":"Send a valid API key."}`)
 		return
 	}
 	var request struct {

@@ -2,6 +2,7 @@ package importing
 
 import (
 	"fmt"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -133,9 +134,7 @@ func (p *plan) compileSection(spec *fileSpec, m *mapping) (*section, error) {
 	}
 	c := &compiler{plan: p, section: s, maps: m.Maps, specs: map[string]valueSpec{}, done: map[string]*value{}}
 	for _, specs := range []map[string]valueSpec{m.Values, spec.Values} {
-		for name, v := range specs {
-			c.specs[name] = v
-		}
+		maps.Copy(c.specs, specs)
 	}
 	for _, name := range sortedNames(spec.Values) { // also those that nothing refers to
 		if _, err := c.resolve(name); err != nil {

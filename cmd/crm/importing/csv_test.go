@@ -16,7 +16,7 @@ import (
 )
 
 // readAll gives "line: a|b" for each row and "line! reason" for each bad one.
-func readAll(t testing.TB, r reader) []string {
+func readAll(t *testing.T, r reader) []string {
 	t.Helper()
 	var got []string
 	for {

@@ -8,11 +8,21 @@ import (
 // tokens are the words of a date format, the longer before the shorter, and
 // what Go calls them.
 var tokens = []struct{ word, layout string }{
-	{"YYYY", "2006"}, {"YY", "06"},
-	{"MMMM", "January"}, {"MMM", "Jan"}, {"MM", "01"}, {"M", "1"},
-	{"DD", "02"}, {"D", "2"},
-	{"hh", "15"}, {"h", "3"}, {"mm", "04"}, {"ss", "05"},
-	{"AM", "PM"}, {"PM", "PM"}, {"Z", "Z07:00"},
+	{"YYYY", "2006"},
+	{"YY", "06"},
+	{"MMMM", "January"},
+	{"MMM", "Jan"},
+	{"MM", "01"},
+	{"M", "1"},
+	{"DD", "02"},
+	{"D", "2"},
+	{"hh", "15"},
+	{"h", "3"},
+	{"mm", "04"},
+	{"ss", "05"},
+	{"AM", "PM"},
+	{"PM", "PM"},
+	{"Z", "Z07:00"},
 }
 
 // layout makes a Go layout of a format such as DD.MM.YYYY hh:mm.

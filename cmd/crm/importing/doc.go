@@ -77,7 +77,7 @@
 //	  column: [Revenue, Umsatz]  # the first that is not blank
 //	  text: ["${a} ${b}", "${a}"] # or texts; one that refers to something blank is blank
 //	  blank: ["0"]               # counts as blank, too
-//	  map: {technolgy: technology} # or the name of one of maps
+//	  map: {colour: color} # or the name of one of maps
 //	  otherwise: other           # what becomes of a text that map does not know
 //	  default: none              # when blank
 //	  one_of: [a, b]             # anything else rejects the row

@@ -9,7 +9,7 @@ import (
 
 // dry reads the files and says what each would become.
 func (r *run) dry(ctx context.Context) error {
-	fmt.Fprintf(r.options.Out, "mapping %s: %s\n", r.plan.name, r.plan.about)
+	r.say("mapping %s: %s", r.plan.name, r.plan.about)
 	g := &glance{run: r}
 	err := r.rows(ctx, g.take)
 	g.tell()
@@ -64,24 +64,24 @@ func (g *glance) take(j *job, _ *row, commands []*command, problems []error) err
 
 // tell writes it down.
 func (g *glance) tell() {
-	out := g.run.options.Out
+	say := g.run.say
 	switch {
 	case g.commands == nil || g.job == nil && len(g.commands) == 0:
 		return
 	case g.job == nil:
-		fmt.Fprintf(out, "once\n")
+		say("once")
 	default:
-		fmt.Fprintf(out, "%s as %s: %d rows, %d rejected\n", g.job.path, g.job.section.Name, g.rows, g.rejected)
+		say("%s as %s: %d rows, %d rejected", g.job.path, g.job.section.Name, g.rows, g.rejected)
 	}
 	for _, name := range sortedNames(g.commands) {
-		fmt.Fprintf(out, "  %7d %s\n", g.commands[name], name)
+		say("  %7d %s", g.commands[name], name)
 	}
 	reasons := sortedNames(g.reasons)
 	slices.SortStableFunc(reasons, func(a, b string) int { return g.reasons[b] - g.reasons[a] })
 	for _, reason := range reasons[:min(len(reasons), reasonsShown)] {
-		fmt.Fprintf(out, "  %7d × rejected: %s\n", g.reasons[reason], reason)
+		say("  %7d × rejected: %s", g.reasons[reason], reason)
 	}
 	for i, example := range g.examples {
-		fmt.Fprintf(out, "  example %d\n%s", i+1, example)
+		say("  example %d\n%s", i+1, strings.TrimSuffix(example, "\n"))
 	}
 }

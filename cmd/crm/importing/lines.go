@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"slices"
 )
 
 // maxRecord is how long one record may be, in bytes. A longer line is read past
@@ -69,7 +70,7 @@ func (l *lines) next() (line, error) {
 
 // giveBack makes next hand out these lines again, in this order.
 func (l *lines) giveBack(again []line) {
-	for i := len(again) - 1; i >= 0; i-- {
-		l.back = append(l.back, again[i])
+	for _, one := range slices.Backward(again) {
+		l.back = append(l.back, one)
 	}
 }

@@ -135,7 +135,7 @@ func TestJobs(t *testing.T) {
 	}
 }
 
-func write(t testing.TB, dir, name, text string) string {
+func write(t *testing.T, dir, name, text string) string {
 	t.Helper()
 	path := filepath.Join(dir, name)
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {

@@ -87,13 +87,14 @@ func appendResult(dst []byte, r result) []byte {
 	case asMoney:
 		dst = append(strconv.AppendInt(append(dst, `{"minor":`...), r.money.Minor, 10), `,"currency":`...)
 		return append(appendText(dst, string(r.money.Currency)), '}')
+	default:
+		return appendText(dst, r.text)
 	}
-	return appendText(dst, r.text)
 }
 
 // appendAttribute writes a custom field with the kind that its value has.
 func appendAttribute(dst []byte, key string, r result) []byte {
-	kind := "text"
+	kind, text := "text", r.text
 	switch r.kind {
 	case asNumber, asInteger:
 		kind = "number"
@@ -101,10 +102,9 @@ func appendAttribute(dst []byte, key string, r result) []byte {
 		kind = "boolean"
 	case asDate:
 		kind = "date"
-	}
-	text := r.text
-	if r.kind == asMoney {
+	case asMoney:
 		text = r.money.String()
+	default:
 	}
 	dst = appendText(append(dst, `{"key":`...), key)
 	dst = appendText(append(dst, `,"kind":`...), kind)

@@ -68,7 +68,7 @@ func (p *progress) tell() {
 		return
 	}
 	rate := float64(rows) / time.Since(p.started).Seconds()
-	fmt.Fprintf(p.run.options.Out, "%d rows read (%.0f rows/s), %d rejected\n", rows, rate, rejected)
+	p.run.say("%d rows read (%.0f rows/s), %d rejected", rows, rate, rejected)
 }
 
 // note says something out of turn, but the like of it only every ten seconds.
@@ -82,7 +82,7 @@ func (p *progress) note(format string, args ...any) {
 	if p.bar != nil {
 		_ = p.bar.Clear() // as above
 	}
-	fmt.Fprintf(p.run.options.Out, format+"\n", args...)
+	p.run.say(format, args...)
 }
 
 // close ends it; nothing is said afterwards.

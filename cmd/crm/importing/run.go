@@ -70,14 +70,14 @@ func Run(ctx context.Context, o Options) (Summary, error) {
 			return Summary{}, err
 		}
 	}
-	for _, path := range left {
-		fmt.Fprintf(o.Out, "left out: %s\n", path)
-	}
 	rejects, err := newRejects(o.ErrorsFile)
 	if err != nil {
 		return Summary{}, err
 	}
 	r := &run{plan: p, jobs: jobs, options: o, rejects: rejects, accepted: map[string]int{}}
+	for _, path := range left {
+		r.say("left out: %s", path)
+	}
 	if o.DryRun {
 		err = r.dry(ctx)
 	} else {
@@ -212,19 +212,23 @@ func (r *run) count(accepted map[string]int, rows []*row) {
 
 // report says what the import came to.
 func (r *run) report(s Summary) {
-	out := r.options.Out
 	rate := float64(s.Rows) / max(s.Took.Seconds(), 0.001)
-	fmt.Fprintf(out, "%d rows in %s (%.0f rows/s), %d rejected, %d updated\n", s.Rows, s.Took.Round(time.Millisecond), rate, s.Rejected, s.Updated)
+	r.say("%d rows in %s (%.0f rows/s), %d rejected, %d updated", s.Rows, s.Took.Round(time.Millisecond), rate, s.Rejected, s.Updated)
 	for _, name := range sortedNames(s.Commands) {
-		fmt.Fprintf(out, "  %7d %s\n", s.Commands[name], name)
+		r.say("  %7d %s", s.Commands[name], name)
 	}
 	for _, reason := range r.rejects.first {
-		fmt.Fprintf(out, "  rejected %s\n", reason)
+		r.say("  rejected %s", reason)
 	}
 	if s.Rejected > reasonsShown {
-		fmt.Fprintf(out, "  and more\n")
+		r.say("  and more")
 	}
 	if s.ErrorsFile != "" {
-		fmt.Fprintf(out, "rejected rows are in %s\n", s.ErrorsFile)
+		r.say("rejected rows are in %s", s.ErrorsFile)
 	}
+}
+
+// say writes a line to the user. That nobody reads it stops no import.
+func (r *run) say(format string, args ...any) {
+	_, _ = fmt.Fprintf(r.options.Out, format+"\n", args...)
 }

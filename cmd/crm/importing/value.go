@@ -160,6 +160,7 @@ func (v *value) convert(text string, s *scope) (result, error) {
 		if strings.Count(strings.Map(digitsOnly, text), "0") < 3 {
 			return result{}, fmt.Errorf("%q is not a phone number", text)
 		}
+	default:
 	}
 	return result{kind: v.kind, text: text}, nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 )
 
@@ -244,12 +245,7 @@ func parseHead(head string) property {
 }
 
 func (p property) has(param, value string) bool {
-	for _, v := range p.params[param] {
-		if v == value {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(p.params[param], value)
 }
 
 // splitOutside splits at separators that stand outside quotes.

@@ -12,7 +12,7 @@ import (
 )
 
 // cards reads a file of cards; a bad one is its reason under "!".
-func cards(t testing.TB, file string) []*record {
+func cards(t *testing.T, file string) []*record {
 	t.Helper()
 	r := newVCardReader(strings.NewReader(file))
 	var all []*record
