@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -183,6 +184,12 @@ func TestTheAppendLimitIsExact(t *testing.T) {
 	_, err := s.client.AppendToStream(t.Context(), "not", esdb.AppendToStreamOptions{}, sized(1<<20+1)...)
 	if e, ok := errors.AsType[*esdb.Error](err); !ok || status.Code(e.Err()) != codes.InvalidArgument {
 		t.Errorf("one byte too many: %v, want InvalidArgument", err)
+	}
+	// The refusal reaches a client that still has much to send.
+	_, err = s.client.AppendToStream(t.Context(), "not", esdb.AppendToStreamOptions{},
+		slices.Concat(sized(800<<10), sized(800<<10), sized(800<<10), sized(800<<10))...)
+	if got := grpcCode(err); got != codes.InvalidArgument {
+		t.Errorf("three times too much: %v, want InvalidArgument", err)
 	}
 	if got := names(s.readAll(t, esdb.Start{}, esdb.Forwards)); len(got) != 2 {
 		t.Errorf("stored %v", got)

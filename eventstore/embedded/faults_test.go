@@ -140,9 +140,9 @@ func (j *journal) run(ctx context.Context, n *Node, writers int, data func() []b
 // not synced on disk, and opens what is left. What readers could see must be there as well.
 func TestACrashLosesNothingAcknowledged(t *testing.T) {
 	t.Parallel()
-	seeds := 16
+	seeds := 8
 	if testing.Short() {
-		seeds = 6
+		seeds = 3
 	}
 	for range seeds {
 		seed := rand.Uint64()
@@ -483,12 +483,12 @@ func appendForEver(dir string) {
 // while the store is created, in the log, in a table, in the manifest, while it is closed.
 func TestAnyFailedCallLosesNothing(t *testing.T) {
 	t.Parallel()
-	trials := 60
+	trials := 40
 	if testing.Short() {
 		trials = 15
 	}
 	for trial := range trials {
-		nth, sticky := int64(1+trial*trial/3), trial%2 == 0 // close together first, where the store is created
+		nth, sticky := int64(1+trial*trial/2), trial%2 == 0 // close together first, where the store is created
 		t.Run(fmt.Sprintf("%d,sticky=%v", nth, sticky), func(t *testing.T) {
 			t.Parallel()
 			failAt(t, nth, sticky)
