@@ -70,8 +70,8 @@ var (
 
 func codecFor(k *kind, oid uint32) (codec, bool) {
 	switch {
-	case k.json != nil && oid == pgtype.JSONBOID:
-		return jsonCodec(k.json), true
+	case k.json && oid == pgtype.JSONBOID:
+		return jsonCodec(k.typ), true
 	case k == textKind && (oid == pgtype.TextOID || oid == pgtype.VarcharOID):
 		return codec{pgtype.TextOID, pgtype.TextArrayOID, "text", encodeText, decodeText}, true
 	case k == textKind && oid == pgtype.JSONBOID:
@@ -130,7 +130,7 @@ func encodeTextDay(buf []byte, at unsafe.Pointer) ([]byte, error) {
 	if err != nil {
 		return nil, errRange // the error would quote the text
 	}
-	return encodeDay(buf, unsafe.Pointer(&day))
+	return appendDay(buf, day), nil
 }
 
 func decodeTextDay(src []byte, at unsafe.Pointer) error {
@@ -138,12 +138,9 @@ func decodeTextDay(src []byte, at unsafe.Pointer) error {
 		*(*string)(at) = ""
 		return nil
 	}
-	var day time.Time
-	if err := decodeDay(src, unsafe.Pointer(&day)); err != nil {
-		return err
-	}
+	day, err := readDay(src)
 	*(*string)(at) = day.Format(time.DateOnly)
-	return nil
+	return err
 }
 
 func encodeBool(buf []byte, at unsafe.Pointer) ([]byte, error) {
@@ -238,18 +235,26 @@ func decodeInstant(src []byte, at unsafe.Pointer) error {
 }
 
 func encodeDay(buf []byte, at unsafe.Pointer) ([]byte, error) {
-	year, month, day := (*(*time.Time)(at)).UTC().Date()
-	days := (time.Date(year, month, day, 0, 0, 0, 0, time.UTC).Unix() - pgEpoch) / 86_400 // whole days, so exact
-	return binary.BigEndian.AppendUint32(appendLength(buf, 4), uint32(int32(days))), nil
+	return appendDay(buf, *(*time.Time)(at)), nil
 }
 
-func decodeDay(src []byte, at unsafe.Pointer) error {
+func appendDay(buf []byte, t time.Time) []byte {
+	year, month, day := t.UTC().Date()
+	days := (time.Date(year, month, day, 0, 0, 0, 0, time.UTC).Unix() - pgEpoch) / 86_400 // whole days, so exact
+	return binary.BigEndian.AppendUint32(appendLength(buf, 4), uint32(int32(days)))
+}
+
+func decodeDay(src []byte, at unsafe.Pointer) (err error) {
+	*(*time.Time)(at), err = readDay(src)
+	return err
+}
+
+func readDay(src []byte) (time.Time, error) {
 	if len(src) != 4 {
-		return wrongLength(src)
+		return time.Time{}, wrongLength(src)
 	}
 	days := int64(int32(binary.BigEndian.Uint32(src)))
-	*(*time.Time)(at) = time.Unix(pgEpoch+days*86_400, 0).UTC()
-	return nil
+	return time.Unix(pgEpoch+days*86_400, 0).UTC(), nil
 }
 
 func encodeUUID(buf []byte, at unsafe.Pointer) ([]byte, error) {

@@ -377,7 +377,7 @@ func TestCloseBreaksOff(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer blocker.Rollback(context.WithoutCancel(t.Context()))
+	t.Cleanup(func() { _ = blocker.Rollback(context.WithoutCancel(t.Context())) })
 	if _, err := blocker.Exec(t.Context(), "LOCK TABLE notes.lines IN ACCESS EXCLUSIVE MODE"); err != nil {
 		t.Fatal(err)
 	}

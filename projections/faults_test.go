@@ -97,7 +97,7 @@ var errCut = errors.New("cut")
 func (c *cuttable) Write(p []byte) (int, error) {
 	if c.by.away.Load() || c.by.chance(40) {
 		c.by.cuts.Add(1)
-		c.Conn.Close()
+		_ = c.Close()
 		return 0, errCut
 	}
 	if c.by.chance(40) {
@@ -110,7 +110,7 @@ func (c *cuttable) Write(p []byte) (int, error) {
 func (c *cuttable) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
 	if c.silent.Load() || c.by.away.Load() { // Postgres did the work, but nobody learns of it
-		c.Conn.Close()
+		_ = c.Close()
 		return 0, errCut
 	}
 	return n, err
@@ -289,6 +289,19 @@ func TestTwoEnginesNeverWriteTwice(t *testing.T) {
 	wait(t, one, "notes", log.end())
 	wait(t, two, "notes", log.end())
 	compare(t, pool, "notes", events)
+}
+
+// Losing the tables while indexes are due is as passing as losing them in a batch.
+func TestFencedBeforeTheIndexes(t *testing.T) {
+	t.Parallel()
+	pool := projectionstest.Pool(t)
+	log := newSource(history(100), 50)
+	e, _ := start(t, pool, log, projections.Config{SettleAfter: 500 * time.Millisecond}, notes{name: "notes"})
+	wait(t, e, "notes", log.end())
+	builder(t, pool, notes{name: "notes"}).Close()
+	eventually(t, e, "notes", "degraded", inState(projections.Degraded))
+	eventually(t, e, "notes", "live", inState(projections.Live))
+	compare(t, pool, "notes", history(100))
 }
 
 func TestBatchesOutOfStep(t *testing.T) {

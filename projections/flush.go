@@ -88,7 +88,7 @@ func (b *Builder) load(ctx context.Context) error {
 			slot := bound.order[binary.BigEndian.Uint64(values[0])-1]
 			for c, column := range bound.columns {
 				if err := column.read(values[c+1], k.row(slot)); err != nil {
-					return b.refused(columnError{column.field.column, err}, k)
+					return b.refused(columnError{column.column, err}, k)
 				}
 			}
 			k.fate(slot).stored = true
@@ -106,7 +106,7 @@ func (bound *binding) sort(k keyed, scratch *[]byte) error {
 		for _, c := range bound.keys {
 			var err error
 			if buf, err = c.write(buf, k.key(i)); err != nil {
-				return columnError{c.field.column, err}
+				return columnError{c.column, err}
 			}
 		}
 		ends = append(ends, len(buf))
@@ -191,7 +191,7 @@ func (b *Builder) copy(ctx context.Context, buf buffer, bound *binding) error {
 		for _, c := range bound.columns {
 			var err error
 			if data, err = c.write(data, buf.row(i)); err != nil {
-				return b.refused(columnError{c.field.column, err}, buf)
+				return b.refused(columnError{c.column, err}, buf)
 			}
 		}
 	}
@@ -243,7 +243,7 @@ func (p *pipelined) add(scratch *[]byte, of buffer, s *pgconn.StatementDescripti
 		for _, i := range slots {
 			var err error
 			if buf, err = c.write(buf, at(i)); err != nil {
-				return columnError{c.field.column, err}
+				return columnError{c.column, err}
 			}
 		}
 		ends = append(ends, len(buf))

@@ -26,6 +26,11 @@ type field struct {
 // of is the address of the field in the struct at base, which the caller keeps alive.
 func (f field) of(base unsafe.Pointer) unsafe.Pointer { return unsafe.Add(base, f.offset) }
 
+// address is where a struct lies whose fields are then reached by its own layout only.
+func address[S any](s *S) unsafe.Pointer {
+	return unsafe.Pointer(s) //nolint:gosec // G103: the way to a field without reflection; no arithmetic here
+}
+
 // layoutOf panics for a type that cannot be stored: the mistake of a programmer, found at start.
 func layoutOf(table string, row reflect.Type) layout {
 	if row.Kind() != reflect.Struct {
@@ -44,8 +49,7 @@ func layoutOf(table string, row reflect.Type) layout {
 
 func fieldsOf(table string, row reflect.Type, base uintptr) layout {
 	var fields layout
-	for i := range row.NumField() {
-		f := row.Field(i)
+	for f := range row.Fields() {
 		column, tagged := f.Tag.Lookup("db")
 		if f.Anonymous && !tagged && f.Type.Kind() == reflect.Struct {
 			fields = append(fields, fieldsOf(table, f.Type, base+f.Offset)...)
@@ -76,7 +80,7 @@ func keyLayoutOf(table string, key reflect.Type, columns []string) layout {
 	if len(columns) == 0 {
 		panic(fmt.Sprintf("projections: table %s: a keyed table has key columns", table))
 	}
-	if k := kindOf(key); k != nil && k.json == nil {
+	if k := kindOf(key); k != nil && !k.json {
 		if len(columns) != 1 {
 			panic(fmt.Sprintf("projections: table %s: %s is the key of one column, not of %d", table, key, len(columns)))
 		}
@@ -95,7 +99,7 @@ func keyLayoutOf(table string, key reflect.Type, columns []string) layout {
 		panic(fmt.Sprintf("projections: table %s: the fields of %s are not the key columns %q", table, key, columns))
 	}
 	for _, f := range keys {
-		if f.null || f.kind.json != nil {
+		if f.null || f.kind.json {
 			panic(fmt.Sprintf("projections: table %s: %s cannot be key column %q", table, f.typ, f.column))
 		}
 	}
@@ -104,31 +108,32 @@ func keyLayoutOf(table string, key reflect.Type, columns []string) layout {
 
 // kind is a group of Go types that lie in memory alike.
 type kind struct {
-	name  string
-	copy  func(to, from unsafe.Pointer)
-	fresh func() unsafe.Pointer // a new zero value
-	json  reflect.Type          // set for what is stored as a JSON document
+	typ  reflect.Type // one of them
+	copy func(to, from unsafe.Pointer)
+	json bool // stored as a JSON document
 }
 
-func kindFor[T any](name string) *kind {
+// fresh is a new zero value.
+func (k *kind) fresh() unsafe.Pointer { return reflect.New(k.typ).UnsafePointer() }
+
+func kindFor[T any]() *kind {
 	return &kind{
-		name:  name,
-		copy:  func(to, from unsafe.Pointer) { *(*T)(to) = *(*T)(from) },
-		fresh: func() unsafe.Pointer { return unsafe.Pointer(new(T)) },
+		typ:  reflect.TypeFor[T](),
+		copy: func(to, from unsafe.Pointer) { *(*T)(to) = *(*T)(from) },
 	}
 }
 
 var (
-	textKind    = kindFor[string]("text")
-	boolKind    = kindFor[bool]("bool")
-	intKind     = kindFor[int]("int")
-	int64Kind   = kindFor[int64]("int64")
-	int32Kind   = kindFor[int32]("int32")
-	int16Kind   = kindFor[int16]("int16")
-	floatKind   = kindFor[float64]("float64")
-	instantKind = kindFor[time.Time]("instant")
-	uuidKind    = kindFor[uuid.UUID]("uuid")
-	bytesKind   = kindFor[[]byte]("bytes")
+	textKind    = kindFor[string]()
+	boolKind    = kindFor[bool]()
+	intKind     = kindFor[int]()
+	int64Kind   = kindFor[int64]()
+	int32Kind   = kindFor[int32]()
+	int16Kind   = kindFor[int16]()
+	floatKind   = kindFor[float64]()
+	instantKind = kindFor[time.Time]()
+	uuidKind    = kindFor[uuid.UUID]()
+	bytesKind   = kindFor[[]byte]()
 )
 
 var (
@@ -172,10 +177,7 @@ func kindOf(t reflect.Type) *kind {
 
 // jsonKindOf is for what is stored as a JSON document. Reading one costs more than a column does.
 func jsonKindOf(t reflect.Type) *kind {
-	return &kind{
-		name:  "json",
-		copy:  func(to, from unsafe.Pointer) { reflect.NewAt(t, to).Elem().Set(reflect.NewAt(t, from).Elem()) },
-		fresh: func() unsafe.Pointer { return reflect.New(t).UnsafePointer() },
-		json:  t,
-	}
+	return &kind{typ: t, json: true, copy: func(to, from unsafe.Pointer) {
+		reflect.NewAt(t, to).Elem().Set(reflect.NewAt(t, from).Elem())
+	}}
 }

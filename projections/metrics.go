@@ -24,13 +24,16 @@ func newMetrics(statuses func() []Status) *metrics {
 		lag:      describe("lag_seconds", "How long the oldest event at hand has been waiting; 0 when there is none."),
 		state:    describe("state", "1 for the state the read model is in.", "state"),
 		events: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "crm_projection_events_total", Help: "Events applied since the start of the program."}, label),
+			Name: "crm_projection_events_total", Help: "Events applied since the start of the program.",
+		}, label),
 		batch: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "crm_projection_batch_events", Help: "Events per transaction.",
-			Buckets: []float64{0, 1, 10, 50, 200, 1000, 5000, 20_000}}, label),
+			Buckets: []float64{0, 1, 10, 50, 200, 1000, 5000, 20_000},
+		}, label),
 		commit: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "crm_projection_commit_seconds", Help: "Time to apply a batch and commit it.",
-			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5}}, label),
+			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5},
+		}, label),
 		statuses: statuses,
 	}
 }

@@ -42,7 +42,7 @@ func (m *model) checkpoint(ctx context.Context) (domain.Position, error) {
 		if err == nil || ctx.Err() != nil {
 			return position, err
 		}
-		if !m.mayRetry(err) {
+		if !m.passes(err) {
 			m.stop(err)
 			<-ctx.Done()
 			return domain.Position{}, ctx.Err()
@@ -137,7 +137,7 @@ func (m *model) settle(ctx context.Context) {
 		return
 	}
 	if err := m.open(ctx); err != nil { // only where finish lost the connection
-		if !m.mayRetry(err) {
+		if !m.passes(err) {
 			m.fail(err)
 		}
 		return
@@ -155,7 +155,7 @@ func (m *model) finish(ctx context.Context) {
 	}
 	if err := m.builder.Finish(ctx); err != nil {
 		m.drop()
-		if !m.mayRetry(err) {
+		if !m.passes(err) {
 			m.fail(err)
 		}
 		return
@@ -174,17 +174,19 @@ func (m *model) reached(c Checkpoint) {
 	}
 }
 
-// mayRetry reports whether the handler should just try again, and lets everyone know that it has to.
-// Where our idea of the checkpoint is wrong, the subscriber has to start again instead.
-func (m *model) mayRetry(err error) bool {
+// passes reports whether err goes away by itself, and lets everyone know that it has to.
+func (m *model) passes(err error) bool {
 	class, passes := passing(err)
-	if !passes {
-		return false
-	}
-	if m.progress.change(func() { m.progress.trouble = class }) {
+	if passes && m.progress.change(func() { m.progress.trouble = class }) {
 		m.tell(slog.LevelWarn)
 	}
-	return !errors.Is(err, ErrFenced) && !errors.Is(err, ErrOutOfStep)
+	return passes
+}
+
+// mayRetry reports whether the handler should just try again. Where our idea of the checkpoint is
+// wrong, the subscriber has to start again instead.
+func (m *model) mayRetry(err error) bool {
+	return m.passes(err) && !errors.Is(err, ErrFenced) && !errors.Is(err, ErrOutOfStep)
 }
 
 // stop is for errors that trying again does not help.

@@ -114,8 +114,8 @@ type keyedChange[R any] struct {
 
 func (b *keyedBuffer[K, R]) table() table             { return b.of }
 func (b *keyedBuffer[K, R]) rows() int                { return len(b.touched) }
-func (b *keyedBuffer[K, R]) row(i int) unsafe.Pointer { return unsafe.Pointer(&b.touched[i].row) }
-func (b *keyedBuffer[K, R]) key(i int) unsafe.Pointer { return unsafe.Pointer(&b.touched[i].key) }
+func (b *keyedBuffer[K, R]) row(i int) unsafe.Pointer { return address(&b.touched[i].row) }
+func (b *keyedBuffer[K, R]) key(i int) unsafe.Pointer { return address(&b.touched[i].key) }
 func (b *keyedBuffer[K, R]) fate(i int) *fate         { return &b.touched[i].fate }
 
 func (b *keyedBuffer[K, R]) fold(index int) {
@@ -171,7 +171,7 @@ type appendedBuffer[R any] struct {
 
 func (b *appendedBuffer[R]) table() table             { return b.of }
 func (b *appendedBuffer[R]) rows() int                { return len(b.added) }
-func (b *appendedBuffer[R]) row(i int) unsafe.Pointer { return unsafe.Pointer(&b.added[i]) }
+func (b *appendedBuffer[R]) row(i int) unsafe.Pointer { return address(&b.added[i]) }
 
 func (b *appendedBuffer[R]) reset() {
 	clear(b.added)

@@ -11,11 +11,15 @@ import (
 // The refusals of [Engine.WaitFor].
 var (
 	// ErrUnknownModel is the name of no read model.
-	ErrUnknownModel = &domain.Error{Code: domain.NotFound, Slug: "unknown-read-model",
-		Detail: "There is no read model of that name."}
+	ErrUnknownModel = &domain.Error{
+		Code: domain.NotFound, Slug: "unknown-read-model",
+		Detail: "There is no read model of that name.",
+	}
 	// ErrStopped is a read model that will not get further without an operator.
-	ErrStopped = &domain.Error{Code: domain.Unavailable, Slug: "read-model-stopped",
-		Detail: "This read model has stopped at an event it cannot apply, so it does not show newer changes."}
+	ErrStopped = &domain.Error{
+		Code: domain.Unavailable, Slug: "read-model-stopped",
+		Detail: "This read model has stopped at an event it cannot apply, so it does not show newer changes.",
+	}
 )
 
 // WaitFor blocks until model has applied position, so that a caller sees its own write. Position is
