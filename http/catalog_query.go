@@ -44,7 +44,7 @@ func (s *Server) catalogQueries() {
 	serveQuery(s, query{"product.card", "/products/{id}", "products", "A product", own}, s.showProduct)
 }
 
-func (s *Server) listEmployees(ctx context.Context, in *paged) (*listed[employeeCard], error) {
+func (s *Server) listEmployees(ctx context.Context, in *Paging) (*listed[employeeCard], error) {
 	asked := question("employees")
 	after, err := markOf[projections.NameMark](asked, in.Cursor)
 	if err != nil {
@@ -57,7 +57,7 @@ func (s *Server) listEmployees(ctx context.Context, in *paged) (*listed[employee
 	return listOf(found.Items, pageAfter(asked, found.Next), employeeOf), nil
 }
 
-func (s *Server) showEmployee(ctx context.Context, in *one) (*tagged[employeeCard], error) {
+func (s *Server) showEmployee(ctx context.Context, in *Identified) (*tagged[employeeCard], error) {
 	e, err := s.cfg.Models.Catalog.Employee(ctx, domain.EmployeeID{UUID: in.ID})
 	if err != nil {
 		return nil, err
@@ -65,7 +65,7 @@ func (s *Server) showEmployee(ctx context.Context, in *one) (*tagged[employeeCar
 	return &tagged[employeeCard]{ETag: etag(e.Revision), Body: employeeOf(e)}, nil
 }
 
-func (s *Server) listProducts(ctx context.Context, in *paged) (*listed[productCard], error) {
+func (s *Server) listProducts(ctx context.Context, in *Paging) (*listed[productCard], error) {
 	asked := question("products")
 	after, err := markOf[projections.NameMark](asked, in.Cursor)
 	if err != nil {
@@ -78,7 +78,7 @@ func (s *Server) listProducts(ctx context.Context, in *paged) (*listed[productCa
 	return listOf(found.Items, pageAfter(asked, found.Next), productOf), nil
 }
 
-func (s *Server) showProduct(ctx context.Context, in *one) (*tagged[productCard], error) {
+func (s *Server) showProduct(ctx context.Context, in *Identified) (*tagged[productCard], error) {
 	p, err := s.cfg.Models.Catalog.Product(ctx, domain.ProductID{UUID: in.ID})
 	if err != nil {
 		return nil, err

@@ -40,7 +40,7 @@ type consentCheck struct {
 }
 
 type consentCheckInput struct {
-	fresh
+	Freshness
 	Customer uuid.UUID `query:"customer" format:"uuid" required:"true"`
 	Purpose  string    `query:"purpose" pattern:"^[a-z0-9][a-z0-9_-]{0,63}$" required:"true"`
 	Channel  string    `query:"channel" enum:"email,phone,sms,post,messaging,social,web" required:"true"`

@@ -56,7 +56,7 @@ type lossCard struct {
 }
 
 type dealListInput struct {
-	paged
+	Paging
 	Status   string    `query:"status" enum:"open,won,lost"`
 	Stage    string    `query:"stage" pattern:"^[a-z0-9][a-z0-9_-]{0,63}$" doc:"Of a closed deal the last that it was open in."`
 	Pipeline uuid.UUID `query:"pipeline" format:"uuid"`
@@ -78,19 +78,19 @@ func (s *Server) listDeals(ctx context.Context, in *dealListInput) (*listed[deal
 	return s.pageOfDeals(ctx, projections.DealFilter{
 		Status: deal.Status(in.Status), Stage: domain.StageID(in.Stage), Pipeline: domain.PipelineID{UUID: in.Pipeline},
 		Owner: domain.EmployeeID{UUID: in.Owner}, Customer: domain.CustomerID{UUID: in.Customer},
-	}, in.paged)
+	}, in.Paging)
 }
 
 func (s *Server) listCustomersDeals(ctx context.Context, in *customerPageInput) (*listed[dealCard], error) {
 	id := domain.CustomerID{UUID: in.ID}
-	list, err := s.pageOfDeals(ctx, projections.DealFilter{Customer: id}, in.paged)
+	list, err := s.pageOfDeals(ctx, projections.DealFilter{Customer: id}, in.Paging)
 	if err == nil && len(list.Body.Data) == 0 {
 		err = s.cfg.Models.Customers.Exists(ctx, id)
 	}
 	return list, err
 }
 
-func (s *Server) pageOfDeals(ctx context.Context, filter projections.DealFilter, in paged) (*listed[dealCard], error) {
+func (s *Server) pageOfDeals(ctx context.Context, filter projections.DealFilter, in Paging) (*listed[dealCard], error) {
 	asked := question("deals", filter)
 	after, err := markOf[projections.AgeMark](asked, in.Cursor)
 	if err != nil {
@@ -103,7 +103,7 @@ func (s *Server) pageOfDeals(ctx context.Context, filter projections.DealFilter,
 	return listOf(found.Items, pageAfter(asked, found.Next), dealOf), nil
 }
 
-func (s *Server) showDeal(ctx context.Context, in *one) (*tagged[dealCard], error) {
+func (s *Server) showDeal(ctx context.Context, in *Identified) (*tagged[dealCard], error) {
 	d, err := s.cfg.Models.Deals.Card(ctx, domain.DealID{UUID: in.ID})
 	if err != nil {
 		return nil, err

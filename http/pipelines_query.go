@@ -50,7 +50,7 @@ type totalCard struct {
 }
 
 type boardInput struct {
-	one
+	Identified
 	First int `query:"first" minimum:"0" maximum:"50" default:"10" doc:"Deals to show in each column."`
 }
 
@@ -61,7 +61,7 @@ func (s *Server) pipelineQueries() {
 	serveQuery(s, query{"pipeline.board", "/pipelines/{id}/board", "pipelines", "A pipeline's board", dealModels}, s.showBoard)
 }
 
-func (s *Server) listPipelines(ctx context.Context, in *paged) (*listed[pipelineCard], error) {
+func (s *Server) listPipelines(ctx context.Context, in *Paging) (*listed[pipelineCard], error) {
 	asked := question("pipelines")
 	after, err := markOf[projections.NameMark](asked, in.Cursor)
 	if err != nil {
@@ -74,7 +74,7 @@ func (s *Server) listPipelines(ctx context.Context, in *paged) (*listed[pipeline
 	return listOf(found.Items, pageAfter(asked, found.Next), pipelineOf), nil
 }
 
-func (s *Server) showPipeline(ctx context.Context, in *one) (*tagged[pipelineCard], error) {
+func (s *Server) showPipeline(ctx context.Context, in *Identified) (*tagged[pipelineCard], error) {
 	p, err := s.cfg.Models.Deals.Pipeline(ctx, domain.PipelineID{UUID: in.ID})
 	if err != nil {
 		return nil, err

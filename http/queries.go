@@ -34,6 +34,7 @@ func (s *Server) queries() {
 	s.consentQueries()
 	s.catalogQueries()
 	s.reportQueries()
+	s.projectionQueries()
 }
 
 // query is one read: where it is asked and which read models answer it.
@@ -45,23 +46,24 @@ type query struct {
 	models  []string // that must have come to min_position
 }
 
-// fresh is what every read takes.
-type fresh struct {
+// Freshness is what every read takes. It and its like are exported because huma
+// passes over what is not.
+type Freshness struct {
 	MinPosition string `query:"min_position" doc:"Crm-Position of a command: the answer shows it. Waits a few seconds at most, then answers 503."`
 }
 
-func (f *fresh) position() string { return f.MinPosition }
+func (f *Freshness) position() string { return f.MinPosition }
 
-// paged is what every list takes.
-type paged struct {
-	fresh
+// Paging is what every list takes.
+type Paging struct {
+	Freshness
 	Limit  int    `query:"limit" minimum:"1" maximum:"200" default:"50" doc:"Rows of a page."`
 	Cursor string `query:"cursor" maxLength:"1000" doc:"next_cursor of the page before, with the same filters."`
 }
 
-// one is what the read of one thing takes.
-type one struct {
-	fresh
+// Identified is what the read of one thing takes.
+type Identified struct {
+	Freshness
 	ID uuid.UUID `path:"id" format:"uuid"`
 }
 

@@ -43,7 +43,7 @@ type report[T any] struct {
 }
 
 type salesInput struct {
-	fresh
+	Freshness
 	From    string `query:"from" format:"date" doc:"Deals that closed on this day (UTC) or later."`
 	To      string `query:"to" format:"date" doc:"Deals that closed on this day (UTC) or earlier."`
 	GroupBy string `query:"group_by" enum:"all,month,quarter,year,owner,manager,office,product,family" default:"month" doc:"Owner: at closing, with the manager and office of today. Product and family: each with its share of the value, in proportion to the line items' totals; deals and lines without a product count for none. all: one line."`
@@ -86,7 +86,7 @@ func (s *Server) reportSales(ctx context.Context, in *salesInput) (*plain[report
 	}), nil
 }
 
-func (s *Server) reportSources(ctx context.Context, _ *fresh) (*plain[report[sourceLine]], error) {
+func (s *Server) reportSources(ctx context.Context, _ *Freshness) (*plain[report[sourceLine]], error) {
 	counts, err := s.cfg.Models.Customers.Sources(ctx)
 	if err != nil {
 		return nil, err
@@ -94,7 +94,7 @@ func (s *Server) reportSources(ctx context.Context, _ *fresh) (*plain[report[sou
 	return reportOf(counts, func(c projections.SourceCount) sourceLine { return sourceLine(c) }), nil
 }
 
-func (s *Server) reportConsentCoverage(ctx context.Context, _ *fresh) (*plain[report[coverageLine]], error) {
+func (s *Server) reportConsentCoverage(ctx context.Context, _ *Freshness) (*plain[report[coverageLine]], error) {
 	counts, err := s.cfg.Models.Consents.Coverage(ctx, s.cfg.Now())
 	if err != nil {
 		return nil, err

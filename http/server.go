@@ -33,6 +33,8 @@ type Config struct {
 	// WaitFor blocks until a read model has come to a position, or ctx ends. Needed
 	// for min_position.
 	WaitFor func(ctx context.Context, model string, position domain.Position) error
+	// Status tells how far each read model is. Default: there are none.
+	Status func() []projections.Status
 	// Keys are the API keys' hashes by name; the name is the actor in the history.
 	// Without one nobody gets in.
 	Keys map[string]KeyHash
@@ -96,6 +98,9 @@ func New(cfg Config) (*Server, error) {
 	}
 	if cfg.MaxWait <= 0 {
 		cfg.MaxWait = defaultMaxWait
+	}
+	if cfg.Status == nil {
+		cfg.Status = func() []projections.Status { return nil }
 	}
 	if cfg.WaitFor == nil {
 		cfg.WaitFor = func(context.Context, string, domain.Position) error { return errNoWaiter }
