@@ -17,9 +17,7 @@ import (
 )
 
 // api answers POST /v1/commands like the server: idempotency keys with
-// fingerprints, what must exist, what may not exist twice, closed deals. It is
-// stricter in one thing: what one request creates exists for the other streams
-// only after it, because the server promises no order between these.
+// fingerprints, what must exist, what may not exist twice, closed deals.
 type api struct {
 	*httptest.Server
 	t *testing.T
@@ -27,7 +25,6 @@ type api struct {
 	mu       sync.Mutex
 	seen     map[string]answered
 	exists   map[string]string // "customer-<uuid>" → created by which key
-	fresh    map[string]bool   // created by this request
 	closed   map[string]bool   // deals
 	details  map[string]string // "<target>/<member>" → value
 	said     []said            // accepted and new, in order
@@ -102,13 +99,11 @@ func (a *api) serve(w http.ResponseWriter, r *http.Request) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.leave(request.Commands)
-	a.fresh = map[string]bool{}
-	existed := func(name string) bool { return a.exists[name] != "" && !a.fresh[name] }
 	var results struct {
 		Results []outcome `json:"results"`
 	}
 	for _, c := range request.Commands {
-		results.Results = append(results.Results, a.do(c, existed))
+		results.Results = append(results.Results, a.do(c))
 	}
 	if a.after != nil && a.after(w, n) {
 		return
@@ -154,7 +149,7 @@ func refuse(status int, slug, detail string) outcome {
 	return outcome{Status: status, Problem: problem{Type: "/problems/" + slug, Detail: detail}}
 }
 
-func (a *api) do(c asked, existed func(string) bool) outcome {
+func (a *api) do(c asked) outcome {
 	var compact bytes.Buffer
 	if err := json.Compact(&compact, c.Body); err != nil {
 		a.t.Errorf("%s: %v in %s", c.Command, err, c.Body)
@@ -166,14 +161,14 @@ func (a *api) do(c asked, existed func(string) bool) outcome {
 		}
 		return before.outcome
 	}
-	o := a.decide(c, existed)
+	o := a.decide(c)
 	if !o.refused() {
 		a.seen[c.Key] = answered{fingerprint, o}
 	}
 	return o
 }
 
-func (a *api) decide(c asked, existed func(string) bool) outcome {
+func (a *api) decide(c asked) outcome {
 	if a.result != nil {
 		if o := a.result(c); o != nil {
 			return *o
@@ -201,13 +196,13 @@ func (a *api) decide(c asked, existed func(string) bool) outcome {
 			return refuse(http.StatusConflict, category(c.Command)+"-already-"+past, "It exists already.")
 		}
 	case needsCustomer(c.Command):
-		if !existed("customer-" + s.id) {
+		if a.exists["customer-"+s.id] == "" {
 			return refuse(http.StatusNotFound, "customer-unknown", "There is no such customer.")
 		}
 	case a.exists[stream] == "":
 		return refuse(http.StatusNotFound, category(c.Command)+"-unknown", "There is no such "+category(c.Command)+".")
 	}
-	if missing := a.missing(s.body, existed); missing != "" {
+	if missing := a.missing(s.body); missing != "" {
 		return refuse(http.StatusNotFound, missing+"-unknown", "There is no such "+missing+".")
 	}
 	if a.closed[stream] && slices.Contains([]string{"deal.win", "deal.lose", "deal.change_stage", "deal.change_amount"}, c.Command) {
@@ -218,7 +213,7 @@ func (a *api) decide(c asked, existed func(string) bool) outcome {
 	}
 	switch {
 	case creates(c.Command):
-		a.exists[stream], a.fresh[stream] = c.Key, true
+		a.exists[stream] = c.Key
 	case c.Command == "deal.win", c.Command == "deal.lose":
 		a.closed[stream] = true
 	}
@@ -236,18 +231,18 @@ func (a *api) decide(c asked, existed func(string) bool) outcome {
 }
 
 // missing is what the body refers to and is not there.
-func (a *api) missing(body map[string]any, existed func(string) bool) string {
+func (a *api) missing(body map[string]any) string {
 	for name, category := range map[string]string{
 		"customer": "customer", "organization": "customer", "owner": "employee", "manager": "employee", "pipeline": "pipeline", "product": "product",
 	} {
-		if id, ok := body[name].(string); ok && !existed(category+"-"+id) {
+		if id, ok := body[name].(string); ok && a.exists[category+"-"+id] == "" {
 			return category
 		}
 	}
 	for _, list := range []string{"line_items", "links"} {
 		items, _ := body[list].([]any)
 		for _, item := range items {
-			if missing := a.missing(item.(map[string]any), existed); missing != "" {
+			if missing := a.missing(item.(map[string]any)); missing != "" {
 				return missing
 			}
 		}

@@ -1,91 +1,54 @@
 package importing
 
-import (
-	"strings"
+import "github.com/google/uuid"
 
-	"github.com/google/uuid"
-)
-
-// A chunk is some hundred rows on their way. The server keeps the order of
-// commands within one request only where they are about the same stream, so a
-// chunk's commands go in levels: one request after another, each holding nothing
-// that needs what the same request brings into being.
+// A chunk is some hundred rows on their way, usually one request. The server
+// carries out the commands of a request as if one after the other. Chunks are
+// sent at the same time, unless one writes what another touches: then it waits
+// for it, so that the order of the rows is kept.
 //
-//	level 0   customer.register A   customer.register B   …
-//	level 1   consent.object A      interaction.log B     link A → B
-//
-// Chunks are sent at the same time, unless one writes what another touches:
-// then it waits for it, so that the order of the rows is kept.
+//	chunk 1   register A, register B            ──▶
+//	chunk 2   register C, link C to A  waits for 1 ──▶
+//	chunk 3   register D, register E            ──▶
 type chunk struct {
-	rows    []*row
-	levels  [][]*command
-	size    int
-	writes  map[uuid.UUID]bool
-	needs   map[uuid.UUID]bool
-	created map[uuid.UUID]int  // the level that brings it into being
-	last    map[streamName]int // the level of the stream's last command
-	done    chan struct{}
-}
-
-type streamName struct {
-	category string
-	id       uuid.UUID
+	rows     []*row
+	commands []*command
+	size     int // bytes
+	writes   map[uuid.UUID]bool
+	needs    map[uuid.UUID]bool
+	done     chan struct{}
 }
 
 // The size of a chunk and of a request.
 const (
 	maxCommands = 500       // in a request: the API's limit
 	maxRequest  = 512 << 10 // bytes
-	chunkTarget = 400       // commands in a level that make a chunk full
 )
 
 func newChunk() *chunk {
-	return &chunk{
-		writes: map[uuid.UUID]bool{}, needs: map[uuid.UUID]bool{},
-		created: map[uuid.UUID]int{}, last: map[streamName]int{},
-		done: make(chan struct{}),
-	}
+	return &chunk{writes: map[uuid.UUID]bool{}, needs: map[uuid.UUID]bool{}, done: make(chan struct{})}
 }
 
-// add puts a row's commands where they belong.
+// fits reports whether another row's commands go into the same request.
+func (k *chunk) fits(commands []*command) bool {
+	size := k.size
+	for _, c := range commands {
+		size += c.size()
+	}
+	return len(k.commands) == 0 || len(k.commands)+len(commands) <= maxCommands && size <= maxRequest
+}
+
+// add takes a row's commands in.
 func (k *chunk) add(r *row, commands []*command) {
 	k.rows = append(k.rows, r)
-	k.size += len(r.raw)
+	k.commands = append(k.commands, commands...)
 	for _, c := range commands {
-		category, _, _ := strings.Cut(c.name, ".")
-		stream := streamName{category, c.target}
-		level := k.last[stream]
+		k.size += c.size()
+		k.writes[c.target] = true
 		for _, id := range c.needs {
-			if at, here := k.created[id]; here && (id != c.target || needsCustomer(c.name)) {
-				level = max(level, at+1)
-			}
 			k.needs[id] = true
 		}
-		if creates(c.name) {
-			if _, again := k.created[c.target]; !again {
-				k.created[c.target] = level
-			}
-		}
-		k.last[stream] = level
-		k.writes[c.target] = true
-		for len(k.levels) <= level {
-			k.levels = append(k.levels, nil)
-		}
-		k.levels[level] = append(k.levels[level], c)
-		k.size += c.size()
 	}
-}
-
-func (k *chunk) full() bool {
-	if k.size >= maxRequest || len(k.rows) >= chunkTarget {
-		return true
-	}
-	for _, level := range k.levels {
-		if len(level) >= chunkTarget {
-			return true
-		}
-	}
-	return false
 }
 
 // inFlight knows the chunks that are not done yet.

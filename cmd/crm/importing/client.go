@@ -9,7 +9,6 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
-	"path"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -43,37 +42,6 @@ type outcome struct {
 	Status  int     `json:"status"`
 	Events  int     `json:"events"`
 	Problem problem `json:"problem"`
-}
-
-// problem is a refusal (RFC 9457).
-type problem struct {
-	Type    string `json:"type"`
-	Title   string `json:"title"`
-	Detail  string `json:"detail"`
-	Pointer string `json:"pointer"`
-	Errors  []struct {
-		Pointer string `json:"pointer"`
-		Detail  string `json:"detail"`
-	} `json:"errors"`
-}
-
-func (p problem) slug() string { return path.Base(p.Type) }
-
-func (p problem) String() string {
-	text := p.Detail
-	if text == "" {
-		text = p.Title
-	}
-	if p.Pointer != "" {
-		text += " (" + p.Pointer + ")"
-	}
-	for _, e := range p.Errors {
-		text += fmt.Sprintf(" [%s] %s", e.Pointer, e.Detail)
-	}
-	if text == "" {
-		text = p.slug()
-	}
-	return text
 }
 
 func (o outcome) refused() bool { return o.Status >= 400 }

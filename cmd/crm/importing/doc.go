@@ -19,7 +19,7 @@
 //
 // Rows that touch the same aggregate are stored in the order of the files, and
 // what a row refers to before the row; everything else is sent several requests
-// at a time (see chunk).
+// at a time.
 //
 // # What it does not do
 //

@@ -20,10 +20,10 @@ type sending struct {
 // flight, so that reading is never far ahead of the server.
 func (s *sending) take(_ *job, of *row, commands []*command, _ []error) error {
 	if len(commands) > 0 {
-		s.chunk.add(of, commands)
-		if s.chunk.full() {
+		if !s.chunk.fits(commands) {
 			s.flush()
 		}
+		s.chunk.add(of, commands)
 	}
 	return s.ctx.Err()
 }
@@ -56,43 +56,40 @@ func (s *sending) flush() {
 	})
 }
 
-// send sends a chunk level by level.
+// send sends a chunk, and then what its rows change of what exists already.
 func (r *run) send(ctx context.Context, k *chunk) error {
 	accepted := map[string]int{}
 	defer func() { r.count(accepted, k.rows) }()
-	for _, level := range k.levels {
-		level = slices.DeleteFunc(level, (*command).pointless)
-		outcomes, err := r.client.send(ctx, level)
-		if err != nil {
-			return err
-		}
-		var changes []*command
-		for i, c := range level {
-			switch o := outcomes[i]; {
-			case c.alreadyThere(o):
-				changes = append(changes, c.changes(r.plan.name)...)
-			case !o.refused():
-				accepted[c.name]++
-			case !c.pointless(): // else the reason is given already
-				if err := r.refuse(c, o); err != nil {
-					return err
-				}
+	outcomes, err := r.client.send(ctx, k.commands)
+	if err != nil {
+		return err
+	}
+	var changes []*command
+	for i, c := range k.commands {
+		switch o := outcomes[i]; {
+		case c.alreadyThere(o):
+			changes = append(changes, c.changes(r.plan.name)...)
+		case !o.refused():
+			accepted[c.name]++
+		case !c.pointless(): // else the reason is given already
+			if err := r.refuse(c, o); err != nil {
+				return err
 			}
 		}
-		outcomes, err = r.client.send(ctx, changes)
-		if err != nil {
-			return err
-		}
-		for i, c := range changes {
-			switch o := outcomes[i]; {
-			case o.refused():
-				if err := r.refuse(c, o); err != nil {
-					return err
-				}
-			case o.Events > 0:
-				accepted[c.name]++
-				c.row.updated = true
+	}
+	outcomes, err = r.client.send(ctx, changes)
+	if err != nil {
+		return err
+	}
+	for i, c := range changes {
+		switch o := outcomes[i]; {
+		case o.refused():
+			if err := r.refuse(c, o); err != nil {
+				return err
 			}
+		case o.Events > 0:
+			accepted[c.name]++
+			c.row.updated = true
 		}
 	}
 	return nil
@@ -104,7 +101,7 @@ func (r *run) refuse(c *command, o outcome) error {
 	if creates(c.name) {
 		c.row.dead = append(c.row.dead, c.target)
 	}
-	return r.rejects.add(c.row, c.name+": "+o.Problem.String())
+	return r.rejects.add(c.row, c.name+": "+o.Problem.about(c.body))
 }
 
 // pointless reports whether the command is about something that its row could
