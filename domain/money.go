@@ -128,7 +128,7 @@ func (m Money) Plus(other Money) (Money, bool) {
 		return Money{}, false
 	}
 	sum := m.Minor + other.Minor
-	if (sum > m.Minor) != (other.Minor > 0) && other.Minor != 0 {
+	if (sum > m.Minor) != (other.Minor > 0) {
 		return Money{}, false
 	}
 	return Money{Minor: sum, Currency: m.Currency}, true

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 
 	"crm/domain"
@@ -297,6 +298,19 @@ func TestLose(t *testing.T) {
 		{Name: "with too long a note", Given: facts(opened), When: deal.Lose{Note: domain.Personal(strings.Repeat("x", domain.LongText+1))}, Refused: domain.ErrInvalid, At: "/note"},
 		{Name: "no deal", When: said, Refused: deal.ErrUnknown},
 	})
+}
+
+// A close that was taken back leaves nothing behind.
+func TestReopenedStandsWhereItStood(t *testing.T) {
+	t.Parallel()
+	history := facts(opened, deal.LineItemAdded{Item: chairs}, deal.StageChanged{From: "prospecting", To: proposal}, deal.ForecastCategoryChanged{Category: domain.Commit})
+	before := deal.Decider.Fold(history...)
+	for _, closed := range facts(won, lost) {
+		after := deal.Decider.Fold(append(history[:len(history):len(history)], closed, deal.Reopened{})...)
+		if diff := cmp.Diff(before, after); diff != "" {
+			t.Errorf("%s left something behind (-before +after):\n%s", closed.EventType(), diff)
+		}
+	}
 }
 
 func TestReopen(t *testing.T) {
