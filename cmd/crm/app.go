@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
@@ -91,6 +92,9 @@ func openApp(ctx context.Context, s settings, b backends, keys map[string]string
 	}
 	server, err := crmhttp.New(crmhttp.Config{
 		Commands: a.commands,
+		Models:   models,
+		WaitFor:  a.engine.WaitFor,
+		Status:   a.engine.Status,
 		Keys:     hashes,
 		Ready: map[string]func(context.Context) error{
 			"eventstore": func(ctx context.Context) error { _, _, err := a.store.Head(ctx); return err },
@@ -99,6 +103,7 @@ func openApp(ctx context.Context, s settings, b backends, keys map[string]string
 		Log:         log,
 		Metrics:     registry,
 		Version:     buildVersion(),
+		MaxWait:     s.WaitTimeout,
 		PhoneRegion: s.PhoneRegion,
 	})
 	if err != nil {
@@ -150,7 +155,7 @@ func (a *app) run(ctx context.Context, began func(context.Context) error) (err e
 		stopEngine()
 		<-ended
 	}()
-	if err := errors.Join(a.defineDefaultPipeline(ctx), began(ctx)); err != nil {
+	if err := a.begin(ctx, began); err != nil {
 		a.shutdown(ctx)
 		return err
 	}
@@ -164,6 +169,23 @@ func (a *app) run(ctx context.Context, began func(context.Context) error) (err e
 	}
 	a.shutdown(ctx)
 	return err
+}
+
+// begin does what is done once at each start. It is over when commands are taken
+// and the read models have their tables, be they behind.
+func (a *app) begin(ctx context.Context, began func(context.Context) error) error {
+	err := a.defineDefaultPipeline(ctx)
+	for err == nil && slices.ContainsFunc(a.engine.Status(), func(s projections.Status) bool { return s.State == projections.Starting }) {
+		select {
+		case <-time.After(5 * time.Millisecond):
+		case <-ctx.Done():
+			return nil // asked to stop
+		}
+	}
+	if err != nil {
+		return err
+	}
+	return began(ctx)
 }
 
 // shutdown lets requests finish, but not for ever.
