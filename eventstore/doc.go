@@ -1,2 +1,110 @@
-// Package eventstore keeps what happened.
+// Package eventstore keeps what happened: it loads and appends the events of one
+// aggregate, and hands the log of all events to whoever follows it. It alone
+// speaks EventStoreDB, through EventStore-Client-Go v4.2.0, and interprets no
+// event.
+//
+//	Load, Append, Head ──▶ lanes ──▶ esdb client ──▶ EventStoreDB, or the node of eventstore/embedded
+//	Subscriber ◀── read-ahead ◀── decode ◀── subscription to $all
+//
+// # Promises
+//
+// What Append acknowledged is on disk and stays. An append is stored whole or
+// not at all, at the revision it expected or not at all, and once however often
+// it is repeated with the same event ids. A repetition answers the receipt of
+// the first time: the revision and position of its last event. (EventStoreDB
+// answers no position, which is the zero one here, when that event is since
+// hidden by an operator.) Bytes that this program cannot read become a
+// [domain.Unreadable]; they are never dropped and never a panic.
+//
+// A subscription gives every event behind its checkpoint, in the order of the
+// log, one unacknowledged message at a time. A message is a micro-batch: all
+// that arrived while the one before was worked on, without waiting for more. It
+// joins where the last one ended: [domain.Batch] After is the Through of the one
+// before. Whoever writes Through and rows in one transaction, and gives it back
+// as Checkpoint, has applied every event exactly once, across nacks, lost
+// connections and restarts. A batch without events moves the checkpoint of a
+// consumer whose events are rare.
+//
+// # Does not
+//
+// It does not seal personal text yet: the place is codec.encode and decode. It
+// does not elect a leader; a Checkpoint that blocks can wait for one. It does not
+// look for a missing revision in the log, only in a stream that is loaded. It
+// does not refuse the password that EventStoreDB is delivered with.
+//
+// # Failure
+//
+// While the node is away every call ends with [domain.ErrStoreUnavailable] when
+// its context does, or after Config.CallTimeout; calls work again once it is
+// back, subscriptions go on by themselves, and nobody has to be restarted. An
+// append that ended so may have been stored: the same append tells.
+//
+// Streams are never deleted by this program. If an operator does: a soft-deleted
+// stream loads as empty; once written to again, or truncated, it is
+// [ErrHistoryMissing], because a state folded from half a history is wrong; a
+// tombstoned one is [ErrTombstoned].
+//
+// # The client's faults
+//
+// All are met here, so that no other room knows of them:
+//
+//  1. After its discovery attempts it is dead for good, and calls under way hang
+//     and ignore their context: attempts are without end, and calls run in lanes
+//     that callers leave. A lane is lost until the node is back, no longer.
+//  2. It panics when it is closed under a read: Close waits for the lanes, and
+//     rather leaves the client open than close it under a call.
+//  3. The first call after a restart fails, and failed reads never look for the
+//     node anew: calls are tried again, and a failed read provokes the search.
+//  4. FromError does not unwrap, and is true without an error: errors.As instead,
+//     in refusals.go only.
+//  5. A refusal for size has no code of its own: sizes are checked before, and the
+//     gRPC status is looked at.
+//  6. Stream metadata that is missing is an error: it is not used.
+//  7. It never sends requires-leader: the default nodePreference is the leader.
+//  8. With tls=false it leaves credentials out without a word: Open refuses that.
+//  9. Subscriptions drop with raw errors, and none is final: they are made again.
+//  10. It logs to the console: what it says goes to Config.Log at Debug.
+//  11. It forgets a connection when it looks for the node anew: a few goroutines
+//     are lost at each outage, until the process ends. Not met, being so few.
+//  12. It ends the process when a server sends a malformed time. Not met.
+//
+// # Stored shapes
+//
+// Every shape ever written has a file in testdata/events, and the test reads all
+// of them. To change an event: see registry.go and upcast.go. Metadata is plain
+// JSON with "schema", the version of the payload's shape, beside the fields of
+// [domain.Meta].
+//
+// # Measured
+//
+// On two cores shared with other builds (load average 13), node and client in
+// one process, EventStoreDB's durability; go test -run - -bench . ./eventstore
+//
+//	append, 1 writer / 64 writers    1,270/s / 4,770/s
+//	load 100 events, 1 client        408/s
+//	subscriber, from the start       31,300 events/s, 14 µs of CPU per event
+//	decode one event                 5.5 µs; its metadata 1.4 µs, by encoding/json 4.4 µs and more
+//
+// # Decisions
+//
+//   - 2026-11-22 Lanes, goroutines that are kept, and not one per call: gRPC needs
+//     deep stacks, and a bound on calls in flight is needed anyway. Weighed: a gate
+//     that opens when a probe answers; it has more states and still needs a bound.
+//   - 2026-11-22 A nack reads the checkpoint again, and starts anew where it has
+//     moved. Sending the same batch for ever would keep a consumer that lost its
+//     lease, or whose commit's answer was lost, from ever getting on.
+//   - 2026-11-22 The server filters by type with ^[^\$].*, which .NET and RE2 read
+//     alike, and the client checks again; never by the types a projection handles,
+//     or its checkpoint would not reach the position someone waits for.
+//   - 2026-11-22 Metadata is read by hand where it has the form that encode writes,
+//     because every event has it and most of a rebuild's decoding was it; anything
+//     else goes to encoding/json, and a fuzz test holds the two together.
+//   - 2026-11-22 Subscriptions use the client. A reader of its own over the same
+//     RPC measured twice as fast elsewhere, and can take its place behind receive.
+//   - 2026-11-22 Open fails when nothing answers: a wrong address should show at
+//     the start. Running, the store never gives up.
+//
+// Sources: EventStoreDB's protocol files and documentation (gRPC clients,
+// optimistic concurrency, idempotence); the client's source; Watermill's
+// message.Subscriber and its universal suite, which the tests run.
 package eventstore

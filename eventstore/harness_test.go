@@ -1,7 +1,6 @@
 package eventstore
 
 import (
-	"os"
 	"path/filepath"
 	"testing"
 
@@ -28,65 +27,58 @@ type node struct {
 	served      chan error
 }
 
-func newNode(t testing.TB) *node {
-	t.Helper()
-	sockets, err := os.MkdirTemp("", "es") // a test's own folder may have too long a name
-	if err != nil {
-		t.Fatal(err)
-	}
-	n := &node{dir: t.TempDir(), socket: filepath.Join(sockets, "s")}
-	n.start(t)
-	t.Cleanup(func() {
-		n.stop(t)
-		_ = os.RemoveAll(sockets)
-	})
+func newNode(tb testing.TB) *node {
+	tb.Helper()
+	n := &node{dir: tb.TempDir(), socket: filepath.Join(tb.TempDir(), "s")}
+	n.start(tb)
+	tb.Cleanup(func() { n.stop(tb) })
 	return n
 }
 
-func (n *node) start(t testing.TB) {
-	t.Helper()
+func (n *node) start(tb testing.TB) {
+	tb.Helper()
 	running, err := embedded.Open(embedded.Config{Dir: n.dir})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	listener, err := embedded.ListenUnix(n.socket)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	n.running, n.served = running, make(chan error, 1)
 	go func(served chan<- error) { served <- running.Serve(listener) }(n.served)
 }
 
-func (n *node) stop(t testing.TB) {
-	t.Helper()
+func (n *node) stop(tb testing.TB) {
+	tb.Helper()
 	if n.running == nil {
 		return
 	}
 	if err := n.running.Close(); err != nil {
-		t.Error(err)
+		tb.Error(err)
 	}
 	if err := <-n.served; err != nil {
-		t.Error(err)
+		tb.Error(err)
 	}
 	n.running = nil
 }
 
 // open connects to the node until the test ends.
-func (n *node) open(t testing.TB) *Store {
-	t.Helper()
-	s, err := Open(t.Context(), Config{UnixSocket: n.socket})
+func (n *node) open(tb testing.TB) *Store {
+	tb.Helper()
+	s, err := Open(tb.Context(), Config{UnixSocket: n.socket})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		if err := s.Close(); err != nil {
-			t.Error(err)
+			tb.Error(err)
 		}
 	})
 	return s
 }
 
-func newStore(t testing.TB) *Store {
-	t.Helper()
-	return newNode(t).open(t)
+func newStore(tb testing.TB) *Store {
+	tb.Helper()
+	return newNode(tb).open(tb)
 }

@@ -133,7 +133,7 @@ func (s *Store) Load(ctx context.Context, stream domain.Stream, after domain.Rev
 }
 
 func (s *Store) read(ctx context.Context, stream domain.Stream, after domain.Revision) ([]domain.Recorded, error) {
-	options := esdb.ReadStreamOptions{From: esdb.Revision(uint64(after + 1))} //nolint:gosec // NoStream is -1
+	options := esdb.ReadStreamOptions{From: esdb.Revision(uint64(after + 1))}
 	reading, err := s.client.ReadStream(ctx, string(stream), options, math.MaxInt64)
 	if err != nil {
 		s.rediscover(ctx)
@@ -174,7 +174,7 @@ func (s *Store) recorded(e *esdb.RecordedEvent) domain.Recorded {
 	return domain.Recorded{
 		ID:         e.EventID,
 		Stream:     domain.Stream(e.StreamID),
-		Revision:   domain.Revision(e.EventNumber), //nolint:gosec // below 2^63
+		Revision:   domain.Revision(e.EventNumber),
 		Position:   domain.Position{Commit: e.Position.Commit, Prepare: e.Position.Prepare},
 		RecordedAt: e.CreatedDate,
 		Event:      event,
@@ -196,7 +196,7 @@ func (s *Store) Append(ctx context.Context, stream domain.Stream, expected domai
 	}
 	options := esdb.AppendToStreamOptions{ExpectedRevision: esdb.NoStream{}}
 	if expected != domain.NoStream {
-		options.ExpectedRevision = esdb.Revision(uint64(expected)) //nolint:gosec // not negative
+		options.ExpectedRevision = esdb.Revision(uint64(expected))
 	}
 	var result *esdb.WriteResult
 	err = s.call(ctx, func(ctx context.Context) (err error) {
@@ -207,7 +207,7 @@ func (s *Store) Append(ctx context.Context, stream domain.Stream, expected domai
 		return domain.Receipt{}, fmt.Errorf("append to %s: %w", stream, err)
 	}
 	return domain.Receipt{
-		Revision: domain.Revision(result.NextExpectedVersion), //nolint:gosec // below 2^63
+		Revision: domain.Revision(result.NextExpectedVersion),
 		Position: domain.Position{Commit: result.CommitPosition, Prepare: result.PreparePosition},
 		Events:   len(events),
 	}, nil

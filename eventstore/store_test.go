@@ -3,6 +3,7 @@ package eventstore
 import (
 	"context"
 	"errors"
+	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -234,6 +235,40 @@ func TestOpen(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestOpenWithoutANode also shows that what the client leaves behind ends when
+// the node comes: the leak detector looks for it.
+func TestOpenWithoutANode(t *testing.T) {
+	t.Parallel()
+	n := &node{dir: t.TempDir(), socket: filepath.Join(t.TempDir(), "s")}
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if _, err := Open(ctx, Config{UnixSocket: n.socket}); !errors.Is(err, domain.ErrStoreUnavailable) {
+		t.Errorf("open: %v", err)
+	}
+	n.start(t)
+	t.Cleanup(func() { n.stop(t) })
+	appended(t, n.open(t), newStream(), domain.NoStream, proposed("a"))
+}
+
+func TestCloseWhileTheNodeIsAway(t *testing.T) {
+	t.Parallel()
+	n := newNode(t)
+	s, err := Open(t.Context(), Config{UnixSocket: n.socket})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n.stop(t)
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if _, err := s.Load(ctx, newStream(), domain.NoStream); !errors.Is(err, domain.ErrStoreUnavailable) {
+		t.Errorf("load: %v", err)
+	}
+	if err := s.Close(); err == nil {
+		t.Error("the client was closed under a call")
+	}
+	n.start(t)
 }
 
 func TestClosedStore(t *testing.T) {
