@@ -37,19 +37,20 @@ func (p problem) String() string {
 // about is the problem with the places in the command's body that are wrong, and
 // what stands there: of a card with five numbers one wants to know which.
 func (p problem) about(body []byte) string {
-	text := p.String()
+	var text strings.Builder
+	text.WriteString(p.String())
 	for _, f := range p.Errors {
 		pointer := strings.TrimPrefix(f.Pointer, "/body")
-		text += " (" + pointer
+		text.WriteString(" (" + pointer)
 		if value := at(body, pointer); value != "" {
-			text += ": " + value
+			text.WriteString(": " + value)
 		}
-		text += ")"
+		text.WriteString(")")
 		if f.Detail != p.Detail {
-			text += " " + f.Detail
+			text.WriteString(" " + f.Detail)
 		}
 	}
-	return text
+	return text.String()
 }
 
 // at is the JSON that a pointer (RFC 6901) leads to, and "" where there is none.
