@@ -2,6 +2,7 @@ package deal_test
 
 import (
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -306,7 +307,7 @@ func TestReopenedStandsWhereItStood(t *testing.T) {
 	history := facts(opened, deal.LineItemAdded{Item: chairs}, deal.StageChanged{From: "prospecting", To: proposal}, deal.ForecastCategoryChanged{Category: domain.Commit})
 	before := deal.Decider.Fold(history...)
 	for _, closed := range facts(won, lost) {
-		after := deal.Decider.Fold(append(history[:len(history):len(history)], closed, deal.Reopened{})...)
+		after := deal.Decider.Fold(slices.Concat(history, facts(closed, deal.Reopened{}))...)
 		if diff := cmp.Diff(before, after); diff != "" {
 			t.Errorf("%s left something behind (-before +after):\n%s", closed.EventType(), diff)
 		}
