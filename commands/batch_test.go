@@ -51,10 +51,12 @@ func TestCommandsOfOneStreamAreOneAppend(t *testing.T) {
 	}
 	position := answers[0].Receipt.Position
 	want := []domain.Receipt{
-		{Revision: 0, Position: position, Events: 1}, {},
+		{Revision: 0, Position: position, Events: 1},
+		{},
 		{Revision: 1, Position: position, Events: 1},
 		{Revision: 1, Position: position},
-		{Revision: 1, Position: position, Events: 1}, {},
+		{Revision: 1, Position: position, Events: 1},
+		{},
 	}
 	for i, a := range answers {
 		if diff := cmp.Diff(want[i], a.Receipt); diff != "" {
@@ -114,7 +116,7 @@ func TestIfMatchWithinABatch(t *testing.T) {
 		ask("2", id("ada"), customer.Archive{}),
 		ask("3", id("ada"), customer.Restore{}),
 	}
-	asks[1].IfMatch, asks[2].IfMatch = at(0), at(0)
+	asks[1].IfMatch, asks[2].IfMatch = new(domain.Revision(0)), new(domain.Revision(0))
 	answers := h.DoAll(t.Context(), asks)
 	if answers[0].Err != nil || answers[1].Err != nil || !errors.Is(answers[2].Err, domain.ErrStale) {
 		t.Errorf("got %v", errs(answers))

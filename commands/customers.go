@@ -37,8 +37,9 @@ func customerReferences(_ uuid.UUID, command customer.Command) []domain.Stream {
 		return some(domain.EmployeeStream, c.Owner)
 	case customer.LinkToOrganization:
 		return some(domain.CustomerStream, c.Link.Organization)
+	default:
+		return nil
 	}
-	return nil
 }
 
 func resolveCustomer(ctx context.Context, h *Handler, target uuid.UUID, s customer.State, command customer.Command) (customer.Command, error) {
@@ -57,8 +58,9 @@ func resolveCustomer(ctx context.Context, h *Handler, target uuid.UUID, s custom
 		return c, h.mustExist(ctx, employees, c.Owner.UUID, "/owner", "employee")
 	case customer.LinkToOrganization:
 		return c, h.mustBeOrganization(ctx, target, c.Link.Organization, "/organization")
+	default:
+		return command, nil
 	}
-	return command, nil
 }
 
 // mustBeOrganization refuses a link to a person, to nobody, and to oneself.

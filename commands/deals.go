@@ -45,8 +45,9 @@ func dealReferences(_ uuid.UUID, command deal.Command) []domain.Stream {
 		return some(domain.ProductStream, c.Item.Product)
 	case deal.ChangeLineItem:
 		return some(domain.ProductStream, c.Item.Product)
+	default:
+		return nil
 	}
-	return nil
 }
 
 func orDefault(id domain.PipelineID) domain.PipelineID {
@@ -76,8 +77,9 @@ func resolveDeal(ctx context.Context, h *Handler, _ uuid.UUID, s deal.State, com
 	case deal.ChangeLineItem:
 		item, err := h.offered(ctx, c.Item)
 		return deal.ChangeLineItem{Item: item}, err
+	default:
+		return command, nil
 	}
-	return command, nil
 }
 
 func (h *Handler) resolveOpen(ctx context.Context, c deal.Open) (deal.Command, error) {

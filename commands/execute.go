@@ -179,7 +179,7 @@ func (h *Handler) keep(s *stream) {
 // pause waits a random while that grows with the attempts, so that processes
 // which write the same stream get out of step.
 func pause(ctx context.Context, attempt int) {
-	timer := time.NewTimer(rand.N(time.Duration(attempt) * time.Millisecond))
+	timer := time.NewTimer(rand.N(time.Duration(attempt) * time.Millisecond)) //nolint:gosec // nothing secret about it
 	defer timer.Stop()
 	select {
 	case <-timer.C:

@@ -119,10 +119,10 @@ func TestIfMatch(t *testing.T) {
 	h := commands.New(log, commands.Config{})
 	do(t, h, ask("1", id("ada"), register("Ada")))
 	matching := ask("2", id("ada"), customer.ChangeLifecycleStage{Stage: customer.Customer})
-	matching.IfMatch = at(0)
+	matching.IfMatch = new(domain.Revision(0))
 	first := do(t, h, matching)
 	late := ask("3", id("ada"), customer.Archive{})
-	late.IfMatch = at(0)
+	late.IfMatch = new(domain.Revision(0))
 	if _, err := h.Do(t.Context(), late); !errors.Is(err, domain.ErrStale) {
 		t.Errorf("stale: %v", err)
 	}
@@ -130,7 +130,7 @@ func TestIfMatch(t *testing.T) {
 		t.Error("a retry of what was stored is no conflict:", diff)
 	}
 	create := ask("4", id("bob"), register("Bob"))
-	create.IfMatch = at(3)
+	create.IfMatch = new(domain.Revision(3))
 	if _, err := h.Do(t.Context(), create); !errors.Is(err, domain.ErrStale) {
 		t.Errorf("create: %v", err)
 	}
@@ -157,7 +157,7 @@ func TestAnOldStateIsNeverAnAnswer(t *testing.T) {
 		t.Errorf("an old state said that it is already so: %+v", got)
 	}
 	fresh := ask("9", id("ada"), customer.Archive{})
-	fresh.IfMatch = at(6)
+	fresh.IfMatch = new(domain.Revision(6))
 	do(t, there, fresh)
 }
 
@@ -180,7 +180,7 @@ func TestRacingWriters(t *testing.T) {
 				}
 			}
 			race := ask(fmt.Sprint("r", i), id("race"), register(fmt.Sprint("Racer ", i)))
-			race.IfMatch = at(domain.NoStream)
+			race.IfMatch = new(domain.NoStream)
 			_, err := h.Do(t.Context(), race)
 			won[i] = err == nil
 			if err != nil && !errors.Is(err, domain.ErrStale) {

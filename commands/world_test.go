@@ -75,7 +75,6 @@ func staff(name string) domain.EmployeeID    { return domain.EmployeeID{UUID: id
 func article(name string) domain.ProductID   { return domain.ProductID{UUID: id(name)} }
 func funnel(name string) domain.PipelineID   { return domain.PipelineID{UUID: id(name)} }
 func line(name string) domain.LineItemID     { return domain.LineItemID{UUID: id(name)} }
-func at(r domain.Revision) *domain.Revision  { return &r }
 func euro(minor int64) domain.Money          { return domain.Money{Minor: minor, Currency: "EUR"} }
 func register(name string) customer.Register { return of(customer.Person, name) }
 func of(kind customer.Kind, name string) customer.Register {

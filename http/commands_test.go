@@ -20,11 +20,13 @@ var happy = []struct {
 	target, part                string // of the batch entry
 	leaves                      []string
 }{
-	{"customer.register", "POST", "/v1/customers", `{"kind":"person","name":"Grace","birth_date":"1906-12-09","stage":"customer",
+	{
+		"customer.register", "POST", "/v1/customers", `{"kind":"person","name":"Grace","birth_date":"1906-12-09","stage":"customer",
 		"touchpoint":{"source":"Google"},"owner":"` + id("eve") + `","contact_points":[{"kind":"phone","value":"01 234567","region":"AT","primary":true}],
 		"attributes":[{"key":"vip","kind":"boolean","value":"true"}],"links":[{"organization":"` + id("acme") + `","relation":"works_at","title":"CTO"}],
 		"occurred_at":"2020-01-01T00:00:00.123456789+01:00","reason":"fair","on_behalf_of":"Bob","source":{"application":"test","import":"1","row":"7"}}`, "", "",
-		[]string{"customer.registered", "customer.contact_point_added", "customer.attributes_changed", "customer.linked_to_organization", "customer.owner_assigned"}},
+		[]string{"customer.registered", "customer.contact_point_added", "customer.attributes_changed", "customer.linked_to_organization", "customer.owner_assigned"},
+	},
 	{"customer.change_details", "PATCH", "/v1/customers/" + id("ada"), `{"job_title":"Countess"}`, id("ada"), "", []string{"customer.details_changed"}},
 	{"customer.correct", "POST", "/v1/customers/" + id("ada") + "/corrections", `{"name":"Ada L."}`, id("ada"), "", []string{"customer.corrected"}},
 	{"customer.add_contact_point", "POST", "/v1/customers/" + id("ada") + "/contact-points", `{"kind":"web","value":"Example.org/Ada"}`, id("ada"), "", []string{"customer.contact_point_added"}},
@@ -45,9 +47,11 @@ var happy = []struct {
 	{"consent.withdraw", "POST", "/v1/customers/" + id("ada") + "/consents/survey:phone/withdraw", ``, id("ada"), "survey:phone", []string{"consent.withdrawn"}},
 	{"consent.object", "POST", "/v1/customers/" + id("ada") + "/consents/profiling:web/object", ``, id("ada"), "profiling:web", []string{"consent.objected"}},
 	{"consent.expire", "POST", "/v1/customers/" + id("ada") + "/consents/survey:phone/expire", ``, id("ada"), "survey:phone", []string{"consent.expired"}},
-	{"deal.open", "POST", "/v1/deals", `{"title":"Two","stage":"offer","customer":"` + id("acme") + `","owner":"` + id("eve") + `","amount":{"minor":105400,"currency":"USD"},
+	{
+		"deal.open", "POST", "/v1/deals", `{"title":"Two","stage":"offer","customer":"` + id("acme") + `","owner":"` + id("eve") + `","amount":{"minor":105400,"currency":"USD"},
 		"expected_close":"2026-12-24","line_items":[{"product":"` + id("lamp") + `","quantity":"1.5"},{"name":"Work","unit_price":{"minor":1,"currency":"USD"},"discount":10}]}`, "", "",
-		[]string{"deal.opened", "deal.line_item_added", "deal.line_item_added"}},
+		[]string{"deal.opened", "deal.line_item_added", "deal.line_item_added"},
+	},
 	{"deal.change_stage", "POST", "/v1/deals/" + id("deal") + "/stage", `{"stage":"offer"}`, id("deal"), "", []string{"deal.stage_changed"}},
 	{"deal.change_amount", "POST", "/v1/deals/" + id("deal") + "/amount", `{"amount":{"minor":5,"currency":"EUR"}}`, id("deal"), "", []string{"deal.amount_changed"}},
 	{"deal.change_close_date", "POST", "/v1/deals/" + id("deal") + "/close-date", `{"expected_close":"2027-01-01"}`, id("deal"), "", []string{"deal.close_date_changed"}},

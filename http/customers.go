@@ -56,6 +56,7 @@ type attributeInput struct {
 	Value domain.Personal        `json:"value" doc:"As text: 12.5, true, 2026-11-22." maxLength:"100000"`
 }
 
+// LinkInput mirrors customer.Link.
 type LinkInput struct {
 	Organization domain.CustomerID `json:"organization" format:"uuid" doc:"A customer of kind organization."`
 	Relation     customer.Relation `json:"relation" enum:"works_at,subsidiary_of,member_of,partner_of"`

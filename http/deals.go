@@ -20,6 +20,7 @@ type LineItemInput struct {
 	Discount  int              `json:"discount,omitempty" minimum:"0" maximum:"10000" doc:"In basis points: 1000 are 10 %."`
 }
 
+// NewLineItemInput is a line item that may name its id.
 type NewLineItemInput struct {
 	NewID
 	LineItemInput
@@ -123,7 +124,7 @@ var dealCommands = []*command{
 		}),
 	describe("deal.add_line_item", http.MethodPost, "/deals/{id}/line-items", "Add a line item",
 		func(_ *Server, at *place, b *addLineItemBody) (domain.Command, error) {
-			item := b.NewLineItemInput.item(at, "line_item")
+			item := b.item(at, "line_item")
 			at.part = item.ID.String()
 			return deal.AddLineItem{Item: item}, nil
 		}),

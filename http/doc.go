@@ -1,2 +1,74 @@
-// Package http is how it is asked.
+// Package http is how it is asked: JSON over HTTP, described by OpenAPI 3.1. It
+// reads a request into a command or a query, makes one call, and writes the
+// answer; it decides nothing about the business.
+//
+//	request ─▶ identify ─▶ observe ─▶ recover ─▶ deadline ─▶ key ─▶ route
+//	   route of a command: path, headers, body ─▶ ask ─▶ commands.Do    ─▶ receipt, ETag, Crm-Position
+//	   POST /v1/commands:  each entry          ─▶ ask ─▶ commands.DoAll ─▶ a result each
+//	   route of a query:   parameters ─▶ wait for min_position ─▶ read model ─▶ rows
+//
+// A command is described once (describe): its name, path, body and how that
+// becomes a domain command. From this come its route, its part of the OpenAPI
+// document, and its entry in batches, so that both ways take and refuse the same.
+//
+// # Promises
+//
+//   - A command with an Idempotency-Key may be sent again, alone or in a batch, in
+//     any order and after a restart: it is stored once and answered alike. The
+//     command's id is derived from the key's holder and the key, so that two
+//     holders never meet. The id of what it creates is derived too.
+//   - A key used for another request is refused. Within a resource this is known
+//     for ever, since it is read from the events. Across resources it is known
+//     while the key is among the last [Config.RecentKeys] of this process; two such
+//     requests at the very same time are not detected. A refused command leaves
+//     its key free. Without a key, a retry is a new command.
+//   - If-Match is a promise and never retried over: 412 says that someone else
+//     wrote first.
+//   - What is wrong with a request is told as RFC 9457, with a type that is a page
+//     of this server and pointers to the places. What is wrong with the server is
+//     told to its log, under the request's id, and not to the caller.
+//   - Nothing that people type gets into a log line: it has the route's pattern,
+//     never the path, query or body.
+//
+// # What it does not promise
+//
+// The bodies of refusals are not remembered: sent again, a refused command is
+// decided again. Quotas and rate limits are a proxy's business so far. TLS is the
+// listener's owner's, or a proxy's.
+//
+// # How it fails
+//
+// An event store or read model that is away is 503 with Retry-After. A request
+// that takes longer than [Config.Timeout] is 503 as well; what it asked may have
+// been stored, and the same key finds out. A panic is a 500 and a log line.
+//
+// # Sources
+//
+// RFC 9110 (If-Match, ETag), RFC 9457 (problems), RFC 7396 (merge patch), RFC 6901
+// (pointers), draft-ietf-httpapi-idempotency-key-header, OWASP ASVS 5, W3C Trace
+// Context.
+//
+// # Decisions
+//
+//   - 2026-11-22 Bodies are read with github.com/go-json-experiment/json, Go's
+//     encoding/json/v2 before it is in the standard library: it refuses unknown
+//     and repeated names and broken UTF-8, and says where, in one pass. huma's own
+//     validation was weighed: it takes names in any case, does not see repeated
+//     ones, and gives dotted paths. Rules about values stay in the domain, the one
+//     place that has them all; the OpenAPI document states them.
+//   - 2026-11-22 Commands are registered beside huma and not through it, because a
+//     batch entry needs the same reading without a request. Queries go through huma.
+//   - 2026-11-22 /health, /docs, /openapi.json and /problems need no key: they hold
+//     nothing of the company's, and a browser must be able to open the docs.
+//     /metrics needs one.
+//   - 2026-11-22 400 is for what a program must mend (syntax, unknown names,
+//     parameters, headers), 422 for values, 409 for rules, 412 for If-Match.
+//   - 2026-11-22 occurred_at may lie a day ahead, for clocks and zones of files that
+//     are not exact. What has not happened is no event.
+//   - 2026-11-22 A phone number need only be possible, not in use: numbering plans
+//     change faster than programs. An e-mail address needs a domain with a dot.
+//   - 2026-11-22 A merge patch replaces money as a whole; null, "" and 0 clear a
+//     field, since they all say that it is not known.
+//   - 2026-11-22 Embedded bodies are exported (Envelope, LineItemInput …) because
+//     huma leaves unexported embedded structs out of the document.
 package http

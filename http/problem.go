@@ -104,7 +104,7 @@ func problemOf(ctx context.Context, err error) *Problem {
 	default:
 		refusal = ErrInternal
 	}
-	if refusal == ErrInternal || refusal.Code == domain.Unavailable {
+	if refusal.Code == domain.Unavailable && !errors.Is(err, context.Canceled) { // not when the caller has left
 		x.fault = err
 	}
 	problem := &Problem{
@@ -175,10 +175,10 @@ func init() {
 }
 
 func humaProblem(ctx context.Context, status int, message string, errs []error) *Problem {
-	switch {
-	case status == http.StatusInternalServerError:
+	switch status {
+	case http.StatusInternalServerError:
 		return problemOf(ctx, errors.Join(errs...))
-	case status == http.StatusNotAcceptable:
+	case http.StatusNotAcceptable:
 		return problemOf(ctx, ErrNotAccepted)
 	}
 	problem := problemOf(ctx, ErrParameter)

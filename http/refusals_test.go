@@ -88,12 +88,13 @@ func manyAttributes() string {
 
 func TestWhatBadInputGets(t *testing.T) {
 	t.Parallel()
+	w := newWorld(t)
+	w.company()
+	before := len(w.events())
 	for name, test := range bad {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t)
-			w.company()
-			before := len(w.events())
+			w := w.on(t)
 			r := w.send(test.method, test.path, test.body, "Idempotency-Key", "k")
 			if test.path == "/v1/commands" {
 				r = w.send(test.method, test.path, test.body)
@@ -120,6 +121,9 @@ func TestWhatBadInputGets(t *testing.T) {
 // A batch refuses the same as the command's own path, with pointers into its entry.
 func TestABatchRefusesTheSame(t *testing.T) {
 	t.Parallel()
+	w := newWorld(t)
+	w.company()
+	before := len(w.events())
 	targets := map[string]string{} // path → command and target
 	for _, test := range happy {
 		targets[test.method+" "+test.path] = fmt.Sprintf(`"command":%q,"target":%q,"part":%q`, test.command, test.target, test.part)
@@ -134,9 +138,7 @@ func TestABatchRefusesTheSame(t *testing.T) {
 		tried++
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t)
-			w.company()
-			before := len(w.events())
+			w := w.on(t)
 			r := w.must(200, "POST", "/v1/commands", `{"commands":[{`+entry+`,"body":`+test.body+`}]}`)
 			result := r.json["results"].([]any)[0].(map[string]any)
 			encoded, _ := json.Marshal(result["problem"])

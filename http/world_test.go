@@ -51,15 +51,15 @@ func (l *lines) String() string {
 	return l.buf.String()
 }
 
-func newWorld(t testing.TB) *world {
-	t.Helper()
+func newWorld(tb testing.TB) *world {
+	tb.Helper()
 	log := domaintest.NewMemory(func() time.Time { return noon })
-	return worldOn(t, log, log, nil)
+	return worldOn(tb, log, log, nil)
 }
 
-func worldOn(t testing.TB, memory *domaintest.Memory, log commands.Log, change func(*crmhttp.Config)) *world {
-	t.Helper()
-	w := &world{t: t, log: memory, lines: &lines{}}
+func worldOn(tb testing.TB, memory *domaintest.Memory, log commands.Log, change func(*crmhttp.Config)) *world {
+	tb.Helper()
+	w := &world{t: tb, log: memory, lines: &lines{}}
 	cfg := crmhttp.Config{
 		Commands: commands.New(log, commands.Config{}),
 		Keys:     map[string]crmhttp.KeyHash{"tester": crmhttp.HashKey(key), "other": crmhttp.HashKey(key + "2")},
@@ -71,10 +71,18 @@ func worldOn(t testing.TB, memory *domaintest.Memory, log commands.Log, change f
 	}
 	server, err := crmhttp.New(cfg)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	w.server, w.handler = server, server.Handler()
 	return w
+}
+
+// on is the same world as a test of its own sees it.
+func (w *world) on(tb testing.TB) *world {
+	tb.Helper()
+	same := *w
+	same.t = tb
+	return &same
 }
 
 // reply is an answer, read.
