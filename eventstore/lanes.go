@@ -18,6 +18,7 @@ type lanes struct {
 	timeout time.Duration
 	queue   chan run
 	closing chan struct{}
+	ended   chan struct{} // closed when no call runs and the client was ended
 	once    sync.Once
 	running sync.WaitGroup
 }
@@ -30,7 +31,7 @@ type run struct {
 }
 
 func newLanes(count int, timeout time.Duration) *lanes {
-	l := &lanes{timeout: timeout, queue: make(chan run), closing: make(chan struct{})}
+	l := &lanes{timeout: timeout, queue: make(chan run), closing: make(chan struct{}), ended: make(chan struct{})}
 	for range count {
 		l.running.Go(l.drive)
 	}
@@ -80,15 +81,16 @@ func (l *lanes) wait(ctx context.Context, do func(context.Context) error) error 
 // because the node is away, it leaves the waiting to a goroutine: ending the
 // client under a call would make the call panic.
 func (l *lanes) close(end func()) error {
-	l.once.Do(func() { close(l.closing) })
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		l.running.Wait()
-		end()
-	}()
+	l.once.Do(func() {
+		close(l.closing)
+		go func() {
+			defer close(l.ended)
+			l.running.Wait()
+			end()
+		}()
+	})
 	select {
-	case <-ended:
+	case <-l.ended:
 		return nil
 	case <-time.After(closePatience):
 		return errors.New("eventstore: close: the node is away, and its client cannot be ended before it is back")

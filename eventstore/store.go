@@ -40,7 +40,6 @@ type Store struct {
 	codec  *codec
 	client *esdb.Client
 	lanes  *lanes
-	log    *slog.Logger
 }
 
 // maxAppendBytes is what EventStoreDB takes at once, unless it is told otherwise.
@@ -50,6 +49,18 @@ const maxAppendBytes = 1 << 20
 // once. It returns [domain.ErrStoreUnavailable] when nothing answers in time;
 // the caller may try again. A store that was opened must be closed.
 func Open(ctx context.Context, cfg Config) (*Store, error) {
+	s, err := connect(cfg)
+	if err != nil {
+		return nil, fmt.Errorf("eventstore: %w", err)
+	}
+	if _, _, err := s.Head(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("eventstore: open: %w", err), s.Close())
+	}
+	return s, nil
+}
+
+// connect makes a store whose first call connects.
+func connect(cfg Config) (*Store, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
@@ -61,22 +72,17 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	}
 	settings, err := cfg.settings()
 	if err != nil {
-		return nil, fmt.Errorf("eventstore: %w", err)
+		return nil, err
 	}
 	client, err := esdb.NewClient(settings)
 	if err != nil {
-		return nil, fmt.Errorf("eventstore: %w", err)
+		return nil, err
 	}
-	s := &Store{
+	return &Store{
 		codec:  newCodec(registered, retired),
 		client: client,
 		lanes:  newLanes(cfg.InFlight, cfg.CallTimeout),
-		log:    cfg.Log,
-	}
-	if _, _, err := s.Head(ctx); err != nil {
-		return nil, errors.Join(fmt.Errorf("eventstore: open: %w", err), s.Close())
-	}
-	return s, nil
+	}, nil
 }
 
 func (c Config) settings() (*esdb.Configuration, error) {

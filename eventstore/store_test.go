@@ -237,38 +237,26 @@ func TestOpen(t *testing.T) {
 	}
 }
 
-// TestOpenWithoutANode also shows that what the client leaves behind ends when
-// the node comes: the leak detector looks for it.
-func TestOpenWithoutANode(t *testing.T) {
-	t.Parallel()
-	n := &node{dir: t.TempDir(), socket: filepath.Join(t.TempDir(), "s")}
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-	defer cancel()
-	if _, err := Open(ctx, Config{UnixSocket: n.socket}); !errors.Is(err, domain.ErrStoreUnavailable) {
-		t.Errorf("open: %v", err)
-	}
-	n.start(t)
-	t.Cleanup(func() { n.stop(t) })
-	appended(t, n.open(t), newStream(), domain.NoStream, proposed("a"))
-}
-
+// TestCloseWhileTheNodeIsAway also shows that what is left ends when the node
+// is back.
 func TestCloseWhileTheNodeIsAway(t *testing.T) {
 	t.Parallel()
-	n := newNode(t)
-	s, err := Open(t.Context(), Config{UnixSocket: n.socket})
+	n := &node{dir: t.TempDir(), socket: filepath.Join(t.TempDir(), "s")}
+	s, err := connect(Config{UnixSocket: n.socket, CallTimeout: 50 * time.Millisecond, InFlight: 2})
 	if err != nil {
 		t.Fatal(err)
 	}
-	n.stop(t)
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-	defer cancel()
-	if _, err := s.Load(ctx, newStream(), domain.NoStream); !errors.Is(err, domain.ErrStoreUnavailable) {
-		t.Errorf("load: %v", err)
+	if _, _, err := s.Head(t.Context()); !errors.Is(err, domain.ErrStoreUnavailable) {
+		t.Errorf("without a node: %v", err)
 	}
-	if err := s.Close(); err == nil {
-		t.Error("the client was closed under a call")
+	for range 2 {
+		if err := s.Close(); err == nil {
+			t.Error("the client was closed under a call")
+		}
 	}
 	n.start(t)
+	t.Cleanup(func() { n.stop(t) })
+	<-s.lanes.ended
 }
 
 func TestClosedStore(t *testing.T) {
