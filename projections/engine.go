@@ -111,7 +111,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	e.lifecycle.Lock()
 	if e.closed || e.done != nil {
 		e.lifecycle.Unlock()
-		return errors.New("projections: the engine ran before")
+		return errors.New("projections: the engine ran or was closed before")
 	}
 	done := make(chan struct{})
 	e.done = done
@@ -127,6 +127,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	// Batches outlive ctx, so that the one at work is committed, but not by more than CloseTimeout.
 	working, breakOff := context.WithCancel(context.WithoutCancel(ctx))
 	defer breakOff()
+	context.AfterFunc(ctx, func() { time.AfterFunc(e.cfg.CloseTimeout, breakOff) })
 	for _, m := range e.models {
 		m.handleWith(ctx, working, router)
 	}
@@ -143,7 +144,6 @@ func (e *Engine) Run(ctx context.Context) error {
 		cancel()
 		select {
 		case <-router.Running(): // before, Close would wait for handlers that never start
-			defer time.AfterFunc(e.cfg.CloseTimeout, breakOff).Stop()
 			closeErr = router.Close()
 		case <-over:
 		}

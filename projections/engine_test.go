@@ -396,6 +396,29 @@ func TestCloseBreaksOff(t *testing.T) {
 	compare(t, pool, "notes", events)
 }
 
+// slow is a projection whose indexes take a minute.
+type slow struct{ notes }
+
+func (slow) Schema() projections.Schema {
+	return projections.Schema{Tables: notes{}.Schema().Tables, Indexes: "SELECT pg_sleep(60)"}
+}
+
+func TestCloseBreaksOffIndexes(t *testing.T) {
+	t.Parallel()
+	pool := projectionstest.Pool(t)
+	log := newSource(history(10), 10)
+	e, stop := start(t, pool, log, projections.Config{CloseTimeout: 50 * time.Millisecond}, slow{notes{name: "notes"}})
+	wait(t, e, "notes", log.end())
+	for count(t, pool, "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(60)%' AND state = 'active' AND pid <> pg_backend_pid()") == 0 {
+		time.Sleep(5 * time.Millisecond)
+	}
+	begin := time.Now()
+	stop()
+	if took := time.Since(begin); took > 10*time.Second {
+		t.Errorf("closing took %v", took)
+	}
+}
+
 // Not parallel: it looks at all goroutines.
 func TestEngineLeavesNoGoroutines(t *testing.T) {
 	pool := projectionstest.Pool(t)

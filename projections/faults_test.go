@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"net"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -200,6 +202,36 @@ func TestEngineSurvivesPostgresAway(t *testing.T) {
 		t.Errorf("it is well, with lag %v and class %q", s.Lag, s.Class)
 	}
 	compare(t, pool, "notes", events)
+}
+
+// A full disk is met again and again; it is told once, and once that it is over.
+func TestTroubleIsToldOnce(t *testing.T) {
+	t.Parallel()
+	pool := projectionstest.Pool(t)
+	events := history(100)
+	log := newSource(events[:50:50], 50)
+	var logged journal
+	e, _ := start(t, pool, log, projections.Config{Log: slog.New(slog.NewTextHandler(&logged, nil))}, notes{name: "notes"})
+	wait(t, e, "notes", log.end())
+	eventually(t, e, "notes", "live", inState(projections.Live))
+	if _, err := pool.Exec(t.Context(), `
+		CREATE SEQUENCE public.tries;
+		CREATE FUNCTION public.full() RETURNS trigger LANGUAGE plpgsql AS $$
+		BEGIN
+			IF nextval('public.tries') <= 4 THEN RAISE EXCEPTION USING ERRCODE = '53100'; END IF;
+			RETURN NULL;
+		END $$;
+		CREATE TRIGGER full_disk AFTER INSERT ON notes.lines FOR EACH ROW EXECUTE FUNCTION public.full()`); err != nil {
+		t.Fatal(err)
+	}
+	log.append(events[50:]...)
+	wait(t, e, "notes", log.end())
+	eventually(t, e, "notes", "live", inState(projections.Live))
+	compare(t, pool, "notes", events)
+	text := logged.String()
+	if degraded, live := strings.Count(text, "state=degraded"), strings.Count(text, "state=live"); degraded != 1 || live != 2 {
+		t.Errorf("degraded is told %d times, live %d times:\n%s", degraded, live, text)
+	}
 }
 
 // An engine ends also while it waits for Postgres.

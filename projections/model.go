@@ -65,6 +65,7 @@ func (m *model) position(ctx context.Context) (domain.Position, error) {
 	if err := m.open(ctx); err != nil {
 		return domain.Position{}, err
 	}
+	m.reached(m.builder.Checkpoint())
 	return m.builder.Checkpoint().Position, nil
 }
 
@@ -81,7 +82,8 @@ func (m *model) open(ctx context.Context) error {
 		return err
 	}
 	m.builder, m.opened = b, true
-	m.reached(b.Checkpoint())
+	// Not reached: whatever kept the last batch from being written may still be there.
+	m.change(slog.LevelInfo, func(p *progress) { p.checkpoint, p.started = b.Checkpoint(), true })
 	return nil
 }
 
@@ -103,7 +105,7 @@ func (m *model) handle(msg *message.Message, working context.Context) error {
 	defer m.mu.Unlock()
 	m.quiet = false
 	if len(batch.Events) > 0 {
-		m.progress.change(func() { m.progress.oldest = batch.Events[0].RecordedAt })
+		m.change(slog.LevelInfo, func(p *progress) { p.oldest = batch.Events[0].RecordedAt })
 	}
 	if err := m.open(msg.Context()); err != nil {
 		return err
@@ -163,22 +165,25 @@ func (m *model) finish(ctx context.Context) {
 	m.reached(m.builder.Checkpoint())
 }
 
-// reached tells everyone how far the tables are.
+// reached tells everyone how far the tables are, and that all is well.
 func (m *model) reached(c Checkpoint) {
-	changed := m.progress.change(func() {
-		p := &m.progress
+	m.change(slog.LevelInfo, func(p *progress) {
 		p.checkpoint, p.started, p.trouble, p.oldest = c, true, "", time.Time{}
 	})
-	if changed {
-		m.tell(slog.LevelInfo)
+}
+
+// change lets everyone know, and logs it when the state is another one than before.
+func (m *model) change(level slog.Level, do func(*progress)) {
+	if m.progress.change(do) {
+		m.tell(level)
 	}
 }
 
 // passes reports whether err goes away by itself, and lets everyone know that it has to.
 func (m *model) passes(err error) bool {
 	class, passes := passing(err)
-	if passes && m.progress.change(func() { m.progress.trouble = class }) {
-		m.tell(slog.LevelWarn)
+	if passes {
+		m.change(slog.LevelWarn, func(p *progress) { p.trouble = class })
 	}
 	return passes
 }
@@ -203,9 +208,7 @@ func (m *model) fail(err error) {
 		class, _ := passing(err)
 		failure = &Failure{Class: class, cause: err}
 	}
-	if m.progress.change(func() { m.progress.failure = failure }) {
-		m.tell(slog.LevelError)
-	}
+	m.change(slog.LevelError, func(p *progress) { p.failure = failure })
 }
 
 func (m *model) stopped() bool {

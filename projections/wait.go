@@ -70,11 +70,11 @@ func (p *progress) at(position domain.Position) (there, stopped bool, changed <-
 
 // change does what it is given under the lock, wakes who waits, and reports whether the state is
 // another than before.
-func (p *progress) change(do func()) (changed bool) {
+func (p *progress) change(do func(*progress)) (changed bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	before := p.state()
-	do()
+	do(p)
 	if p.changed != nil {
 		close(p.changed)
 		p.changed = nil
