@@ -379,7 +379,7 @@ func generateSales(t *testing.T, dir string) {
 		agents += fmt.Sprintf("Agent %d,Manager %d,%s\n", i, i/8, pick("East", "West"))
 	}
 	deals := "opportunity_id,sales_agent,product,account,deal_stage,engage_date,close_date,close_value\n"
-	for i := range 3000 {
+	for i := range 1000 {
 		stage := pick("Prospecting", "Engaging", "Won", "Lost")
 		account, engaged, closed, value := fmt.Sprintf("Account %d", random.IntN(40)), "", "", ""
 		if stage != "Prospecting" {
@@ -415,7 +415,7 @@ func generateLeads(t *testing.T, dir string) {
 	var file bytes.Buffer
 	packed := gzip.NewWriter(&file)
 	lines := leadColumns + "\n"
-	for i := range 2000 {
+	for i := range 600 {
 		lines += strings.Join([]string{
 			fmt.Sprintf("prospect-%d", i), strconv.Itoa(600000 + i), pick("API", "Lead Import"), pick("Google", "google", "", "testone"),
 			pick("No", "Yes"), pick("No", "Yes"), pick("0", "1"), pick("", "0", "7"), pick("0", "674"), pick("2.5", "0"), pick("Email Opened", "", "SMS Sent", "Never heard of"),

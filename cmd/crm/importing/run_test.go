@@ -73,7 +73,7 @@ func manyPeople(n int) string {
 func TestRunTwice(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t)
-	const n = 3000
+	const n = 1500
 	s, out, err := importInto(t, a, manyPeople(n))
 	if err != nil {
 		t.Fatal(err)
@@ -200,16 +200,16 @@ func TestRunThroughFaults(t *testing.T) {
 		}
 		return nil
 	}
-	s, out, err := importInto(t, a, manyPeople(2000), func(o *Options) {
+	s, out, err := importInto(t, a, manyPeople(1600), func(o *Options) {
 		o.pause = func(ctx context.Context, _ time.Duration) error { return ctx.Err() }
 	})
 	if err != nil || s.Rejected != 0 || s.Retries == 0 || len(failed) != 5 {
 		t.Fatalf("%+v, %v\n%s", s, err, out)
 	}
-	if n := len(a.of("customer.register")); n != 2000 {
+	if n := len(a.of("customer.register")); n != 1600 {
 		t.Errorf("%d customers", n)
 	}
-	if n := a.events(); n != 1+2000+2000+1999+1000 {
+	if n := a.events(); n != 1+1600+1600+1599+800 {
 		t.Errorf("%d events", n)
 	}
 }
@@ -230,12 +230,12 @@ func TestRunEndedAndAgain(t *testing.T) {
 	dir := t.TempDir()
 	o := Options{
 		Mapping: write(t, dir, "people.yaml", people), Server: a.URL, Key: "key",
-		Paths: []string{write(t, dir, "people.csv", "id,name,mail,boss,no_mail\n"+manyPeople(3000))},
+		Paths: []string{write(t, dir, "people.csv", "id,name,mail,boss,no_mail\n"+manyPeople(1800))},
 	}
 	if _, err := Run(ctx, o); !errors.Is(err, context.Canceled) {
 		t.Fatalf("ended with %v", err)
 	}
-	if n := len(a.of("customer.register")); n == 0 || n == 3000 {
+	if n := len(a.of("customer.register")); n == 0 || n == 1800 {
 		t.Fatalf("%d customers after the end", n)
 	}
 	a.mu.Lock()
@@ -245,7 +245,7 @@ func TestRunEndedAndAgain(t *testing.T) {
 	if s, err := Run(t.Context(), o); err != nil || s.Rejected != 0 {
 		t.Fatalf("%+v, %v", s, err)
 	}
-	if n := a.events(); n != 1+3000+3000+2999+1500 {
+	if n := a.events(); n != 1+1800+1800+1799+900 {
 		t.Errorf("%d events", n)
 	}
 }
