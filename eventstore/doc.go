@@ -101,8 +101,8 @@
 //     else goes to encoding/json, and a fuzz test holds the two together.
 //   - 2026-11-22 Subscriptions use the client. A reader of its own over the same
 //     RPC measured twice as fast elsewhere, and can take its place behind receive.
-//   - 2026-11-22 Open fails when nothing answers: a wrong address should show at
-//     the start. Running, the store never gives up.
+//   - 2026-11-22 Open waits until a node answers: a wrong setting should show at the
+//     start, and services that start together need no order.
 //
 // Sources: EventStoreDB's protocol files and documentation (gRPC clients,
 // optimistic concurrency, idempotence); the client's source; Watermill's

@@ -7,9 +7,6 @@ import (
 	"time"
 )
 
-// closePatience is how long close waits for calls that run.
-const closePatience = 2 * time.Second
-
 // lanes run the calls to the client, a bounded number at once. The client's
 // calls ignore their context while the node is away, so callers wait here, where
 // they can leave. What they left behind keeps its lane until the node is back,
@@ -92,7 +89,7 @@ func (l *lanes) close(end func()) error {
 	select {
 	case <-l.ended:
 		return nil
-	case <-time.After(closePatience):
+	case <-time.After(patience):
 		return errors.New("eventstore: close: the node is away, and its client cannot be ended before it is back")
 	}
 }

@@ -153,24 +153,24 @@ func (s *groupSubscriber) Close() error {
 }
 
 // collect reads messages until it has as many events, and acknowledges them.
-func collect(t testing.TB, messages <-chan *message.Message, count int) []domain.Recorded {
-	t.Helper()
+func collect(tb testing.TB, messages <-chan *message.Message, count int) []domain.Recorded {
+	tb.Helper()
 	var events []domain.Recorded
 	deadline := time.After(30 * time.Second)
 	for len(events) < count {
 		select {
 		case msg, open := <-messages:
 			if !open {
-				t.Fatalf("the channel was closed after %d of %d events", len(events), count)
+				tb.Fatalf("the channel was closed after %d of %d events", len(events), count)
 			}
 			batch, ok := BatchOf(msg.Context())
 			if !ok {
-				t.Fatal("a message without a batch")
+				tb.Fatal("a message without a batch")
 			}
 			events = append(events, batch.Events...)
 			msg.Ack()
 		case <-deadline:
-			t.Fatalf("%d of %d events arrived", len(events), count)
+			tb.Fatalf("%d of %d events arrived", len(events), count)
 		}
 	}
 	return events

@@ -30,11 +30,14 @@ var (
 // that finds the new one.
 const attempts = 3
 
-// call runs do against the client and turns its errors into those of the
+// A passage is a way to the client: with the store's time limit or without.
+type passage func(context.Context, func(context.Context) error) error
+
+// persist runs do against the client and turns its errors into those of the
 // domain. It is tried again when the connection broke, which is safe: reads
 // change nothing, and the ids of events keep an append from being stored twice.
-func (s *Store) call(ctx context.Context, do func(context.Context) error) error {
-	return refusal(s.lanes.call(ctx, func(ctx context.Context) (err error) {
+func persist(ctx context.Context, through passage, do func(context.Context) error) error {
+	return refusal(through(ctx, func(ctx context.Context) (err error) {
 		for range attempts {
 			if err = do(ctx); !connectionBroke(err) || ctx.Err() != nil {
 				return err

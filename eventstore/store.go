@@ -1,6 +1,7 @@
 package eventstore
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -46,24 +47,32 @@ type Store struct {
 const maxAppendBytes = 1 << 20
 
 // Open connects to the log and reads its end, so that a wrong address shows at
-// once. It returns [domain.ErrStoreUnavailable] when nothing answers in time;
-// the caller may try again. A store that was opened must be closed.
+// once. It waits for a node that does not answer yet until ctx ends, and returns
+// [domain.ErrStoreUnavailable] when that is a deadline. A store that was opened
+// must be closed.
 func Open(ctx context.Context, cfg Config) (*Store, error) {
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
 	s, err := connect(cfg)
 	if err != nil {
 		return nil, fmt.Errorf("eventstore: %w", err)
 	}
-	if _, _, err := s.Head(ctx); err != nil {
+	waiting := time.AfterFunc(patience, func() {
+		cfg.Log.LogAttrs(ctx, slog.LevelWarn, "the event store does not answer yet")
+	})
+	defer waiting.Stop()
+	if _, _, err := s.head(ctx, s.lanes.wait); err != nil {
 		return nil, errors.Join(fmt.Errorf("eventstore: open: %w", err), s.Close())
 	}
 	return s, nil
 }
 
+// patience is how long Open waits before it says so, and Close before it gives up.
+const patience = 2 * time.Second
+
 // connect makes a store whose first call connects.
 func connect(cfg Config) (*Store, error) {
-	if cfg.Log == nil {
-		cfg.Log = slog.New(slog.DiscardHandler)
-	}
 	if cfg.CallTimeout == 0 {
 		cfg.CallTimeout = 10 * time.Second
 	}
@@ -106,9 +115,10 @@ func (c Config) settings() (*esdb.Configuration, error) {
 	// After that many attempts the client would be dead for good.
 	settings.MaxDiscoverAttempts = math.MaxInt
 	settings.DefaultDeadline = &c.CallTimeout
+	log := cmp.Or(c.Log, slog.New(slog.DiscardHandler))
 	settings.Logger = func(level esdb.LogLevel, format string, args ...any) {
-		if c.Log.Enabled(context.Background(), slog.LevelDebug) {
-			c.Log.Debug("event store client", slog.String("level", level), slog.String("message", fmt.Sprintf(format, args...)))
+		if log.Enabled(context.Background(), slog.LevelDebug) {
+			log.Debug("event store client", slog.String("level", level), slog.String("message", fmt.Sprintf(format, args...)))
 		}
 	}
 	return settings, nil
@@ -128,7 +138,7 @@ func (s *Store) Close() error {
 // [ErrTombstoned] or [domain.ErrStoreUnavailable].
 func (s *Store) Load(ctx context.Context, stream domain.Stream, after domain.Revision) ([]domain.Recorded, error) {
 	var events []domain.Recorded
-	err := s.call(ctx, func(ctx context.Context) (err error) {
+	err := persist(ctx, s.lanes.call, func(ctx context.Context) (err error) {
 		events, err = s.read(ctx, stream, after)
 		return err
 	})
@@ -205,7 +215,7 @@ func (s *Store) Append(ctx context.Context, stream domain.Stream, expected domai
 		options.ExpectedRevision = esdb.Revision(uint64(expected))
 	}
 	var result *esdb.WriteResult
-	err = s.call(ctx, func(ctx context.Context) (err error) {
+	err = persist(ctx, s.lanes.call, func(ctx context.Context) (err error) {
 		result, err = s.client.AppendToStream(ctx, string(stream), options, proposals...)
 		return err
 	})
@@ -242,8 +252,12 @@ func (s *Store) proposals(events []domain.Proposed) ([]esdb.EventData, error) {
 // Head gives the position of the last event of ours in the log and when it was
 // recorded; zero values when there is none.
 func (s *Store) Head(ctx context.Context) (domain.Position, time.Time, error) {
+	return s.head(ctx, s.lanes.call)
+}
+
+func (s *Store) head(ctx context.Context, through passage) (domain.Position, time.Time, error) {
 	var head domain.Recorded
-	err := s.call(ctx, func(ctx context.Context) (err error) {
+	err := persist(ctx, through, func(ctx context.Context) (err error) {
 		head, err = s.last(ctx)
 		return err
 	})

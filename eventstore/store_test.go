@@ -38,11 +38,11 @@ func proposed(texts ...string) []domain.Proposed {
 	return events
 }
 
-func appended(t testing.TB, s *Store, stream domain.Stream, expected domain.Revision, events []domain.Proposed) domain.Receipt {
-	t.Helper()
-	receipt, err := s.Append(t.Context(), stream, expected, events)
+func appended(tb testing.TB, s *Store, stream domain.Stream, expected domain.Revision, events []domain.Proposed) domain.Receipt {
+	tb.Helper()
+	receipt, err := s.Append(tb.Context(), stream, expected, events)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return receipt
 }
@@ -234,6 +234,30 @@ func TestOpen(t *testing.T) {
 				t.Errorf("tried to connect: %v", err)
 			}
 		})
+	}
+}
+
+// TestOpenWaitsForTheNode starts it while Open waits.
+func TestOpenWaitsForTheNode(t *testing.T) {
+	t.Parallel()
+	n := &node{dir: t.TempDir(), socket: filepath.Join(t.TempDir(), "s")}
+	opened := make(chan error, 1)
+	go func() {
+		s, err := Open(t.Context(), Config{UnixSocket: n.socket, CallTimeout: time.Second})
+		if err == nil {
+			err = s.Close()
+		}
+		opened <- err
+	}()
+	select {
+	case err := <-opened:
+		t.Errorf("opened without a node: %v", err)
+	case <-time.After(20 * time.Millisecond):
+	}
+	n.start(t)
+	t.Cleanup(func() { n.stop(t) })
+	if err := <-opened; err != nil {
+		t.Error(err)
 	}
 }
 

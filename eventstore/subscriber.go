@@ -289,10 +289,10 @@ func (s *Store) subscribe(ctx context.Context, topic string, after domain.Positi
 		options.From = esdb.Position{Commit: after.Commit, Prepare: after.Prepare}
 	}
 	var sub *esdb.Subscription
-	err := refusal(s.lanes.wait(ctx, func(ctx context.Context) (err error) {
+	err := persist(ctx, s.lanes.wait, func(ctx context.Context) (err error) {
 		sub, err = s.client.SubscribeToAll(ctx, options)
 		return err
-	}))
+	})
 	if err != nil {
 		return nil, fmt.Errorf("subscribe to %s: %w", topic, err)
 	}

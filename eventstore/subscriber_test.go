@@ -17,48 +17,48 @@ import (
 	"crm/domain"
 )
 
-func newSubscriber(t testing.TB, store *Store, cfg SubscriberConfig) *Subscriber {
-	t.Helper()
+func newSubscriber(tb testing.TB, store *Store, cfg SubscriberConfig) *Subscriber {
+	tb.Helper()
 	s := NewSubscriber(store, cfg)
-	t.Cleanup(func() { _ = s.Close() })
+	tb.Cleanup(func() { _ = s.Close() })
 	return s
 }
 
-func subscribed(t testing.TB, s *Subscriber) <-chan *message.Message {
-	t.Helper()
-	messages, err := s.Subscribe(t.Context(), All)
+func subscribed(tb testing.TB, s *Subscriber) <-chan *message.Message {
+	tb.Helper()
+	messages, err := s.Subscribe(tb.Context(), All)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return messages
 }
 
 // next is the next message, not yet acknowledged.
-func next(t testing.TB, messages <-chan *message.Message) (*message.Message, domain.Batch) {
-	t.Helper()
+func next(tb testing.TB, messages <-chan *message.Message) (*message.Message, domain.Batch) {
+	tb.Helper()
 	select {
 	case msg, open := <-messages:
 		if !open {
-			t.Fatal("the channel was closed")
+			tb.Fatal("the channel was closed")
 		}
 		batch, ok := BatchOf(msg.Context())
 		if !ok {
-			t.Fatal("a message without a batch")
+			tb.Fatal("a message without a batch")
 		}
 		return msg, batch
 	case <-time.After(20 * time.Second):
-		t.Fatal("no message came")
+		tb.Fatal("no message came")
 	}
 	return nil, domain.Batch{}
 }
 
 // write appends count events, each to a stream of its own, and gives their ids.
-func write(t testing.TB, s *Store, count int) []uuid.UUID {
-	t.Helper()
+func write(tb testing.TB, s *Store, count int) []uuid.UUID {
+	tb.Helper()
 	ids := make([]uuid.UUID, count)
 	for i := range ids {
 		events := proposed(fmt.Sprintf("event %d", i))
-		appended(t, s, newStream(), domain.NoStream, events)
+		appended(tb, s, newStream(), domain.NoStream, events)
 		ids[i] = events[0].ID
 	}
 	return ids
