@@ -37,7 +37,7 @@ var members = map[string]string{
 	"deal.assign_owner":                 "owner",
 	"deal.link_customer":                "customer",
 	"deal.change_forecast_category":     "category",
-	"deal.add_line_item":                lineItem,
+	"deal.add_line_item":                "id " + lineItem,
 	"deal.change_line_item":             lineItem,
 	"deal.remove_line_item":             "",
 	"deal.win":                          "amount",
@@ -61,7 +61,7 @@ const (
 		"legal_name industry founded_year employees annual_revenue vat_id"
 	interactionDetails = "channel direction participants subject note reaction mood duration_seconds deal employee"
 	evidence           = "legal_basis wording_version wording_hash capture_source contact_point proof expires_at"
-	lineItem           = "id product name quantity unit_price discount"
+	lineItem           = "product name quantity unit_price discount"
 	everywhere         = " occurred_at reason on_behalf_of"
 )
 
