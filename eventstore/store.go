@@ -103,7 +103,10 @@ func (c Config) settings() (*esdb.Configuration, error) {
 		connection = "esdb://socket?tls=false"
 	}
 	settings, err := esdb.ParseConnectionString(connection)
-	if err != nil {
+	switch {
+	case err != nil && strings.Contains(connection, "@"): // the error would quote the password
+		return nil, errors.New("the connection string cannot be read")
+	case err != nil:
 		return nil, fmt.Errorf("the connection string: %w", err)
 	}
 	if c.UnixSocket != "" {

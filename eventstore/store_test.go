@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -223,6 +224,7 @@ func TestOpen(t *testing.T) {
 		"both":                       {ConnectionString: "esdb://localhost", UnixSocket: "s"},
 		"no connection string":       {ConnectionString: "localhost:2113"},
 		"credentials without TLS":    {ConnectionString: "esdb://admin:changeit@localhost?tls=false"},
+		"a password that breaks it":  {ConnectionString: "esdb://admin:changeit%ZZ@localhost"},
 		"a certificate without file": {ConnectionString: "esdb://localhost?tlsCaFile=/does/not/exist"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -230,8 +232,8 @@ func TestOpen(t *testing.T) {
 			if s, err := Open(t.Context(), cfg); err == nil {
 				_ = s.Close()
 				t.Error("opened")
-			} else if errors.Is(err, domain.ErrStoreUnavailable) {
-				t.Errorf("tried to connect: %v", err)
+			} else if errors.Is(err, domain.ErrStoreUnavailable) || strings.Contains(err.Error(), "changeit") {
+				t.Errorf("tried to connect, or told the password: %v", err)
 			}
 		})
 	}
