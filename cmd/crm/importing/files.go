@@ -24,8 +24,14 @@ type job struct {
 // jobs pairs the files with the mapping's sections, in the order of these. It
 // also gives the files of folders that no section is for. A file that is named
 // itself and matches nothing is an error, unless all sections are for the same
-// files: then there is no doubt what it is for.
-func (p *plan) jobs(paths []string) (jobs []job, left []string, err error) {
+// files: then there is no doubt what it is for. The errors file of an earlier
+// run is no file to import, and one to import is no errors file: it would be
+// overwritten.
+func (p *plan) jobs(paths []string, errorsFile string) (jobs []job, left []string, err error) {
+	written, err := os.Stat(errorsFile)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, nil, err
+	}
 	type file struct {
 		path  string
 		size  int64
@@ -38,6 +44,9 @@ func (p *plan) jobs(paths []string) (jobs []job, left []string, err error) {
 			return nil, nil, err
 		}
 		if !about.IsDir() {
+			if os.SameFile(about, written) {
+				return nil, nil, fmt.Errorf("%s is to be imported, and cannot be the file for rejected rows", path)
+			}
 			files = append(files, file{path, about.Size(), true})
 			continue
 		}
@@ -47,7 +56,7 @@ func (p *plan) jobs(paths []string) (jobs []job, left []string, err error) {
 		}
 		for _, entry := range entries {
 			about, err := os.Stat(filepath.Join(path, entry.Name()))
-			if err == nil && about.Mode().IsRegular() && !strings.HasPrefix(entry.Name(), ".") {
+			if err == nil && about.Mode().IsRegular() && !strings.HasPrefix(entry.Name(), ".") && !os.SameFile(about, written) {
 				files = append(files, file{filepath.Join(path, entry.Name()), about.Size(), false})
 			}
 		}

@@ -110,27 +110,34 @@ func TestJobs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	jobs, left, err := p.jobs([]string{dir})
+	jobs, left, err := p.jobs([]string{dir}, "")
 	if err != nil || len(jobs) != 4 || len(left) != 1 {
 		t.Fatalf("%v, left out %v, %v", jobs, left, err)
 	}
 	if filepath.Base(jobs[0].path) != "B.CSV.gz" || jobs[1].section.Name != "rows" || jobs[2].section.Name != "again" {
 		t.Errorf("the order is %v", jobs)
 	}
-	if jobs, _, err := p.jobs([]string{other}); err != nil || len(jobs) != 2 {
+	if jobs, _, err := p.jobs([]string{other}, ""); err != nil || len(jobs) != 2 {
 		t.Errorf("a file by its name: %v, %v", jobs, err)
 	}
-	if _, _, err := p.jobs([]string{filepath.Join(dir, "none")}); err == nil {
+	if _, _, err := p.jobs([]string{filepath.Join(dir, "none")}, ""); err == nil {
 		t.Error("a file that is not there was taken")
+	}
+	rejected := write(t, dir, "rejected.csv", "x")
+	if jobs, _, err := p.jobs([]string{dir}, rejected); err != nil || len(jobs) != 4 {
+		t.Errorf("beside the errors file of an earlier run: %v, %v", jobs, err)
+	}
+	if _, _, err := p.jobs([]string{rejected}, rejected); err == nil {
+		t.Error("a file to import would be overwritten")
 	}
 	sales, err := load("crm-sales-opportunities")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := sales.jobs([]string{other}); err == nil {
+	if _, _, err := sales.jobs([]string{other}, ""); err == nil {
 		t.Error("a file that nothing is for was taken")
 	}
-	if _, _, err := sales.jobs([]string{dir}); err == nil {
+	if _, _, err := sales.jobs([]string{dir}, ""); err == nil {
 		t.Error("a folder without a file was taken")
 	}
 }

@@ -56,7 +56,7 @@ func Run(ctx context.Context, o Options) (Summary, error) {
 	if err != nil {
 		return Summary{}, err
 	}
-	jobs, left, err := p.jobs(o.Paths)
+	jobs, left, err := p.jobs(o.Paths, o.ErrorsFile)
 	if err != nil {
 		return Summary{}, err
 	}
