@@ -27,6 +27,10 @@
 //     before the decision, not in one transaction with it. Nothing is ever
 //     removed, so a reference cannot dangle; a price or a probability can be as
 //     old as [Config.ReferenceAge] when another process has just changed it.
+//   - Several processes on one log: when a retry reaches another process than the
+//     first try did, within ReferenceAge of a change of a price or probability,
+//     the second may decide on the old one. The log keeps the first decision; the
+//     second process may go on from its own until the stream is read again.
 //   - A command that left no event is remembered only while its stream stays in
 //     the cache, and a refused one not at all: sent again it is decided again.
 //   - In a batch the position in a receipt may be that of a later event of the

@@ -70,8 +70,16 @@ func (s *Server) serveBatch(w http.ResponseWriter, r *http.Request) {
 	asks := make([]*ask, 0, len(entries))
 	places := make([]int, 0, len(entries))
 	bodies := make([]commands.Ask, 0, len(entries))
+	keys := map[uuid.UUID]string{} // command id → fingerprint
 	for i, e := range entries {
 		a, err := s.batchAsk(meta, e)
+		if err == nil {
+			id, fingerprint := a.Meta.Command.ID, a.Meta.Command.Fingerprint
+			if other, used := keys[id]; used && other != fingerprint {
+				err = domain.ErrKeyReused
+			}
+			keys[id] = fingerprint
+		}
 		if err != nil {
 			refuse(i, err)
 			continue

@@ -32,8 +32,7 @@ type command struct {
 type place struct {
 	id   uuid.UUID // of the command
 	part string    // of the path, or of the entry in a batch
-	// given are the names in the body.
-	given map[string]jsontext.Value
+	body jsontext.Value
 }
 
 // reading is a command as it was read.
@@ -65,11 +64,9 @@ func describe[T any, B body[T]](name, method, path, summary string, read func(s 
 		if err := decode(data, &value); err != nil {
 			return reading{}, err
 		}
-		at.given = members(data)
-		for _, name := range c.required {
-			if _, ok := at.given[name]; !ok {
-				return reading{}, domain.ErrInvalid.At("/"+name, "%s is missing.", name)
-			}
+		at.body = data
+		if err := at.has(c.required); err != nil {
+			return reading{}, err
 		}
 		made, err := read(s, &at, B(&value))
 		result := reading{command: made, about: B(&value).common(), part: at.part}
@@ -110,12 +107,27 @@ func (at *place) partID() (uuid.UUID, error) {
 	return id, nil
 }
 
+// has refuses a body without one of the names.
+func (at *place) has(names []string) error {
+	if len(names) == 0 {
+		return nil
+	}
+	given := members(at.body)
+	for _, name := range names {
+		if _, ok := given[name]; !ok {
+			return domain.ErrInvalid.At("/"+name, "%s is missing.", name)
+		}
+	}
+	return nil
+}
+
 // cleared are the fields of a merge patch (RFC 7396) that the body names without
 // giving a value: null, or the value that means "not known".
 func cleared[D any](at *place, fields domain.Fields[D], set D) []string {
 	var names []string
+	given := members(at.body)
 	for _, field := range fields {
-		if _, named := at.given[field.Name]; named && !fields.Touches(domain.Patch[D]{Set: set}, field.Name) {
+		if _, named := given[field.Name]; named && !fields.Touches(domain.Patch[D]{Set: set}, field.Name) {
 			names = append(names, field.Name)
 		}
 	}

@@ -42,6 +42,12 @@
 // that takes longer than [Config.Timeout] is 503 as well; what it asked may have
 // been stored, and the same key finds out. A panic is a 500 and a log line.
 //
+// # Figures
+//
+// Registering a customer, request to answer, without network and with the log in
+// memory, takes about 43 µs of processor time, collecting garbage included, and
+// 174 allocations (`go test -bench Register ./http`, 2 busy cores, 2026-11-22).
+//
 // # Sources
 //
 // RFC 9110 (If-Match, ETag), RFC 9457 (problems), RFC 7396 (merge patch), RFC 6901

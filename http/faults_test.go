@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -166,6 +167,30 @@ func TestTheListenerHasLimits(t *testing.T) {
 	listener := newWorld(t).server.Listener()
 	if listener.ReadHeaderTimeout <= 0 || listener.ReadTimeout <= 0 || listener.WriteTimeout <= 30*time.Second || listener.IdleTimeout <= 0 || listener.MaxHeaderBytes != 32<<10 {
 		t.Errorf("got %+v", listener)
+	}
+}
+
+func TestHeadersHaveALimit(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	server := httptest.NewUnstartedServer(nil)
+	server.Config = w.server.Listener()
+	server.Start()
+	t.Cleanup(server.Close)
+	for size, want := range map[int]int{1 << 10: http.StatusOK, 64 << 10: http.StatusRequestHeaderFieldsTooLarge} {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL+"/health/live", http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Header.Set("X-Filler", strings.Repeat("x", size))
+		response, err := server.Client().Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = response.Body.Close()
+		if response.StatusCode != want {
+			t.Errorf("%d bytes: %s", size, response.Status)
+		}
 	}
 }
 

@@ -181,12 +181,13 @@ func TestABatchWithGoodAndBad(t *testing.T) {
 		{"command":"deal.win","target":"`+won+`","idempotency_key":"a b"},
 		{"command":"deal.change_amount","target":"`+won+`","body":{"amount":{"minor":1,"currency":"EUR"},"x":1}},
 		{"command":"deal.assign_owner","target":"`+won+`","body":{"owner":"`+id("nobody")+`"}},
-		{"command":"deal.reopen","target":"`+won+`","idempotency_key":"1"}
+		{"command":"deal.reopen","target":"`+won+`","idempotency_key":"1"},
+		{"command":"deal.reopen","target":"`+won+`","idempotency_key":"3"}
 	]}`)
 	want := []string{
 		"201", "201", "200", "412 stale-revision ", "409 deal-not-open ", "422 command-unknown /command", "422 invalid-value /target",
 		"422 invalid-value /target", "422 invalid-value /part", "422 invalid-value /part", "422 invalid-value /if_match", "422 invalid-value /idempotency_key",
-		"400 unknown-field /body/x", "422 unknown-reference /body/owner", "200",
+		"400 unknown-field /body/x", "422 unknown-reference /body/owner", "422 idempotency-key-reused ", "200",
 	}
 	for i, result := range r.json["results"].([]any) {
 		result := result.(map[string]any)
