@@ -63,8 +63,9 @@ func (h *Handler) execute(ctx context.Context, of family, name domain.Stream, ta
 			refuse(run, err)
 			tasks = tasks[len(run):]
 		case errors.Is(err, domain.ErrStale) && attempt+1 < h.cfg.Attempts:
-			attempt++
-			pause(ctx, attempt)
+			if attempt++; attempt > 1 { // the first may just be a stream that was not known here
+				pause(ctx, attempt)
+			}
 		case errors.Is(err, domain.ErrStale):
 			refuse(tasks, domain.ErrContended)
 			tasks = nil

@@ -3,6 +3,7 @@ package http
 import (
 	"encoding/json"
 	"net/http"
+	"net/url"
 	"reflect"
 	"strings"
 
@@ -261,6 +262,11 @@ func (s *Server) readAsk(c *command, w http.ResponseWriter, r *http.Request) (*a
 	}
 	if c.hasPart() {
 		e.part = chi.URLParam(r, "part")
+		if r.URL.RawPath != "" { // chi has matched the path as it was sent: newsletter%3Aemail
+			if e.part, err = url.PathUnescape(e.part); err != nil {
+				return nil, &parameterFault{"part", "The part is not percent-encoded rightly."}
+			}
+		}
 	}
 	data, err := readBody(w, r, s.cfg.MaxBody)
 	if err != nil {

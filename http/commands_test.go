@@ -234,6 +234,19 @@ func TestMergePatchClearsWithNull(t *testing.T) {
 	w.must(http.StatusOK, "POST", "/v1/deals/"+id("deal")+"/close-date", `{"expected_close":null}`)
 }
 
+func TestAPartMayBePercentEncoded(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.company()
+	path := "/v1/customers/" + id("ada") + "/consents/"
+	first := w.must(http.StatusOK, "POST", path+"survey:phone/confirm", "", "Idempotency-Key", "k")
+	second := w.must(http.StatusOK, "POST", path+"survey%3Aphone/confirm", "", "Idempotency-Key", "k")
+	if first.body != second.body {
+		t.Errorf("got %s and %s", first.body, second.body)
+	}
+	w.must(http.StatusBadRequest, "POST", path+"survey%2Fx%3Aphone/confirm", "")
+}
+
 func TestIfMatch(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

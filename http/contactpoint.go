@@ -82,16 +82,17 @@ func (s *Server) contactPoint(input ContactPointInput, id uuid.UUID) (customer.C
 // business and stays.
 func normalEmail(typed string) (string, error) {
 	wrong := errors.New("this is not an e-mail address such as ada@example.org")
+	typed = strings.TrimSpace(typed)
 	address, err := mail.ParseAddress(typed)
-	if err != nil || address.Name != "" || strings.ContainsAny(typed, "<>") {
+	if err != nil || address.Name != "" || len(typed) > 254 || strings.ContainsAny(typed, "<>()") {
 		return "", wrong
 	}
-	at := strings.LastIndexByte(address.Address, '@')
-	host, err := normalHost(address.Address[at+1:])
-	if err != nil || len(address.Address) > 254 {
+	at := strings.LastIndexByte(typed, '@')
+	host, err := normalHost(typed[at+1:])
+	if err != nil {
 		return "", wrong
 	}
-	return address.Address[:at+1] + host, nil
+	return typed[:at+1] + host, nil
 }
 
 func normalHost(host string) (string, error) {
@@ -113,6 +114,7 @@ func (r regionError) Error() string { return string(r) }
 // normalPhone brings a number into E.164, with its extension if it has one. A
 // number need only be possible: which ones are in use changes every month.
 func normalPhone(typed, region, otherwise string) (string, error) {
+	region = strings.ToUpper(region)
 	if region != "" && !phonenumbers.GetSupportedRegions()[region] {
 		return "", regionError("A region is a country code such as AT.")
 	}
