@@ -16,15 +16,6 @@ import (
 func TestCompanyIsRead(t *testing.T) {
 	t.Parallel()
 	w := newSeeingWorld(t, nil)
-	t.Cleanup(func() {
-		if t.Failed() {
-			for _, l := range strings.Split(w.logged(), "\n") {
-				if strings.Contains(l, "ERROR") {
-					t.Log(l)
-				}
-			}
-		}
-	})
 	w.company()
 	w.must(200, "POST", "/v1/customers/"+id("ada")+"/owner", `{"owner":"`+id("eve")+`"}`)
 	w.must(200, "POST", "/v1/deals/"+id("deal")+"/customer", `{"customer":"`+id("ada")+`"}`)
@@ -121,15 +112,6 @@ func TestCompanyIsRead(t *testing.T) {
 func TestReadsRefuse(t *testing.T) {
 	t.Parallel()
 	w := newSeeingWorld(t, nil)
-	t.Cleanup(func() {
-		if t.Failed() {
-			for _, l := range strings.Split(w.logged(), "\n") {
-				if strings.Contains(l, "ERROR") {
-					t.Log(l)
-				}
-			}
-		}
-	})
 	w.company()
 	w.refresh()
 	nobody := id("nobody")
@@ -178,15 +160,6 @@ func TestReadsRefuse(t *testing.T) {
 func TestCursors(t *testing.T) {
 	t.Parallel()
 	w := newSeeingWorld(t, nil)
-	t.Cleanup(func() {
-		if t.Failed() {
-			for _, l := range strings.Split(w.logged(), "\n") {
-				if strings.Contains(l, "ERROR") {
-					t.Log(l)
-				}
-			}
-		}
-	})
 	for i := range 23 {
 		w.must(201, "POST", "/v1/customers", fmt.Sprintf(`{"kind":"person","name":"C %d","stage":"%s","occurred_at":"2026-01-%02dT00:00:00Z"}`,
 			i, []string{"lead", "customer"}[i%2], 1+i%7))
@@ -261,15 +234,6 @@ func TestReadsWaitForTheirModels(t *testing.T) {
 func TestReadsWithoutPostgres(t *testing.T) {
 	t.Parallel()
 	w := newSeeingWorld(t, nil)
-	t.Cleanup(func() {
-		if t.Failed() {
-			for _, l := range strings.Split(w.logged(), "\n") {
-				if strings.Contains(l, "ERROR") {
-					t.Log(l)
-				}
-			}
-		}
-	})
 	w.pool.Close()
 	r := w.send("GET", "/v1/customers", "")
 	if r.status != 503 || r.problem() != "read-models-unavailable" || r.header.Get("Retry-After") == "" {
@@ -280,15 +244,6 @@ func TestReadsWithoutPostgres(t *testing.T) {
 func TestConsentCheckOverHTTP(t *testing.T) {
 	t.Parallel()
 	w := newSeeingWorld(t, nil)
-	t.Cleanup(func() {
-		if t.Failed() {
-			for _, l := range strings.Split(w.logged(), "\n") {
-				if strings.Contains(l, "ERROR") {
-					t.Log(l)
-				}
-			}
-		}
-	})
 	w.company()
 	consents := "/v1/customers/" + id("ada") + "/consents"
 	check := "/v1/consents/check?customer=" + id("ada") + "&purpose=news&channel=email"

@@ -48,6 +48,11 @@ func newSeeingWorld(t *testing.T, change func(*crmhttp.Config)) *seeing {
 		s.builders[p.Name()] = b
 	}
 	log := domaintest.NewMemory(func() time.Time { return noon })
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Log(s.lines.String())
+		}
+	})
 	s.world = worldOn(t, log, log, func(cfg *crmhttp.Config) {
 		cfg.Models, cfg.WaitFor = models, s.catchUp
 		if change != nil {
@@ -128,5 +133,3 @@ func (s *seeing) pages(path string, limit int) []map[string]any {
 		}
 	}
 }
-
-func (s *seeing) logged() string { return s.lines.String() }

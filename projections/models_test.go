@@ -117,6 +117,52 @@ func TestModelsDoNotDependOnBatches(t *testing.T) {
 	}
 }
 
+// Tables that follow the log event by event, with their indexes and what Postgres
+// derives, hold what a rebuild of the same history holds.
+func TestModelsAreTheSameLiveAndRebuilt(t *testing.T) {
+	t.Parallel()
+	w := randomWorld(1500, 2)
+	for _, p := range (projections.Models{}).Projections() {
+		t.Run(p.Name(), func(t *testing.T) {
+			t.Parallel()
+			rebuilt, live := projectionstest.Pool(t), projectionstest.Pool(t)
+			if err := projectionstest.Replay(t.Context(), rebuilt, p, w.events); err != nil {
+				t.Fatal(err)
+			}
+			if err := projections.Migrate(t.Context(), live); err != nil {
+				t.Fatal(err)
+			}
+			builder, err := projections.OpenBuilder(t.Context(), live, p)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer builder.Close()
+			for i, events := range projectionstest.Shuffled(w.events, 5) {
+				batch := domain.Batch{Events: events, After: builder.Checkpoint().Position, Through: events[len(events)-1].Position}
+				if err := builder.Apply(t.Context(), batch); err != nil {
+					t.Fatal(err)
+				}
+				if i == 2 { // the rest is live
+					if err := builder.Finish(t.Context()); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			want, err := projectionstest.Tables(t.Context(), rebuilt, p.Name())
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := projectionstest.Tables(t.Context(), live, p.Name())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("(-rebuilt +live)\n%s", diff)
+			}
+		})
+	}
+}
+
 // A model sees every event of the aggregates it folds.
 func TestModelsHandleEveryEvent(t *testing.T) {
 	t.Parallel()

@@ -1,9 +1,7 @@
 package projections
 
 import (
-	"cmp"
 	"context"
-	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -126,11 +124,11 @@ func (m Deals) Board(ctx context.Context, id domain.PipelineID, first int) (Boar
 
 // Sums that do not fit an amount stop at the largest one.
 const columnTotalsSQL = `
-	SELECT status, CASE WHEN status = 'open' THEN stage ELSE '' END AS column_stage, worth_currency, count(*) AS count,
-	  least(coalesce(sum(worth_minor), 0), 9223372036854775807)::bigint AS worth_minor,
-	  least(coalesce(round(sum(worth_minor::numeric * probability) / 100), 0), 9223372036854775807)::bigint AS weighted_minor
-	FROM deals.deals WHERE pipeline_id = @pipeline_id
-	GROUP BY 1, 2, 3 ORDER BY 1, 2, 3`
+	SELECT status, stage, currency, count,
+	  greatest(least(worth_minor, 9223372036854775807), -9223372036854775807)::bigint AS worth_minor,
+	  greatest(least(round(weighted / 100), 9223372036854775807), -9223372036854775807)::bigint AS weighted_minor
+	FROM deals.column_sums WHERE pipeline_id = @pipeline_id
+	ORDER BY status, stage, currency`
 
 const firstOfColumnsSQL = `
 	SELECT ` + dealColumns + `
@@ -154,12 +152,12 @@ const firstOfColumnsSQL = `
 	ORDER BY d.status, coalesce(d.closed_at, d.opened_at) DESC, d.deal_id DESC`
 
 type columnTotal struct {
-	Status        deal.Status      `db:"status"`
-	Stage         domain.StageID   `db:"column_stage"`
-	Currency      *domain.Currency `db:"worth_currency"`
-	Count         int64            `db:"count"`
-	WorthMinor    int64            `db:"worth_minor"`
-	WeightedMinor int64            `db:"weighted_minor"`
+	Status        deal.Status     `db:"status"`
+	Stage         domain.StageID  `db:"stage"`
+	Currency      domain.Currency `db:"currency"`
+	Count         int64           `db:"count"`
+	WorthMinor    int64           `db:"worth_minor"`
+	WeightedMinor int64           `db:"weighted_minor"`
 }
 
 func columnOf(status deal.Status, stage pipeline.KnownStage, totals []columnTotal, rows []dealRead) Column {
@@ -169,12 +167,12 @@ func columnOf(status deal.Status, stage pipeline.KnownStage, totals []columnTota
 			continue
 		}
 		column.Count += t.Count
-		if t.Currency == nil {
+		if t.Currency == "" {
 			continue
 		}
-		total := Total{Worth: domain.Money{Minor: t.WorthMinor, Currency: *t.Currency}}
+		total := Total{Worth: domain.Money{Minor: t.WorthMinor, Currency: t.Currency}}
 		if status == deal.Running {
-			total.Weighted = domain.Money{Minor: t.WeightedMinor, Currency: *t.Currency}
+			total.Weighted = domain.Money{Minor: t.WeightedMinor, Currency: t.Currency}
 		}
 		column.Totals = append(column.Totals, total)
 	}
@@ -183,6 +181,5 @@ func columnOf(status deal.Status, stage pipeline.KnownStage, totals []columnTota
 			column.Deals = append(column.Deals, row.deal())
 		}
 	}
-	slices.SortFunc(column.Totals, func(a, b Total) int { return cmp.Compare(a.Worth.Currency, b.Worth.Currency) })
 	return column
 }

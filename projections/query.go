@@ -25,30 +25,6 @@ var ErrUnavailable = &domain.Error{
 	Detail: "The read models cannot be asked right now. Try again.",
 }
 
-// Models are all read models.
-type Models struct {
-	Catalog   Catalog
-	Customers Customers
-	Timeline  Timeline
-	Deals     Deals
-	Consents  Consents
-	Sales     Sales
-}
-
-// NewModels gives the read models that answer from db. Without one they can be
-// built, but not asked.
-func NewModels(db Querier) Models {
-	return Models{
-		Catalog: Catalog{db}, Customers: Customers{db}, Timeline: Timeline{db},
-		Deals: Deals{db}, Consents: Consents{db}, Sales: Sales{db},
-	}
-}
-
-// Projections are the models as the engine builds them.
-func (m Models) Projections() []Projection {
-	return []Projection{m.Catalog, m.Customers, m.Timeline, m.Deals, m.Consents, m.Sales}
-}
-
 // Page is one page of a list. Next is the mark of its last item where more follow,
 // else nil: the page after it is what the same question answers after that mark.
 // Rows that come into being meanwhile move nothing: a mark is a place in the order,

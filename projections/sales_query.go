@@ -126,15 +126,21 @@ var salesSQLs = func() map[SalesGrouping]string {
 		closed = `outcome <> '' AND (@from::timestamptz IS NULL OR closed_at >= @from)
 		  AND (@until::timestamptz IS NULL OR closed_at < @until)`
 		deals = `(SELECT * FROM sales.deals WHERE ` + closed + `) AS d`
-		// Of each closed deal one row for each part, with the part's share.
-		shares = `(
-		  SELECT d.deal_id, d.outcome, d.value_currency, d.days_to_close, %[1]s AS part,
-		    sum(CASE WHEN s.deal_id IS NULL THEN d.value_minor ELSE s.value_minor END) AS value_minor
+		// Of each closed deal one row for each product, with the product's share.
+		byProduct = `(
+		  SELECT d.deal_id, d.outcome, d.value_currency, d.days_to_close, s.product_id,
+		    CASE WHEN s.deal_id IS NULL THEN d.value_minor ELSE s.value_minor END AS value_minor
 		  FROM ` + deals + `
 		  LEFT JOIN sales.closing_products AS s ON s.deal_id = d.deal_id AND s.closing = d.closing
-		  %[2]s
-		  GROUP BY d.deal_id, d.outcome, d.value_currency, d.days_to_close, part
-		) AS parts`
+		) AS shares`
+		// The same for each family: several products of one are one sale.
+		byFamily = `(
+		  SELECT min(outcome) AS outcome, min(value_currency) AS value_currency, min(days_to_close) AS days_to_close,
+		    coalesce(p.family, '') AS family, sum(value_minor) AS value_minor
+		  FROM ` + byProduct + `
+		  LEFT JOIN catalog.products AS p ON p.product_id = shares.product_id
+		  GROUP BY deal_id, coalesce(p.family, '')
+		) AS shares`
 		sums = `
 		SELECT %[1]s AS part, value_currency,
 		  count(*) FILTER (WHERE outcome = 'won') AS won, count(*) FILTER (WHERE outcome = 'lost') AS lost,
@@ -150,28 +156,27 @@ var salesSQLs = func() map[SalesGrouping]string {
 		  coalesce(sum(days_won), 0) AS days_won, coalesce(sum(days_lost), 0) AS days_lost
 		FROM sums %[4]s
 		GROUP BY 1, 2, 3 ORDER BY %[5]s, value_currency`
-		owners   = `LEFT JOIN catalog.employees AS o ON o.employee_id = part`
-		managers = owners + ` LEFT JOIN catalog.employees AS m ON m.employee_id = o.manager_id`
-		products = `LEFT JOIN catalog.products AS p ON p.product_id = part`
+		ofOwner   = `LEFT JOIN catalog.employees AS o ON o.employee_id = part`
+		ofManager = ofOwner + ` LEFT JOIN catalog.employees AS m ON m.employee_id = o.manager_id`
+		ofProduct = `LEFT JOIN catalog.products AS p ON p.product_id = part`
 	)
 	period := func(unit, format string) string {
 		part := `date_trunc('` + unit + `', closed_at AT TIME ZONE 'UTC')`
 		text := `to_char(part, '` + format + `')`
 		return fmt.Sprintf(named, fmt.Sprintf(sums, part, deals), text, text, "", "key")
 	}
-	byOwner := fmt.Sprintf(sums, "closed_owner_id", deals)
-	byProduct := fmt.Sprintf(sums, "part", fmt.Sprintf(shares, "s.product_id", ""))
-	byFamily := fmt.Sprintf(sums, "part", fmt.Sprintf(shares, "coalesce(f.family, '')",
-		"LEFT JOIN catalog.products AS f ON f.product_id = s.product_id"))
+	owners := fmt.Sprintf(sums, "closed_owner_id", deals)
+	products := fmt.Sprintf(sums, "product_id", byProduct)
+	families := fmt.Sprintf(sums, "family", byFamily)
 	return map[SalesGrouping]string{
 		InOne:     fmt.Sprintf(named, fmt.Sprintf(sums, "'all'", deals), "part", "part", "", "key"),
 		ByMonth:   period("month", "YYYY-MM"),
 		ByQuarter: period("quarter", `YYYY-"Q"Q`),
 		ByYear:    period("year", "YYYY"),
-		ByOwner:   fmt.Sprintf(named, byOwner, "coalesce(part::text, '')", "coalesce(o.name, '')", owners, "name, key"),
-		ByManager: fmt.Sprintf(named, byOwner, "coalesce(m.employee_id::text, '')", "coalesce(m.name, '')", managers, "name, key"),
-		ByOffice:  fmt.Sprintf(named, byOwner, "coalesce(o.office, '')", "coalesce(o.office, '')", owners, "name, key"),
-		ByProduct: fmt.Sprintf(named, byProduct, "coalesce(part::text, '')", "coalesce(p.name, '')", products, "name, key"),
-		ByFamily:  fmt.Sprintf(named, byFamily, "part", "part", "", "name, key"),
+		ByOwner:   fmt.Sprintf(named, owners, "coalesce(part::text, '')", "coalesce(o.name, '')", ofOwner, "name, key"),
+		ByManager: fmt.Sprintf(named, owners, "coalesce(m.employee_id::text, '')", "coalesce(m.name, '')", ofManager, "name, key"),
+		ByOffice:  fmt.Sprintf(named, owners, "coalesce(o.office, '')", "coalesce(o.office, '')", ofOwner, "name, key"),
+		ByProduct: fmt.Sprintf(named, products, "coalesce(part::text, '')", "coalesce(p.name, '')", ofProduct, "name, key"),
+		ByFamily:  fmt.Sprintf(named, families, "part", "part", "", "name, key"),
 	}
 }()

@@ -1,0 +1,58 @@
+// # Read models
+//
+//	Catalog    employees and products: the names that all others join       catalog.go
+//	Customers  a customer's card, the list, search, sources                 customers.go
+//	Timeline   what happened with a customer, deals of theirs included      timeline.go
+//	Deals      a deal's card, the list; pipelines and their boards          deals.go
+//	Consents   the register of consents: may we?                            consents.go
+//	Sales      how deals closed, for the reports                            sales.go
+//
+// A row is the state that the aggregate's own decider folds, spread over columns:
+// an event's effect is computed by deal.Evolve and copied, never told a second time.
+// Names that belong to another aggregate are joined when a question is asked. What
+// is inside an aggregate and read with it is jsonb in its row, with a view that
+// spreads it out for SQL. Queries stand in x_query.go beside the model x.
+//
+// # Decisions of the read models
+//
+//   - 2026-11-22 Contact points, attributes, links, line items and stages are jsonb
+//     and not tables of their own. A card is then one read by key, the decider's
+//     rules that look at siblings (of each kind one primary contact point; a deal's
+//     worth as the sum of its items) hold without being written again, and a
+//     customer registered with six things is one row to write. The views keep SQL
+//     simple. If a join over millions of contact points became a habit, a table of
+//     them would be another read model.
+//   - 2026-11-22 Which customer a deal's events belong to is said once per deal, and
+//     the timeline merges the newest few events of each entity when it is asked.
+//     The other way, a customer on every row, must rewrite history when a deal moves.
+//   - 2026-11-22 Search is substrings over pg_trgm, with words of one and two letters
+//     only at the beginning of a word, where trigrams still help.
+//   - 2026-11-22 Lists with filters are planned for each call: one statement serves
+//     all combinations, and a plan for all of them would be good for none.
+//   - 2026-11-22 Lists are newest first by an instant that never changes, so that a
+//     cursor is a place that stays; sorting by other columns is not offered yet.
+package projections
+
+// Models are all read models.
+type Models struct {
+	Catalog   Catalog
+	Customers Customers
+	Timeline  Timeline
+	Deals     Deals
+	Consents  Consents
+	Sales     Sales
+}
+
+// NewModels gives the read models that answer from db. Without one they can be
+// built, but not asked.
+func NewModels(db Querier) Models {
+	return Models{
+		Catalog: Catalog{db}, Customers: Customers{db}, Timeline: Timeline{db},
+		Deals: Deals{db}, Consents: Consents{db}, Sales: Sales{db},
+	}
+}
+
+// Projections are the models as the engine builds them.
+func (m Models) Projections() []Projection {
+	return []Projection{m.Catalog, m.Customers, m.Timeline, m.Deals, m.Consents, m.Sales}
+}
