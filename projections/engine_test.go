@@ -153,7 +153,7 @@ func TestIndexesComeAfterTheFirstCatchUp(t *testing.T) {
 			pool := projectionstest.Pool(t)
 			events := history(300)
 			events[299].RecordedAt = recorded
-			settle := 500 * time.Millisecond
+			settle := time.Second
 			if name == "a busy log" {
 				settle = time.Hour
 			}
