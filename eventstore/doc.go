@@ -4,7 +4,9 @@
 // event.
 //
 //	Load, Append, Head ──▶ lanes ──▶ esdb client ──▶ EventStoreDB, or the node of eventstore/embedded
-//	Subscriber ◀── read-ahead ◀── decode ◀── subscription to $all
+//	Subscriber ◀── read-ahead ◀── decode ◀── subscription to $all      far from the end
+//	     ▲
+//	     └──────── tail ◀── decode ◀── one subscription for all        near the end
 //
 // # Promises
 //
@@ -103,6 +105,10 @@
 //     else goes to encoding/json, and a fuzz test holds the two together.
 //   - 2026-11-22 Subscriptions use the client. A reader of its own over the same
 //     RPC measured twice as fast elsewhere, and can take its place behind receive.
+//   - 2026-11-22 Subscribers near the end of the log share one subscription, whose
+//     events are decoded once (tail.go). With six read models, decoding each event
+//     six times had been 18 % of the server's CPU under commands and 28 % under an
+//     import; shared, it is 3 %.
 //   - 2026-11-22 Open waits until a node answers: a wrong setting should show at the
 //     start, and services that start together need no order.
 //

@@ -59,7 +59,7 @@ func (a *readAhead) add(event domain.Recorded) bool {
 	}
 	b.Events = append(b.Events, event)
 	b.Through = event.Position
-	b.bytes += len(event.Data) + metaBytes
+	b.bytes += sizeOf(event)
 	a.changed.Broadcast()
 	return true
 }

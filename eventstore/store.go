@@ -41,6 +41,7 @@ type Store struct {
 	codec  *codec
 	client *esdb.Client
 	lanes  *lanes
+	tail   *tail
 }
 
 // maxAppendBytes is what EventStoreDB takes at once, unless it is told otherwise.
@@ -87,11 +88,13 @@ func connect(cfg Config) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Store{
+	s := &Store{
 		codec:  newCodec(registered, retired),
 		client: client,
 		lanes:  newLanes(cfg.InFlight, cfg.CallTimeout),
-	}, nil
+	}
+	s.tail = &tail{store: s, limit: tailBytes}
+	return s, nil
 }
 
 func (c Config) settings() (*esdb.Configuration, error) {

@@ -137,7 +137,7 @@ func (s *subscription) run(ctx context.Context) {
 		if s.done != before {
 			failures = 0
 		}
-		if ctx.Err() != nil || errors.Is(err, errCheckpointMoved) {
+		if ctx.Err() != nil || errors.Is(err, errCheckpointMoved) || errors.Is(err, errPassed) {
 			continue
 		}
 		if !s.lost { // later failures say the same
@@ -158,8 +158,14 @@ func (s *subscription) follow(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	var receiving sync.WaitGroup
-	defer receiving.Wait()
-	defer cancel()
+	joined, caughtUp := false, after
+	defer func() {
+		cancel()
+		receiving.Wait()
+		if joined {
+			s.store.tail.leave()
+		}
+	}()
 	from, err := s.store.subscribe(ctx, s.topic, after)
 	if err != nil {
 		return err
@@ -169,10 +175,32 @@ func (s *subscription) follow(ctx context.Context) error {
 		s.cfg.Log.LogAttrs(ctx, slog.LevelInfo, "subscribed again", slog.String("topic", s.topic), slog.String("position", after.String()))
 	}
 	ahead := newReadAhead(ctx, after, s.cfg.MaxBatch, s.cfg.MaxBytes)
-	receiving.Go(func() { ahead.end(s.receive(from, ahead)) })
+	receiving.Go(func() {
+		var err error
+		caughtUp, err = s.receive(from, ahead, after)
+		joined = errors.Is(err, errShared)
+		ahead.end(err)
+	})
 	for {
 		batch, err := ahead.take()
+		if errors.Is(err, errShared) {
+			break
+		}
 		if err == nil {
+			after = batch.Through
+			err = s.deliver(ctx, batch)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	for {
+		batch, err := s.store.tail.take(ctx, caughtUp, s.cfg.MaxBatch, s.cfg.MaxBytes)
+		if err == nil {
+			// What was delivered may end before where the tail was joined; nothing
+			// of ours lies between.
+			batch.After = after
+			after, caughtUp = batch.Through, batch.Through
 			err = s.deliver(ctx, batch)
 		}
 		if err != nil {
@@ -189,22 +217,31 @@ func (s *subscription) checkpoint(ctx context.Context) (domain.Position, error) 
 }
 
 // receive decodes what arrives, so that this is done while the batch before is
-// worked on, and on a stack that has grown already.
-func (s *subscription) receive(from *esdb.Subscription, ahead *readAhead) error {
-	for {
+// worked on, and on a stack that has grown already. It gives how far it came, and
+// errShared when the subscription can go on with the tail, which it has joined.
+func (s *subscription) receive(from *esdb.Subscription, ahead *readAhead, after domain.Position) (domain.Position, error) {
+	for caughtUp := false; ; {
+		if caughtUp && s.store.tail.join(after) {
+			_ = from.Close() // it only says goodbye
+			return after, errShared
+		}
 		received := from.Recv()
 		switch {
 		case received.SubscriptionDropped != nil:
-			return received.SubscriptionDropped.Error
+			return after, received.SubscriptionDropped.Error
 		case received.CheckPointReached != nil:
 			at := received.CheckPointReached
-			ahead.pass(domain.Position{Commit: at.Commit, Prepare: at.Prepare}, s.cfg.MaxBatch > 1)
+			after = domain.Position{Commit: at.Commit, Prepare: at.Prepare}
+			ahead.pass(after, s.cfg.MaxBatch > 1)
+		case received.CaughtUp != nil:
+			caughtUp = s.topic == All && s.cfg.MaxBatch > 1
 		case received.EventAppeared != nil:
 			e := received.EventAppeared.OriginalEvent()
+			after = domain.Position{Commit: e.Position.Commit, Prepare: e.Position.Prepare}
 			if isSystem(e) || s.topic != All && e.StreamID != s.topic {
-				ahead.pass(domain.Position{Commit: e.Position.Commit, Prepare: e.Position.Prepare}, false)
+				ahead.pass(after, false)
 			} else if !ahead.add(s.store.recorded(e)) {
-				return nil
+				return after, nil
 			}
 		}
 	}

@@ -65,7 +65,7 @@ func openApp(ctx context.Context, s settings, b backends, keys map[string]string
 	if a.listener, err = new(net.ListenConfig).Listen(ctx, "tcp", s.Listen); err != nil {
 		return nil, fmt.Errorf("listen: %w", err)
 	}
-	if a.store, err = openStore(ctx, eventstore.Config{ConnectionString: b.connection, UnixSocket: b.socket, Log: log}); err != nil {
+	if a.store, err = eventstore.Open(ctx, eventstore.Config{ConnectionString: b.connection, UnixSocket: b.socket, Log: log}); err != nil {
 		return nil, err
 	}
 	config, err := pgxpool.ParseConfig(b.postgres)
@@ -111,22 +111,6 @@ func openApp(ctx context.Context, s settings, b backends, keys map[string]string
 	}
 	a.server = server.Listener()
 	return a, nil
-}
-
-// openStore waits until the event store answers, or ctx ends.
-func openStore(ctx context.Context, cfg eventstore.Config) (*eventstore.Store, error) {
-	for {
-		store, err := eventstore.Open(ctx, cfg)
-		if err == nil || !errors.Is(err, domain.ErrStoreUnavailable) {
-			return store, err
-		}
-		cfg.Log.Warn("event store does not answer yet", slog.Any("error", err))
-		select {
-		case <-ctx.Done():
-			return nil, fmt.Errorf("event store: %w", ctx.Err())
-		case <-time.After(time.Second):
-		}
-	}
 }
 
 // url is where the server listens.
