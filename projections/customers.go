@@ -201,7 +201,7 @@ const searchBreak = "\n"
 func searchWords(texts ...domain.Personal) string {
 	var words []string
 	for _, text := range texts {
-		for _, word := range strings.Fields(strings.ToLower(text.Plain())) {
+		for word := range strings.FieldsSeq(strings.ToLower(text.Plain())) {
 			if word = " " + word; !slices.Contains(words, word) {
 				words = append(words, word)
 			}

@@ -117,7 +117,7 @@ func likePatterns(text string) []string {
 	escape := strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`)
 	var patterns []string
 	longest := 0
-	for _, word := range strings.Fields(strings.ToLower(text)) {
+	for word := range strings.FieldsSeq(strings.ToLower(text)) {
 		length, pattern := utf8.RuneCountInString(word), "%"+escape.Replace(word)+"%"
 		if length < 3 {
 			pattern = "% " + pattern[1:]

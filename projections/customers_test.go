@@ -225,8 +225,10 @@ func TestSources(t *testing.T) {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff([]projections.SourceCount{
-		{Source: "", Stage: customer.Lead, Count: 1}, {Source: "Google", Stage: customer.Customer, Count: 1},
-		{Source: "Google", Stage: customer.Lead, Count: 1}, {Source: "google", Stage: customer.Lead, Count: 1},
+		{Source: "", Stage: customer.Lead, Count: 1},
+		{Source: "Google", Stage: customer.Customer, Count: 1},
+		{Source: "Google", Stage: customer.Lead, Count: 1},
+		{Source: "google", Stage: customer.Lead, Count: 1},
 	}, got); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}

@@ -109,6 +109,7 @@ func (r *dealRow) evolve(event deal.Event, at time.Time) {
 		r.ClosedAt = &at
 	case deal.Reopened:
 		r.ClosedAt = nil
+	default: // tells nothing beside the state
 	}
 	worth := s.Worth()
 	if s.Status == deal.IsWon {

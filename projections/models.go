@@ -1,4 +1,6 @@
-// # Read models
+package projections
+
+// Models are all read models.
 //
 //	Catalog    employees and products: the names that all others join       catalog.go
 //	Customers  a customer's card, the list, search, sources                 customers.go
@@ -13,7 +15,7 @@
 // is inside an aggregate and read with it is jsonb in its row, with a view that
 // spreads it out for SQL. Queries stand in x_query.go beside the model x.
 //
-// # Decisions of the read models
+// # Decisions
 //
 //   - 2026-11-22 Contact points, attributes, links, line items and stages are jsonb
 //     and not tables of their own. A card is then one read by key, the decider's
@@ -31,9 +33,32 @@
 //     all combinations, and a plan for all of them would be good for none.
 //   - 2026-11-22 Lists are newest first by an instant that never changes, so that a
 //     cursor is a place that stays; sorting by other columns is not offered yet.
-package projections
-
-// Models are all read models.
+//   - 2026-11-22 The sums of a board's columns are kept by triggers on deals, once per
+//     statement, like an index. Counting a million deals for every look at a board
+//     took 600 ms on a busy machine; Apply cannot keep them, as it is not told what
+//     a row was before the batch. Reports add up the rows when they are asked.
+//
+// # Measured
+//
+// Two cores shared with other builds (load average 4), Postgres 15 with its default
+// settings, 2026-11-22; 1 M customers, 8 M timeline entries, 1 M deals on one board,
+// 1 M consents, 1 M closed deals of 1.3 M with 1.3 M products; a page is 50 rows.
+//
+//	                                           p50        p99
+//	card                                       0.5 ms     1.0 ms
+//	list, newest first / by stage              1.5 ms     4.3 ms
+//	search: e-mail address                     8.5 ms    13.5 ms
+//	search: first and last name                 22 ms      67 ms
+//	search: a common word, or nothing found    0.9 ms     4.0 ms
+//	timeline page                              1.5 ms     5.8 ms
+//	timeline page, 1,000 deals, 20,000 events   10 ms      17 ms
+//	board, 10 deals a column                   1.6 ms    10.8 ms
+//	consent check                              0.3 ms     2.9 ms
+//	sources / consent coverage                 180 / 125 ms
+//	sales by owner or office, all years        160 ms
+//	sales by month, all years / of a quarter   424 / 127 ms
+//	sales by product, all years / of a quarter 1.0 s / 0.4 s
+//	sales by family, all years / of a quarter  4.2 s / 0.6 s
 type Models struct {
 	Catalog   Catalog
 	Customers Customers

@@ -75,6 +75,7 @@ func (Sales) Apply(w *Writer, e domain.Recorded) error {
 			row.close(w, e, deal.IsLost, domain.Money{})
 		case deal.Reopened:
 			row.closingColumns = closingColumns{}
+		default: // Handles does not ask for it
 		}
 	})
 	return nil

@@ -22,11 +22,10 @@ import (
 // closedDeal is a close as the test's own reading of the log finds it.
 type closedDeal struct {
 	deal.State
-	won      bool
-	at       time.Time
-	days     float64
-	owner    domain.EmployeeID // at closing
-	products map[domain.ProductID]int64
+	won   bool
+	at    time.Time
+	days  float64
+	owner domain.EmployeeID // at closing
 }
 
 // closedDeals reads the log from the beginning, apart from all read models.
@@ -50,6 +49,7 @@ func closedDeals(w *world) []closedDeal {
 			}
 		case deal.Reopened:
 			delete(closed, e.Stream)
+		default:
 		}
 	}
 	return slices.Collect(maps.Values(closed))
