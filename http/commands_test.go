@@ -49,7 +49,7 @@ var happy = []struct {
 	{"consent.expire", "POST", "/v1/customers/" + id("ada") + "/consents/survey:phone/expire", ``, id("ada"), "survey:phone", []string{"consent.expired"}},
 	{
 		"deal.open", "POST", "/v1/deals", `{"title":"Two","stage":"offer","customer":"` + id("acme") + `","owner":"` + id("eve") + `","amount":{"minor":105400,"currency":"USD"},
-		"expected_close":"2026-12-24","line_items":[{"product":"` + id("lamp") + `","quantity":"1.5"},{"name":"Work","unit_price":{"minor":1,"currency":"USD"},"discount":10}]}`, "", "",
+		"expected_close":"2026-12-24","line_items":[{"product":"` + id("lamp") + `","quantity":"1.5"},{"name":"Work","unit_price":{"minor":1,"currency":"USD"},"discount_basis_points":10}]}`, "", "",
 		[]string{"deal.opened", "deal.line_item_added", "deal.line_item_added"},
 	},
 	{"deal.change_stage", "POST", "/v1/deals/" + id("deal") + "/stage", `{"stage":"offer"}`, id("deal"), "", []string{"deal.stage_changed"}},

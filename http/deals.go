@@ -17,7 +17,7 @@ type LineItemInput struct {
 	Name      string           `json:"name,omitempty" maxLength:"500" doc:"Default: the product's."`
 	Quantity  domain.Quantity  `json:"quantity,omitzero" doc:"A decimal text with at most three places, such as 1.5. Default 1."`
 	UnitPrice domain.Money     `json:"unit_price,omitzero" doc:"Default: the product's list price."`
-	Discount  int              `json:"discount,omitempty" minimum:"0" maximum:"10000" doc:"In basis points: 1000 are 10 %."`
+	Discount  int              `json:"discount_basis_points,omitempty" minimum:"0" maximum:"10000" doc:"In basis points: 1000 are 10 %."`
 }
 
 // NewLineItemInput is a line item that may name its id.

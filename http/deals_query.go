@@ -45,7 +45,7 @@ type lineItemCard struct {
 	Name      string          `json:"name"`
 	Quantity  domain.Quantity `json:"quantity" example:"1.5"`
 	UnitPrice domain.Money    `json:"unit_price"`
-	Discount  int             `json:"discount" doc:"In basis points: 1000 are 10 %."`
+	Discount  int             `json:"discount_basis_points" doc:"In basis points: 1000 are 10 %."`
 	Total     *domain.Money   `json:"total"`
 }
 

@@ -61,7 +61,7 @@ const (
 		"legal_name industry founded_year employees annual_revenue vat_id"
 	interactionDetails = "channel direction participants subject note reaction mood duration_seconds deal employee"
 	evidence           = "legal_basis wording_version wording_hash capture_source contact_point proof expires_at"
-	lineItem           = "product name quantity unit_price discount"
+	lineItem           = "product name quantity unit_price discount_basis_points"
 	everywhere         = " occurred_at reason on_behalf_of"
 )
 
