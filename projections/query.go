@@ -46,7 +46,8 @@ type NameMark struct {
 	ID   uuid.UUID
 }
 
-// pageOf makes a page of what was asked for with a limit one higher.
+// pageOf makes a page of what was asked for with a limit one higher. The limit is at
+// least 1.
 func pageOf[T, Mark any](items []T, limit int, mark func(T) Mark) Page[T, Mark] {
 	if len(items) <= limit {
 		return Page[T, Mark]{Items: items}
