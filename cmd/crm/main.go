@@ -34,12 +34,21 @@ const (
 	exitStorage  = 70
 )
 
+// gcPercent is how much the heap may grow between two collections. Most of it is
+// short-lived, and the live part is small (the cache of states, the tail of the
+// log): collecting half as often costs some tens of MB and gave 20 % more
+// commands per second.
+const gcPercent = 200
+
 // streams are the process's ways to talk.
 type streams struct {
 	out, err io.Writer
 }
 
 func main() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal kills
 	os.Exit(run(ctx, os.Args[1:], streams{os.Stdout, os.Stderr}))
