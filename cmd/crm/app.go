@@ -174,11 +174,11 @@ func (a *app) begin(ctx context.Context, began func(context.Context) error) erro
 
 // shutdown lets requests finish, but not for ever.
 func (a *app) shutdown(ctx context.Context) {
-	a.log.Info("stopping")
+	a.log.InfoContext(ctx, "stopping")
 	within, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.settings.ShutdownTimeout)
 	defer cancel()
 	if err := a.server.Shutdown(within); err != nil {
-		a.log.Warn("requests were cut off", slog.Any("error", err))
+		a.log.WarnContext(within, "requests were cut off", slog.Any("error", err))
 		_ = a.server.Close() // what it could say was said
 	}
 }

@@ -118,7 +118,7 @@ func allowed(from, to string, test bool) bool {
 	if from == to { // an external test package imports its own room
 		return test
 	}
-	if test && (slices.ContainsFunc(arrowsOfTests, func(p string) bool { return within(to, p) })) {
+	if test && slices.ContainsFunc(arrowsOfTests, func(p string) bool { return within(to, p) }) {
 		return true
 	}
 	for room := from; room != "."; room = filepath.Dir(room) {

@@ -74,6 +74,5 @@ func (b *benchHTTP) Run(ctx context.Context, io streams) error {
 	if err != nil {
 		return err
 	}
-	report.Print(io.out)
-	return nil
+	return report.Print(io.out)
 }

@@ -138,7 +138,7 @@ func (l *laptop) stop(ctx context.Context) error {
 // owner only.
 func adminKey(dir string) (string, error) {
 	name := filepath.Join(dir, "admin.key")
-	held, err := os.ReadFile(name) //nolint:gosec // the operator named the folder
+	held, err := os.ReadFile(name)
 	if err == nil {
 		if key := strings.TrimSpace(string(held)); key != "" {
 			return key, nil

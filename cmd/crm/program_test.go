@@ -98,7 +98,7 @@ func serving(t *testing.T, keyFile string, args ...string) *program {
 		t.Fatalf("crm %s: no ready line but %q, %v\n%s", strings.Join(args, " "), line, err, p.errs)
 	}
 	p.url = fields[1]
-	key, err := os.ReadFile(keyFile) //nolint:gosec // test data
+	key, err := os.ReadFile(keyFile)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -223,7 +223,7 @@ func runCommand(t *testing.T, args ...string) (code int, out, errs string) {
 // postmaster is the process id of the folder's private Postgres.
 func postmaster(t *testing.T, data string) int {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(data, "postgres", "data", "postmaster.pid")) //nolint:gosec // test data
+	text, err := os.ReadFile(filepath.Join(data, "postgres", "data", "postmaster.pid"))
 	if err != nil {
 		t.Fatal(err)
 	}

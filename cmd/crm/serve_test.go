@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"net"
 	"net/http"
 	"os"
@@ -154,7 +153,7 @@ func TestTakenPortIsOneLine(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer taken.Close()
+	t.Cleanup(func() { _ = taken.Close() })
 	code, _, errs := runCommand(t, "up", "--data", filepath.Join(t.TempDir(), "data"), "--log-level", "error", "--listen", taken.Addr().String())
 	if code != exitFailed || !strings.Contains(errs, "address already in use") {
 		t.Errorf("exit code %d: %s", code, errs)
@@ -178,7 +177,7 @@ func TestHelpTellsEverySetting(t *testing.T) {
 				t.Errorf("crm %s --help does not say %q", command, want)
 			}
 		}
-		if unset := strings.Contains(flat, fmt.Sprint("${")); unset {
+		if unset := strings.Contains(flat, "${"); unset {
 			t.Errorf("crm %s --help shows a variable: %s", command, out)
 		}
 	}

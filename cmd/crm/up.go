@@ -80,6 +80,6 @@ func (a *app) fillWithDemo(ctx context.Context) error {
 		}
 		events += answer.Receipt.Events
 	}
-	a.log.Info("demo company is there", slog.Int("events", events), slog.Duration("took", time.Since(began)))
+	a.log.InfoContext(ctx, "demo company is there", slog.Int("events", events), slog.Duration("took", time.Since(began)))
 	return nil
 }

@@ -35,7 +35,7 @@ var (
 func Commands(cfg Config) []commands.Ask {
 	c := &company{
 		seed: cmp.Or(cfg.Seed, 1),
-		rng:  rand.New(rand.NewPCG(cmp.Or(cfg.Seed, 1), 0)), //nolint:gosec // a story, not a secret
+		rng:  rand.New(rand.NewPCG(cmp.Or(cfg.Seed, 1), 0)),
 	}
 	c.staff()
 	c.catalogue()

@@ -34,15 +34,27 @@ var (
 	firmForms  = []string{"GmbH", "AG", "KG", "OHG", "e.K."}
 	industries = []string{"mechanical engineering", "metal construction", "toolmaking", "carpentry", "automation", "education"}
 	cities     = []struct{ postalCode, city, country string }{
-		{"20095", "Hamburg", "DE"}, {"80331", "München", "DE"}, {"50667", "Köln", "DE"}, {"01067", "Dresden", "DE"},
-		{"1010", "Wien", "AT"}, {"8010", "Graz", "AT"}, {"4020", "Linz", "AT"}, {"8001", "Zürich", "CH"}, {"3011", "Bern", "CH"},
+		{"20095", "Hamburg", "DE"},
+		{"80331", "München", "DE"},
+		{"50667", "Köln", "DE"},
+		{"01067", "Dresden", "DE"},
+		{"1010", "Wien", "AT"},
+		{"8010", "Graz", "AT"},
+		{"4020", "Linz", "AT"},
+		{"8001", "Zürich", "CH"},
+		{"3011", "Bern", "CH"},
 	}
 	streets   = []string{"Hauptstraße", "Bahnhofstraße", "Industriestraße", "Am Hafen", "Werkgasse", "Lindenallee"}
 	jobTitles = []string{"Head of Purchasing", "Workshop Manager", "Managing Director", "Production Engineer", "Apprentice Master"}
 
 	touchpoints = []struct{ source, medium, campaign string }{
-		{"Google", "organic_search", ""}, {"Google", "paid_search", "drills-2025"}, {"trade fair", "event", "EMO"},
-		{"recommendation", "referral", ""}, {"Fachzeitschrift", "print", ""}, {"newsletter", "email", ""}, {"website", "direct", ""},
+		{"Google", "organic_search", ""},
+		{"Google", "paid_search", "drills-2025"},
+		{"trade fair", "event", "EMO"},
+		{"recommendation", "referral", ""},
+		{"Fachzeitschrift", "print", ""},
+		{"newsletter", "email", ""},
+		{"website", "direct", ""},
 	}
 	subjects = []string{"First call", "Asked for a quotation", "Machine demonstration", "Price negotiation", "Delivery date", "Service visit", "Spare parts"}
 	notes    = []string{

@@ -59,7 +59,7 @@ func (m Mix) String() string {
 // Run asks until the duration is over and reports on what was asked in it. It
 // fails when the server cannot be reached at all.
 func Run(ctx context.Context, o Options) (*Report, error) {
-	transport := http.DefaultTransport.(*http.Transport).Clone() //nolint:errcheck // it is one
+	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxIdleConnsPerHost = o.Clients
 	transport.MaxConnsPerHost = 0
 	defer transport.CloseIdleConnections()
@@ -68,7 +68,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	run.client.Transport = transport
 	workers := make([]*worker, o.Clients)
 	for i := range workers {
-		workers[i] = &worker{run: run, rng: rand.New(rand.NewPCG(o.Seed, uint64(i))), name: fmt.Sprintf("%d-%d", o.Seed, i)} //nolint:gosec // a load, not a secret
+		workers[i] = &worker{run: run, rng: rand.New(rand.NewPCG(o.Seed, uint64(i))), name: fmt.Sprintf("%d-%d", o.Seed, i)}
 		if err := workers[i].prepare(ctx); err != nil {
 			return nil, fmt.Errorf("prepare: %w", err)
 		}

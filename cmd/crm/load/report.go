@@ -6,6 +6,7 @@ import (
 	"maps"
 	"runtime"
 	"slices"
+	"strings"
 	"text/tabwriter"
 	"time"
 )
@@ -70,7 +71,14 @@ func (r *Report) line(name string, samples []time.Duration) Line {
 func (r *Report) rate(count int) float64 { return float64(count) / r.Options.Duration.Seconds() }
 
 // Print writes the report for a person.
-func (r *Report) Print(out io.Writer) {
+func (r *Report) Print(to io.Writer) error {
+	out := &strings.Builder{}
+	r.print(out)
+	_, err := io.WriteString(to, out.String())
+	return err
+}
+
+func (r *Report) print(out *strings.Builder) {
 	o := r.Options
 	rate := "as fast as answered (closed loop)"
 	if o.Rate > 0 {
@@ -79,12 +87,12 @@ func (r *Report) Print(out io.Writer) {
 	fmt.Fprintf(out, "server %s · %d clients · %s after %s warm-up · rate %s\nmix %s · seed %d · %s %s/%s, %d CPUs shared with the server\n\n",
 		o.Server, o.Clients, o.Duration, o.Warmup, rate, o.Mix, o.Seed, runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU())
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(table, "operation\tcount\tper second\tp50\tp99\tmax\t")
+	_, _ = fmt.Fprintln(table, "operation\tcount\tper second\tp50\tp99\tmax\t")
 	for _, line := range r.Lines {
-		fmt.Fprintf(table, "%s\t%d\t%.0f\t%s\t%s\t%s\t\n", line.Name, line.Count, line.PerSecond,
+		_, _ = fmt.Fprintf(table, "%s\t%d\t%.0f\t%s\t%s\t%s\t\n", line.Name, line.Count, line.PerSecond,
 			millis(line.P50), millis(line.P99), millis(line.Max))
 	}
-	_ = table.Flush() // it can fail only as out does, and then nobody reads this
+	_ = table.Flush() // a builder takes everything
 	for _, failure := range slices.Sorted(maps.Keys(r.Failures)) {
 		fmt.Fprintf(out, "failed %d times: %s\n", r.Failures[failure], failure)
 	}
