@@ -2,10 +2,7 @@ package importing
 
 import (
 	"bytes"
-	"compress/gzip"
-	"encoding/csv"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -13,58 +10,17 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"crm/cmd/crm/importing/importingtest"
 )
 
-// folders gives a generated folder and, where the data sets lie beside the
-// repository, the real one of that name.
-func folders(t *testing.T, name string, generate func(t *testing.T, dir string)) map[string]string {
+// folders gives a generated folder and, where the data set lies beside the
+// repository, the real one.
+func folders(t *testing.T, set importingtest.Set, rows int) map[string]string {
 	t.Helper()
-	generated := t.TempDir()
-	generate(t, generated)
-	all := map[string]string{"generated": generated}
-	root, err := filepath.Abs(".")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for root != filepath.Dir(root) {
-		if _, err := os.Stat(filepath.Join(root, "go.mod")); err == nil {
-			break
-		}
-		root = filepath.Dir(root)
-	}
-	beside := filepath.Join(root, "../shared/data", name)
-	if _, err := os.Stat(beside); err == nil {
-		all["real"] = beside
-	}
-	return all
-}
-
-// table reads a CSV file with encoding/csv: what the importer is compared with
-// is counted from the file by other means.
-func table(t *testing.T, path string) []map[string]string {
-	t.Helper()
-	file, err := os.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer file.Close()
-	var in io.Reader = file
-	if strings.HasSuffix(path, ".gz") {
-		if in, err = gzip.NewReader(file); err != nil {
-			t.Fatal(err)
-		}
-	}
-	rows, err := csv.NewReader(in).ReadAll()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var all []map[string]string
-	for _, row := range rows[1:] {
-		named := map[string]string{}
-		for i, name := range rows[0] {
-			named[name] = row[i]
-		}
-		all = append(all, named)
+	all := map[string]string{"generated": set.Generate(t, rows)}
+	if dir, there := set.Real(t); there {
+		all["real"] = dir
 	}
 	return all
 }
@@ -92,41 +48,35 @@ func twice(t *testing.T, mapping, dir string) (*api, Summary) {
 	return a, first
 }
 
-// As the files have it.
-const (
-	misspeltSector = "technolgy"  //nolint:misspell // on purpose
-	misspeltOffice = "Philipines" //nolint:misspell // on purpose
-)
-
 func TestSalesOpportunities(t *testing.T) {
 	t.Parallel()
-	for name, dir := range folders(t, "crm_sales_opportunities", generateSales) {
+	for name, dir := range folders(t, importingtest.Sales, 1000) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			a, s := twice(t, "crm-sales-opportunities", dir)
 
 			want, rows := map[string]int{}, 0
 			agents := map[string]bool{}
-			for _, r := range table(t, filepath.Join(dir, "accounts.csv")) {
+			for _, r := range importingtest.Rows(t, filepath.Join(dir, "accounts.csv")) {
 				rows += 2 // once as an account, once as a subsidiary
-				want["organisations in "+strings.Replace(r["sector"], misspeltSector, "technology", 1)]++
-				want["accounts in "+strings.Replace(r["office_location"], misspeltOffice, "Philippines", 1)]++
+				want["organisations in "+strings.Replace(r["sector"], importingtest.MisspeltSector, "technology", 1)]++
+				want["accounts in "+strings.Replace(r["office_location"], importingtest.MisspeltOffice, "Philippines", 1)]++
 				want["revenue"] += millions(t, r["revenue"])
 				if r["subsidiary_of"] != "" {
 					want["subsidiaries of "+r["subsidiary_of"]]++
 				}
 			}
-			for _, r := range table(t, filepath.Join(dir, "products.csv")) {
+			for _, r := range importingtest.Rows(t, filepath.Join(dir, "products.csv")) {
 				rows++
 				want["list price of "+r["product"]+" of "+r["series"]] = millions(t, r["sales_price"]) / 1_000_000
 			}
-			for _, r := range table(t, filepath.Join(dir, "sales_teams.csv")) {
+			for _, r := range importingtest.Rows(t, filepath.Join(dir, "sales_teams.csv")) {
 				rows++
 				agents[r["sales_agent"]], agents[r["manager"]] = true, true
 				want["agents of "+r["manager"]+" in "+r["regional_office"]]++
 			}
 			want["employees"] = len(agents)
-			for _, r := range table(t, filepath.Join(dir, "sales_pipeline.csv")) {
+			for _, r := range importingtest.Rows(t, filepath.Join(dir, "sales_pipeline.csv")) {
 				rows++
 				want["deals "+r["deal_stage"]]++
 				want["deals of "+r["sales_agent"]]++
@@ -223,13 +173,13 @@ func salesFigures(a *api) map[string]int {
 
 func TestEducationLeads(t *testing.T) {
 	t.Parallel()
-	for name, dir := range folders(t, "x_education_leads", generateLeads) {
+	for name, dir := range folders(t, importingtest.Leads, 600) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			a, s := twice(t, "x-education-leads", dir)
 
 			want := map[string]int{}
-			rows := table(t, filepath.Join(dir, "Leads.csv.gz"))
+			rows := importingtest.Rows(t, filepath.Join(dir, "Leads.csv.gz"))
 			for _, r := range rows {
 				stage := map[string]string{"0": "lead", "1": "customer"}[r["Converted"]]
 				want["from "+r["Lead Source"]+" by "+r["Lead Origin"]+": "+stage]++
@@ -301,7 +251,7 @@ func TestEducationLeads(t *testing.T) {
 
 func TestVCards(t *testing.T) {
 	t.Parallel()
-	for name, dir := range folders(t, "vcards", generateCards) {
+	for name, dir := range folders(t, importingtest.Cards, 500) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			a := newAPI(t)
