@@ -92,13 +92,10 @@ func (s *Server) checkConsent(ctx context.Context, in *consentCheckInput) (*plai
 func consentOf(c projections.Consent, now time.Time) consentCard {
 	evidence := c.Evidence
 	card := consentCard{
-		Purpose: c.Key.Purpose, Channel: c.Key.Channel, Status: c.Status, Allowed: c.Permits(now), Confirmed: c.Confirmed,
+		Purpose: c.Key.Purpose, Channel: c.Key.Channel, Status: c.StatusAt(now), Allowed: c.Permits(now), Confirmed: c.Confirmed,
 		LegalBasis: evidence.LegalBasis, WordingVersion: evidence.WordingVersion, WordingHash: evidence.WordingHash,
 		CaptureSource: evidence.CaptureSource, Proof: evidence.Proof,
 		Since: c.Since, EventID: c.EventID, Position: c.Position.String(), Revision: c.Revision,
-	}
-	if card.Status == consent.StatusGranted && !card.Allowed {
-		card.Status = consent.StatusExpired
 	}
 	if !evidence.ContactPoint.IsZero() {
 		card.ContactPoint = &evidence.ContactPoint.UUID

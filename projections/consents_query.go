@@ -23,12 +23,6 @@ type Consent struct {
 	Revision domain.Revision // of that event in the stream of the customer's consents
 }
 
-// Permits reports whether the consent allows its purpose at an instant: it is
-// granted, and its time is not over.
-func (c Consent) Permits(at time.Time) bool {
-	return c.Status == consent.StatusGranted && (c.Evidence.ExpiresAt.IsZero() || at.Before(c.Evidence.ExpiresAt))
-}
-
 const consentColumns = `customer_id, purpose, channel, status, confirmed, objected, legal_basis, wording_version, wording_hash,
 	capture_source, contact_point_id, proof, expires_at, since, event_id, position, revision`
 

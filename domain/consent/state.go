@@ -1,5 +1,7 @@
 package consent
 
+import "time"
+
 // State is a customer's consents folded from their history.
 type State struct{ Answers map[Key]Answer }
 
@@ -10,6 +12,18 @@ type Answer struct {
 	Objected  bool // the customer has objected, and has not consented since
 	Evidence  Evidence
 }
+
+// StatusAt is the status at an instant. A grant whose time is over is expired,
+// also where nobody has said so yet.
+func (a Answer) StatusAt(at time.Time) Status {
+	if a.Status == StatusGranted && !a.Evidence.ExpiresAt.IsZero() && !at.Before(a.Evidence.ExpiresAt) {
+		return StatusExpired
+	}
+	return a.Status
+}
+
+// Permits reports whether the answer allows its purpose at an instant.
+func (a Answer) Permits(at time.Time) bool { return a.StatusAt(at) == StatusGranted }
 
 // Status says how a consent stands. The zero value is a consent never asked for.
 type Status string
