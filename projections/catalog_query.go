@@ -63,11 +63,7 @@ func (m Catalog) Employees(ctx context.Context, after *NameMark, limit int) (Pag
 	if err != nil {
 		return Page[Employee, NameMark]{}, err
 	}
-	found := make([]Employee, len(rows))
-	for i, row := range rows {
-		found[i] = row.employee()
-	}
-	return pageOf(found, limit, func(e Employee) NameMark { return NameMark{e.Details.Name.Plain(), e.ID.UUID} }), nil
+	return pageOf(rows, limit, employeeRead.employee, func(e Employee) NameMark { return NameMark{e.Details.Name.Plain(), e.ID.UUID} }), nil
 }
 
 // Product is one product, or product.ErrUnknown.
@@ -93,11 +89,7 @@ func (m Catalog) Products(ctx context.Context, after *NameMark, limit int) (Page
 	if err != nil {
 		return Page[Product, NameMark]{}, err
 	}
-	found := make([]Product, len(rows))
-	for i, row := range rows {
-		found[i] = row.product()
-	}
-	return pageOf(found, limit, func(p Product) NameMark { return NameMark{p.Details.Name, p.ID.UUID} }), nil
+	return pageOf(rows, limit, productRow.product, func(p Product) NameMark { return NameMark{p.Details.Name, p.ID.UUID} }), nil
 }
 
 type employeeRead struct {

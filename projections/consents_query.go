@@ -41,11 +41,7 @@ func (m Consents) Of(ctx context.Context, id domain.CustomerID, after *consent.K
 	if err != nil {
 		return Page[Consent, consent.Key]{}, err
 	}
-	found := make([]Consent, len(rows))
-	for i, row := range rows {
-		found[i] = row.consent()
-	}
-	return pageOf(found, limit, func(c Consent) consent.Key { return c.Key }), nil
+	return pageOf(rows, limit, consentRow.consent, func(c Consent) consent.Key { return c.Key }), nil
 }
 
 // Lookup is a customer's consent for a purpose and channel; nil where there never
@@ -72,21 +68,10 @@ type Coverage struct {
 // Coverage counts the register at an instant, by purpose, channel and status. A
 // grant whose time is over by then counts as expired.
 func (m Consents) Coverage(ctx context.Context, at time.Time) ([]Coverage, error) {
-	type row struct {
-		Purpose string          `db:"purpose"`
-		Channel consent.Channel `db:"channel"`
-		Status  consent.Status  `db:"status"`
-		Count   int64           `db:"count"`
-	}
-	rows, err := all[row](ctx, m.db, `
+	return all[Coverage](ctx, m.db, `
 		SELECT purpose, channel, CASE WHEN status = 'granted' AND expires_at <= @at THEN 'expired' ELSE status END AS status,
 		  count(*) AS count
 		FROM consents.consents GROUP BY 1, 2, 3 ORDER BY 1, 2, 3`, pgx.NamedArgs{"at": at})
-	coverage := make([]Coverage, len(rows))
-	for i, r := range rows {
-		coverage[i] = Coverage{Key: consent.Key{Purpose: r.Purpose, Channel: r.Channel}, Status: r.Status, Count: r.Count}
-	}
-	return coverage, err
 }
 
 func (r consentRow) consent() Consent {

@@ -104,11 +104,7 @@ func (m Customers) List(ctx context.Context, f CustomerFilter, after *AgeMark, l
 	if err != nil {
 		return Page[Customer, AgeMark]{}, err
 	}
-	customers := make([]Customer, len(rows))
-	for i, row := range rows {
-		customers[i] = row.customer()
-	}
-	return pageOf(customers, limit, func(c Customer) AgeMark { return AgeMark{c.RegisteredAt, c.ID.UUID} }), nil
+	return pageOf(rows, limit, customerRead.customer, func(c Customer) AgeMark { return AgeMark{c.RegisteredAt, c.ID.UUID} }), nil
 }
 
 // likePatterns are what a row's search must be like, the longest first: it is the

@@ -90,7 +90,7 @@ func (m Deals) List(ctx context.Context, f DealFilter, after *AgeMark, limit int
 	if err != nil {
 		return Page[Deal, AgeMark]{}, err
 	}
-	return pageOf(dealsOf(rows), limit, func(d Deal) AgeMark { return AgeMark{d.OpenedAt, d.ID.UUID} }), nil
+	return pageOf(rows, limit, dealRead.deal, func(d Deal) AgeMark { return AgeMark{d.OpenedAt, d.ID.UUID} }), nil
 }
 
 // dealRead is a row with the names beside it.
@@ -113,12 +113,4 @@ func (r dealRead) deal() Deal {
 		d.ClosedAt = &at
 	}
 	return d
-}
-
-func dealsOf(rows []dealRead) []Deal {
-	found := make([]Deal, len(rows))
-	for i, row := range rows {
-		found[i] = row.deal()
-	}
-	return found
 }

@@ -50,11 +50,7 @@ func (m Deals) Pipelines(ctx context.Context, after *NameMark, limit int) (Page[
 	if err != nil {
 		return Page[Pipeline, NameMark]{}, err
 	}
-	found := make([]Pipeline, len(rows))
-	for i, row := range rows {
-		found[i] = row.pipeline()
-	}
-	return pageOf(found, limit, func(p Pipeline) NameMark { return NameMark{p.Name, p.ID.UUID} }), nil
+	return pageOf(rows, limit, pipelineRow.pipeline, func(p Pipeline) NameMark { return NameMark{p.Name, p.ID.UUID} }), nil
 }
 
 func (r pipelineRow) pipeline() Pipeline {

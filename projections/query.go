@@ -46,14 +46,19 @@ type NameMark struct {
 	ID   uuid.UUID
 }
 
-// pageOf makes a page of what was asked for with a limit one higher. The limit is at
-// least 1.
-func pageOf[T, Mark any](items []T, limit int, mark func(T) Mark) Page[T, Mark] {
-	if len(items) <= limit {
-		return Page[T, Mark]{Items: items}
+// pageOf makes a page of rows that were asked for with a limit one higher. The limit
+// is at least 1.
+func pageOf[Row, T, Mark any](rows []Row, limit int, item func(Row) T, mark func(T) Mark) Page[T, Mark] {
+	shown := rows[:min(len(rows), limit)]
+	page := Page[T, Mark]{Items: make([]T, len(shown))}
+	for i, row := range shown {
+		page.Items[i] = item(row)
 	}
-	next := mark(items[limit-1])
-	return Page[T, Mark]{Items: items[:limit], Next: &next}
+	if len(rows) > limit {
+		next := mark(page.Items[limit-1])
+		page.Next = &next
+	}
+	return page
 }
 
 // asker is what a statement is run by: a Querier or a transaction.
@@ -73,19 +78,15 @@ func all[R any](ctx context.Context, db asker, sql string, args ...any) ([]R, er
 
 // one is the only row of a query, or missing where there is none.
 func one[R any](ctx context.Context, db asker, missing error, sql string, args ...any) (R, error) {
+	var none R
 	rows, err := all[R](ctx, db, sql, args...)
-	if err != nil || len(rows) == 0 {
-		var none R
-		return none, errors.Join(err, onlyIf(err == nil, missing))
+	switch {
+	case err != nil:
+		return none, err
+	case len(rows) == 0:
+		return none, missing
 	}
 	return rows[0], nil
-}
-
-func onlyIf(so bool, err error) error {
-	if so {
-		return err
-	}
-	return nil
 }
 
 // snapshot runs several queries that see the same state.
@@ -96,10 +97,7 @@ func snapshot(ctx context.Context, db Querier, ask func(pgx.Tx) error) error {
 
 // unavailable marks the errors that asking again later may heal.
 func unavailable(err error) error {
-	if err == nil || errors.Is(err, ErrUnavailable) {
-		return err
-	}
-	if _, ok := errors.AsType[*domain.Error](err); ok {
+	if _, said := errors.AsType[*domain.Error](err); said || err == nil {
 		return err
 	}
 	if refused, ok := errors.AsType[*pgconn.PgError](err); ok {

@@ -72,11 +72,7 @@ func (m Timeline) Of(ctx context.Context, id domain.CustomerID, after *EntryMark
 	if err != nil {
 		return Page[Entry, EntryMark]{}, err
 	}
-	found := make([]Entry, len(rows))
-	for i, row := range rows {
-		found[i] = row.entry()
-	}
-	return pageOf(found, limit, func(e Entry) EntryMark { return EntryMark{e.OccurredAt, e.Position.Commit} }), nil
+	return pageOf(rows, limit, entryRead.entry, func(e Entry) EntryMark { return EntryMark{e.OccurredAt, e.Position.Commit} }), nil
 }
 
 type entryRead struct {
