@@ -1,6 +1,7 @@
 package projections
 
 import (
+	"bytes"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -278,10 +279,7 @@ func encodeBytes(buf []byte, at unsafe.Pointer) ([]byte, error) {
 }
 
 func decodeBytes(src []byte, at unsafe.Pointer) error {
-	*(*[]byte)(at) = append([]byte(nil), src...)
-	if src != nil && len(src) == 0 {
-		*(*[]byte)(at) = []byte{}
-	}
+	*(*[]byte)(at) = bytes.Clone(src)
 	return nil
 }
 

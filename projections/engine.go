@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"regexp"
+	"strings"
 	"sync"
 	"time"
 
@@ -89,7 +90,7 @@ func NewEngine(pool *pgxpool.Pool, cfg Config, projections ...Projection) *Engin
 	e.metrics = newMetrics(e.Status)
 	for _, p := range projections {
 		name := p.Name()
-		if !validName.MatchString(name) || name == "crm" || name == "public" || name == "information_schema" || name[:min(3, len(name))] == "pg_" {
+		if !validName.MatchString(name) || name == "crm" || name == "public" || name == "information_schema" || strings.HasPrefix(name, "pg_") {
 			panic(fmt.Sprintf("projections: %q cannot name a read model", name))
 		}
 		if e.named[name] != nil {
