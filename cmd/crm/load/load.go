@@ -97,7 +97,7 @@ type worker struct {
 	*run
 	rng       *rand.Rand
 	name      string
-	customers []string
+	customers []customer // oldest first
 	deals     []*openDeal
 	issued    int
 	samples   map[string][]time.Duration

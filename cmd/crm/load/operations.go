@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"sort"
 	"strings"
 	"time"
 
@@ -32,6 +33,12 @@ func init() { // the operations refer to the worker, which refers to them
 	}
 }
 
+// customer is one that the worker registered, and when.
+type customer struct {
+	id    string
+	since time.Time
+}
+
 // openDeal is a deal and how far it has come.
 type openDeal struct {
 	id    string
@@ -45,7 +52,10 @@ func (w *worker) prepare(ctx context.Context) error {
 	if _, err := w.register(ctx); err != nil {
 		return err
 	}
-	_, err := w.open(ctx)
+	if _, err := w.open(ctx); err != nil {
+		return err
+	}
+	_, err := w.visible(ctx)
 	return err
 }
 
@@ -55,7 +65,7 @@ func (w *worker) register(ctx context.Context) (time.Duration, error) {
 		`"given_name":"Load","family_name":"%[1]s-%[2]d","touchpoint":{"source":"bench","medium":"load"},`+
 		`"contact_points":[{"kind":"email","value":"load-%[1]s-%[2]d@bench.example","label":"work"}]}`, w.name, w.issued))
 	if err == nil {
-		w.customers = append(w.customers, answer.ID)
+		w.customers = append(w.customers, customer{answer.ID, time.Now()})
 	}
 	return took, err
 }
@@ -107,7 +117,7 @@ func (w *worker) visible(ctx context.Context) (time.Duration, error) {
 }
 
 func (w *worker) card(ctx context.Context) (time.Duration, error) {
-	return w.read(ctx, "/v1/customers/"+w.customer())
+	return w.read(ctx, "/v1/customers/"+w.settled())
 }
 
 func (w *worker) list(ctx context.Context) (time.Duration, error) {
@@ -115,14 +125,23 @@ func (w *worker) list(ctx context.Context) (time.Duration, error) {
 }
 
 func (w *worker) timeline(ctx context.Context) (time.Duration, error) {
-	return w.read(ctx, "/v1/customers/"+w.customer()+"/timeline")
+	return w.read(ctx, "/v1/customers/"+w.settled()+"/timeline")
 }
 
 func (w *worker) board(ctx context.Context) (time.Duration, error) {
 	return w.read(ctx, "/v1/pipelines/"+domain.DefaultPipeline.String()+"/board")
 }
 
-func (w *worker) customer() string { return w.customers[w.rng.IntN(len(w.customers))] }
+func (w *worker) customer() string { return w.customers[w.rng.IntN(len(w.customers))].id }
+
+// settled is a customer that readers have had time to see.
+func (w *worker) settled() string {
+	young := sort.Search(len(w.customers), func(i int) bool { return time.Since(w.customers[i].since) < settling })
+	return w.customers[w.rng.IntN(max(young, 1))].id
+}
+
+// settling is how old a customer is before it is read without a position.
+const settling = 2 * time.Second
 
 func (w *worker) read(ctx context.Context, path string) (time.Duration, error) {
 	_, took, err := w.send(ctx, http.MethodGet, path, "")
