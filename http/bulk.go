@@ -69,7 +69,7 @@ func (s *Server) serveBatch(w http.ResponseWriter, r *http.Request) {
 	}
 	asks := make([]*ask, 0, len(entries))
 	places := make([]int, 0, len(entries))
-	bodies := make([]commands.Ask, 0, len(entries))
+	todo := make([]commands.Ask, 0, len(entries))
 	keys := map[uuid.UUID]string{} // command id → fingerprint
 	for i, e := range entries {
 		a, err := s.batchAsk(meta, e)
@@ -84,10 +84,10 @@ func (s *Server) serveBatch(w http.ResponseWriter, r *http.Request) {
 			refuse(i, err)
 			continue
 		}
-		asks, places, bodies = append(asks, a), append(places, i), append(bodies, a.Ask)
+		asks, places, todo = append(asks, a), append(places, i), append(todo, a.Ask)
 	}
 	var last domain.Position
-	for k, result := range s.cfg.Commands.DoAll(r.Context(), bodies) {
+	for k, result := range s.cfg.Commands.DoAll(r.Context(), todo) {
 		if result.Err != nil {
 			refuse(places[k], domain.Within("/body", result.Err))
 			continue

@@ -29,11 +29,11 @@ type command struct {
 	read func(s *Server, at place, body jsontext.Value) (reading, error)
 }
 
-// place is what a command is about and everything beside the body that it needs.
+// place is where a command comes from: what reading it takes beside its decoded body.
 type place struct {
-	id   uuid.UUID // of the command
-	part string    // of the path, or of the entry in a batch
-	body jsontext.Value
+	command uuid.UUID // its id
+	part    string    // of the path, or of the entry in a batch
+	body    jsontext.Value
 }
 
 // reading is a command as it was read.
@@ -72,7 +72,7 @@ func describe[T any, B body[T]](name, method, path, summary string, read func(s 
 		made, err := read(s, &at, B(&value))
 		result := reading{command: made, about: B(&value).common(), part: at.part}
 		if c.creates() {
-			result.target = at.id
+			result.target = at.command
 			if identified, ok := any(&value).(interface{ chosen() uuid.UUID }); ok && identified.chosen() != uuid.Nil {
 				result.target = identified.chosen()
 			}
@@ -95,7 +95,7 @@ type nothing struct{ Envelope }
 // derived is the id of a part that the command makes and nobody has named: the
 // same at every try.
 func (at *place) derived(what string) uuid.UUID {
-	return uuid.NewSHA1(at.id, []byte(what))
+	return uuid.NewSHA1(at.command, []byte(what))
 }
 
 // partID reads the part as a UUID.
@@ -171,7 +171,7 @@ type entry struct {
 // ask reads one command. It is the same for a request of its own and for one of
 // a batch, so that both refuse the same and a retry may come either way.
 func (s *Server) ask(c *command, meta domain.Meta, e entry, data jsontext.Value) (*ask, error) {
-	at := place{id: commandID(meta.Actor, e.key), part: e.part}
+	at := place{command: commandID(meta.Actor, e.key), part: e.part}
 	read, err := c.read(s, at, data)
 	if err != nil {
 		return nil, err
@@ -179,7 +179,7 @@ func (s *Server) ask(c *command, meta domain.Meta, e entry, data jsontext.Value)
 	if err := read.about.fill(&meta, s.cfg.Now()); err != nil {
 		return nil, err
 	}
-	meta.Command = domain.CommandRef{ID: at.id, Fingerprint: fingerprint(c.name, e.target, e.part, data)}
+	meta.Command = domain.CommandRef{ID: at.command, Fingerprint: fingerprint(c.name, e.target, e.part, data)}
 	if s.recent.usedOtherwise(meta.Command, e.key != "") {
 		return nil, domain.ErrKeyReused
 	}

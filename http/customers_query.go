@@ -2,7 +2,6 @@ package http
 
 import (
 	"context"
-	"encoding/json"
 	"maps"
 	"slices"
 	"time"
@@ -83,10 +82,16 @@ func (in *customerListInput) filter() (projections.CustomerFilter, error) {
 		archived := in.Archived == "true"
 		filter.Archived = &archived
 	}
-	if err := text("source", in.Source); err != nil {
+	if err := checkText("source", in.Source); err != nil {
 		return filter, err
 	}
-	return filter, text("q", in.Text)
+	return filter, checkText("q", in.Text)
+}
+
+// customerPageInput asks for a list of what belongs to one customer.
+type customerPageInput struct {
+	Paging
+	ID uuid.UUID `path:"id" format:"uuid"`
 }
 
 func (s *Server) customerQueries() {
@@ -159,63 +164,6 @@ func contactPointOf(p customer.KnownContactPoint) contactPointCard {
 	}
 	if p.Address != (customer.Address{}) {
 		card.Address = &p.Address
-	}
-	return card
-}
-
-// entryCard is one event on a timeline.
-type entryCard struct {
-	Position   string          `json:"position" doc:"Where in the log it stands." example:"184467"`
-	Entity     entityCard      `json:"entity"`
-	EventID    uuid.UUID       `json:"event_id" format:"uuid"`
-	Revision   domain.Revision `json:"revision" doc:"In the entity's stream."`
-	Type       string          `json:"type" example:"deal.won"`
-	Summary    string          `json:"summary" doc:"In a sentence; where the event knows both, from which to which value." example:"Lifecycle: lead → customer"`
-	Data       json.RawMessage `json:"data" doc:"The event's payload."`
-	OccurredAt time.Time       `json:"occurred_at" doc:"When it was true in the business."`
-	RecordedAt time.Time       `json:"recorded_at" doc:"When the store took it."`
-	Actor      string          `json:"actor"`
-	OnBehalfOf string          `json:"on_behalf_of,omitempty"`
-	Reason     domain.Personal `json:"reason,omitempty"`
-	Source     *domain.Source  `json:"source,omitempty" doc:"What brought the command."`
-}
-
-type entityCard struct {
-	Kind string    `json:"kind" enum:"customer,consent,interaction,deal"`
-	ID   uuid.UUID `json:"id" format:"uuid" doc:"The deal's for a deal, else the customer's."`
-	Name string    `json:"name,omitempty" doc:"A deal's title."`
-}
-
-type customerPageInput struct {
-	Paging
-	ID uuid.UUID `path:"id" format:"uuid"`
-}
-
-func (s *Server) listTimeline(ctx context.Context, in *customerPageInput) (*listed[entryCard], error) {
-	asked := question("timeline", in.ID)
-	after, err := markOf[projections.EntryMark](asked, in.Cursor)
-	if err != nil {
-		return nil, err
-	}
-	id := domain.CustomerID{UUID: in.ID}
-	found, err := s.cfg.Models.Timeline.Of(ctx, id, after, in.Limit)
-	if err == nil && len(found.Items) == 0 {
-		err = s.cfg.Models.Customers.Exists(ctx, id)
-	}
-	if err != nil {
-		return nil, err
-	}
-	return listOf(found.Items, pageAfter(asked, found.Next), entryOf), nil
-}
-
-func entryOf(e projections.Entry) entryCard {
-	card := entryCard{
-		Position: e.Position.String(), Entity: entityCard{e.EntityKind, e.EntityID, e.EntityName},
-		EventID: e.EventID, Revision: e.Revision, Type: e.Type, Summary: e.Summary, Data: e.Data,
-		OccurredAt: e.OccurredAt, RecordedAt: e.RecordedAt, Actor: e.Actor, OnBehalfOf: e.OnBehalfOf, Reason: e.Reason,
-	}
-	if e.Source != (domain.Source{}) {
-		card.Source = &e.Source
 	}
 	return card
 }

@@ -162,9 +162,9 @@ func sum(m domain.Money) *domain.Money {
 	return &m
 }
 
-// text reads a free text parameter. What Postgres cannot hold matches nothing and is
-// refused.
-func text(name, value string) error {
+// checkText refuses a free text parameter that Postgres cannot hold, and so nothing
+// matches.
+func checkText(name, value string) error {
 	if !utf8.ValidString(value) || strings.ContainsRune(value, 0) {
 		return &parameterFault{name, "The text is not UTF-8, or holds a NUL."}
 	}

@@ -2,7 +2,7 @@ package http
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"log/slog"
 	"net/http"
 	"time"
@@ -79,7 +79,7 @@ type Server struct {
 // New makes a server.
 func New(cfg Config) (*Server, error) {
 	if cfg.Commands == nil {
-		return nil, fmt.Errorf("http: Config.Commands is missing")
+		return nil, errors.New("http: Config.Commands is missing")
 	}
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
