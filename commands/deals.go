@@ -133,8 +133,8 @@ func (h *Handler) stage(ctx context.Context, id domain.PipelineID, name domain.S
 	}, err
 }
 
-func (h *Handler) enter(ctx context.Context, id domain.PipelineID, name domain.StageID, age int) (pipeline.Stage, error) {
-	known, err := h.about(ctx, pipelines, id.UUID, age)
+func (h *Handler) enter(ctx context.Context, id domain.PipelineID, name domain.StageID, needed freshness) (pipeline.Stage, error) {
+	known, err := h.about(ctx, pipelines, id.UUID, needed)
 	if err != nil {
 		return pipeline.Stage{}, err
 	}

@@ -41,8 +41,8 @@
 // # How it fails
 //
 // Refusals are [domain.Error] values. [domain.ErrContended] says that other
-// processes wrote the stream at every attempt. Errors of the store are wrapped
-// and passed on; after one, nothing is believed of the stream until it is read
+// processes wrote the stream at every attempt. Errors of the store are
+// passed on; after one, nothing is believed of the stream until it is read
 // again. An event that cannot be read makes its stream unusable for commands,
 // loudly: deciding on half a history would be worse. Such an error is no
 // [domain.Error].

@@ -122,7 +122,7 @@ func (h *Handler) attempt(ctx context.Context, of family, s *stream, run []*task
 	seen := h.seen.Load()
 	receipt, err := h.log.Append(ctx, s.name, stood.Revision, proposed)
 	if err != nil {
-		return fmt.Errorf("append to %s: %w", s.name, err)
+		return err
 	}
 	s.known.extend(receipt, proposed)
 	s.known.settle(run, stood)
@@ -152,7 +152,7 @@ func (h *Handler) catchUp(ctx context.Context, s *stream) (bool, error) {
 func (h *Handler) read(ctx context.Context, name domain.Stream, known *history) error {
 	recorded, err := h.log.Load(ctx, name, known.revision)
 	if err != nil {
-		return fmt.Errorf("load %s: %w", name, err)
+		return err
 	}
 	if err := known.fold(recorded); err != nil {
 		return err

@@ -18,7 +18,8 @@ import (
 	"crm/domain/product"
 )
 
-// Log is the store of events as a command needs it.
+// Log is the store of events as a command needs it. Its errors say what it was asked
+// and of which stream.
 type Log interface {
 	// Load gives the events of stream after the revision after (NoStream: all),
 	// in order; none for a missing stream.

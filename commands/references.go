@@ -16,10 +16,12 @@ var ErrUnknownReference = &domain.Error{
 	Detail: "The command refers to something that does not exist.",
 }
 
-// How old what is known of a reference may be.
+// freshness is how new what is known of a reference must be.
+type freshness int
+
 const (
 	// lasting facts never change: that something exists, that it is an organisation.
-	lasting = iota
+	lasting freshness = iota
 	// recent facts are as old as Config.ReferenceAge at most.
 	recent
 	// current facts are read from the log.
@@ -30,11 +32,11 @@ const (
 // takes no turn, so that commands which refer to each other's streams never
 // wait for each other. That something is missing is always read from the log,
 // for another process may just have made it.
-func (h *Handler) about(ctx context.Context, of family, id uuid.UUID, age int) (any, error) {
+func (h *Handler) about(ctx context.Context, of family, id uuid.UUID, needed freshness) (any, error) {
 	s := h.streams.acquire(of.stream(id))
 	defer h.streams.release(s)
 	known := s.facts.Load()
-	if known != nil && (age == lasting || age == recent && time.Since(known.at) < h.cfg.ReferenceAge) {
+	if known != nil && (needed == lasting || needed == recent && time.Since(known.at) < h.cfg.ReferenceAge) {
 		return known.value, nil
 	}
 	asked := time.Now()
