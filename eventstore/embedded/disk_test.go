@@ -201,15 +201,15 @@ func failAt(t *testing.T, nth int64, sticky bool) {
 		wg.Wait()
 		_ = n.Close() // may or may not be able to
 	}
-	n, err = Open(Config{Dir: "db", fs: mem.CrashClone(vfs.CrashCloneCfg{})})
+	again, err := Open(Config{Dir: "db", fs: mem.CrashClone(vfs.CrashCloneCfg{})})
 	if err != nil {
 		if len(j.acked) > 0 {
 			t.Fatalf("%d events were acknowledged, but the store does not open: %v", len(j.acked), err)
 		}
 		return
 	}
-	j.check(t, n)
-	if err := n.Close(); err != nil {
+	j.check(t, again)
+	if err := again.Close(); err != nil {
 		t.Error(err)
 	}
 }

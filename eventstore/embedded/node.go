@@ -24,8 +24,8 @@ import (
 type Config struct {
 	// Dir is the folder the node keeps everything in. It is created, readable by the owner only, if need be.
 	Dir string
-	// Logger gets state changes and Pebble's warnings; Pebble's chatter at Debug. Default: nothing is logged.
-	Logger *slog.Logger
+	// Log gets state changes and Pebble's warnings; Pebble's chatter at Debug. Default: nothing is logged.
+	Log *slog.Logger
 	// MaxAppendBytes is how much one append may bring: types, data and metadata of all its events. Default 1 MiB, as
 	// in EventStoreDB; at most 16 MiB.
 	MaxAppendBytes int
@@ -46,7 +46,7 @@ type Config struct {
 }
 
 func (c *Config) setDefaults() error {
-	orElse(&c.Logger, slog.New(slog.DiscardHandler))
+	orElse(&c.Log, slog.New(slog.DiscardHandler))
 	orElse(&c.MaxAppendBytes, 1<<20)
 	orElse(&c.CacheBytes, 64<<20)
 	orElse(&c.MemTableBytes, 64<<20)
@@ -141,7 +141,7 @@ func Open(cfg Config) (_ *Node, err error) {
 			err = errors.Join(err, n.lock.Close())
 		}
 	}()
-	n.db, err = openStorage(cfg.Dir, n.disk, n.lock, cfg, pebbleLogger{log: cfg.Logger, fail: n.fail})
+	n.db, err = openStorage(cfg.Dir, n.disk, n.lock, cfg, pebbleLogger{log: cfg.Log, fail: n.fail})
 	if err != nil {
 		return nil, err
 	}
@@ -168,7 +168,7 @@ func Open(cfg Config) (_ *Node, err error) {
 	gossip.RegisterGossipServer(n.server, &members{node: n})
 	n.workers.Go(n.writer.run)
 	n.workers.Go(n.writer.finish)
-	cfg.Logger.Info("event store is open", slog.String("dir", cfg.Dir), slog.Uint64("position", n.horizon.position.Load()))
+	cfg.Log.Info("event store is open", slog.String("dir", cfg.Dir), slog.Uint64("position", n.horizon.position.Load()))
 	return n, nil
 }
 
@@ -239,7 +239,7 @@ func (n *Node) close() error {
 	case <-n.failed:
 		return n.Err()
 	}
-	n.cfg.Logger.Info("event store is closed", slog.Uint64("position", n.horizon.position.Load()))
+	n.cfg.Log.Info("event store is closed", slog.Uint64("position", n.horizon.position.Load()))
 	return nil
 }
 
@@ -247,7 +247,7 @@ func (n *Node) close() error {
 func (n *Node) fail(err error) {
 	err = fmt.Errorf("embedded: the storage failed: %w", err)
 	if n.failure.CompareAndSwap(nil, &err) {
-		n.cfg.Logger.Error("event store failed", slog.Any("error", err))
+		n.cfg.Log.Error("event store failed", slog.Any("error", err))
 		n.cancel(errFailed)
 		close(n.failed)
 	}
