@@ -48,7 +48,7 @@ func startLaptop(ctx context.Context, dir string, log *slog.Logger) (_ *laptop, 
 	}
 	l := &laptop{
 		log:      log,
-		config:   postgres.Config{Dir: filepath.Join(dir, "postgres"), Durable: true, Logger: log},
+		config:   postgres.Config{Dir: filepath.Join(dir, "postgres"), Durable: true, Log: log},
 		served:   make(chan error, 1),
 		stopping: make(chan struct{}),
 	}
@@ -65,7 +65,7 @@ func startLaptop(ctx context.Context, dir string, log *slog.Logger) (_ *laptop, 
 		return nil, err
 	}
 	l.postgres = l.cluster.DSN(database)
-	if l.node, err = embedded.Open(embedded.Config{Dir: filepath.Join(dir, "events"), Logger: log}); err != nil {
+	if l.node, err = embedded.Open(embedded.Config{Dir: filepath.Join(dir, "events"), Log: log}); err != nil {
 		return nil, err
 	}
 	if l.listener, err = embedded.ListenUnix(filepath.Join(dir, "node.sock")); err != nil {

@@ -26,8 +26,8 @@ type Config struct {
 	Dir string
 	// Durable makes a commit wait for the disk. False (no fsync at all) is for tests.
 	Durable bool
-	// Logger receives one line per change of state. Nil discards.
-	Logger *slog.Logger
+	// Log receives one line per change of state. Nil discards.
+	Log *slog.Logger
 }
 
 // Cluster is a running private PostgreSQL server.
@@ -46,7 +46,7 @@ type Cluster struct {
 // runs the cluster.
 func Start(ctx context.Context, cfg Config) (_ *Cluster, err error) {
 	begin := time.Now()
-	c := &Cluster{log: cfg.Logger}
+	c := &Cluster{log: cfg.Log}
 	if c.log == nil {
 		c.log = slog.New(slog.DiscardHandler)
 	}

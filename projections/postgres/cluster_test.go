@@ -452,7 +452,7 @@ func start(t *testing.T, dir string) *Cluster {
 
 func startWith(t *testing.T, cfg Config) *Cluster {
 	t.Helper()
-	cfg.Logger = slog.New(slog.NewTextHandler(t.Output(), nil))
+	cfg.Log = slog.New(slog.NewTextHandler(t.Output(), nil))
 	c, err := Start(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)
