@@ -1,6 +1,7 @@
 package eventstore
 
 import (
+	"runtime"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -13,30 +14,32 @@ import (
 
 // BenchmarkAppend stores one event per call, durably, each in a stream of its own.
 func BenchmarkAppend(b *testing.B) {
-	for _, c := range []struct {
-		name    string
-		writers int
-	}{{"1 writer", 1}, {"64 writers", 32}} { // times GOMAXPROCS, two here
-		b.Run(c.name, func(b *testing.B) {
-			s := newStore(b)
-			b.ReportAllocs()
-			if c.writers == 1 {
-				for b.Loop() {
-					appended(b, s, newStream(), domain.NoStream, proposed("x"))
+	s := newStore(b)
+	b.Run("1 writer", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			appended(b, s, newStream(), domain.NoStream, proposed("x"))
+		}
+	})
+	b.Run("64 writers", func(b *testing.B) {
+		b.ReportAllocs()
+		inParallel(b, 64)
+		b.RunParallel(func(p *testing.PB) {
+			for p.Next() {
+				if _, err := s.Append(b.Context(), newStream(), domain.NoStream, proposed("x")); err != nil {
+					b.Error(err)
+					return
 				}
-				return
 			}
-			b.SetParallelism(c.writers)
-			b.RunParallel(func(p *testing.PB) {
-				for p.Next() {
-					if _, err := s.Append(b.Context(), newStream(), domain.NoStream, proposed("x")); err != nil {
-						b.Error(err)
-						return
-					}
-				}
-			})
 		})
-	}
+	})
+}
+
+// inParallel makes RunParallel run so many goroutines, or one per processor where that
+// is more.
+func inParallel(b *testing.B, goroutines int) {
+	b.Helper()
+	b.SetParallelism(max(1, goroutines/runtime.GOMAXPROCS(0)))
 }
 
 // BenchmarkLoad reads and decodes 100 events.
@@ -55,7 +58,7 @@ func BenchmarkLoad(b *testing.B) {
 		}
 	})
 	b.Run("16 clients", func(b *testing.B) {
-		b.SetParallelism(8)
+		inParallel(b, 16)
 		b.RunParallel(func(p *testing.PB) {
 			for p.Next() {
 				load()

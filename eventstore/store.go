@@ -197,7 +197,7 @@ func (s *Store) recorded(e *esdb.RecordedEvent) domain.Recorded {
 		ID:         e.EventID,
 		Stream:     domain.Stream(e.StreamID),
 		Revision:   domain.Revision(e.EventNumber),
-		Position:   domain.Position{Commit: e.Position.Commit, Prepare: e.Position.Prepare},
+		Position:   domain.Position(e.Position),
 		RecordedAt: e.CreatedDate,
 		Event:      event,
 		Data:       data,

@@ -184,7 +184,7 @@ func (s *subscription) follow(ctx context.Context) error {
 	for {
 		batch, err := ahead.take()
 		if errors.Is(err, errShared) {
-			break
+			return s.followTail(ctx, after, caughtUp)
 		}
 		if err == nil {
 			after = batch.Through
@@ -194,13 +194,16 @@ func (s *subscription) follow(ctx context.Context) error {
 			return err
 		}
 	}
+}
+
+// followTail hands out what the tail gives. What was delivered may end before where
+// the tail was joined; nothing of ours lies between.
+func (s *subscription) followTail(ctx context.Context, delivered, joined domain.Position) error {
 	for {
-		batch, err := s.store.tail.take(ctx, caughtUp, s.cfg.MaxBatch, s.cfg.MaxBytes)
+		batch, err := s.store.tail.take(ctx, joined, s.cfg.MaxBatch, s.cfg.MaxBytes)
 		if err == nil {
-			// What was delivered may end before where the tail was joined; nothing
-			// of ours lies between.
-			batch.After = after
-			after, caughtUp = batch.Through, batch.Through
+			batch.After = delivered
+			delivered, joined = batch.Through, batch.Through
 			err = s.deliver(ctx, batch)
 		}
 		if err != nil {
@@ -230,14 +233,13 @@ func (s *subscription) receive(from *esdb.Subscription, ahead *readAhead, after 
 		case received.SubscriptionDropped != nil:
 			return after, received.SubscriptionDropped.Error
 		case received.CheckPointReached != nil:
-			at := received.CheckPointReached
-			after = domain.Position{Commit: at.Commit, Prepare: at.Prepare}
+			after = domain.Position(*received.CheckPointReached)
 			ahead.pass(after, s.cfg.MaxBatch > 1)
 		case received.CaughtUp != nil:
 			caughtUp = s.topic == All && s.cfg.MaxBatch > 1
 		case received.EventAppeared != nil:
 			e := received.EventAppeared.OriginalEvent()
-			after = domain.Position{Commit: e.Position.Commit, Prepare: e.Position.Prepare}
+			after = domain.Position(e.Position)
 			if isSystem(e) || s.topic != All && e.StreamID != s.topic {
 				ahead.pass(after, false)
 			} else if !ahead.add(s.store.recorded(e)) {
@@ -323,7 +325,7 @@ func (s *Store) subscribe(ctx context.Context, topic string, after domain.Positi
 		options.Filter = &esdb.SubscriptionFilter{Type: esdb.StreamFilterType, Prefixes: []string{topic}}
 	}
 	if !after.IsZero() {
-		options.From = esdb.Position{Commit: after.Commit, Prepare: after.Prepare}
+		options.From = esdb.Position(after)
 	}
 	var sub *esdb.Subscription
 	err := persist(ctx, s.lanes.wait, func(ctx context.Context) (err error) {
