@@ -79,9 +79,13 @@
 //
 // # Measured
 //
-// Node and client in one process, on two cores that other builds kept busy (load
-// average 9 to 13), so the rates are floors and the CPU is the steadier figure;
-// go test -run - -bench . -benchtime 2s ./eventstore
+// 2026-11-22, on two cores that other builds kept busy (load average 9 to 13), by
+//
+//	go test -run '^$' -bench . -benchtime 2s ./eventstore
+//
+// with node and client in one process, through Store. The rates are floors, and the CPU
+// is the steadier figure. Those of package embedded are of another run, under a load
+// average of 2 and without the codec: do not compare the two.
 //
 //	append, durable, 1 writer / 64 writers   1,500/s / 7,700/s
 //	load 100 events, 1 client / 16 clients   660/s / 700/s
@@ -106,9 +110,9 @@
 //   - 2026-11-22 Subscriptions use the client. A reader of its own over the same
 //     RPC measured twice as fast elsewhere, and can take its place behind receive.
 //   - 2026-11-22 Subscribers near the end of the log share one subscription, whose
-//     events are decoded once (tail.go). With six read models, decoding each event
-//     six times had been 18 % of the server's CPU under commands and 28 % under an
-//     import; shared, it is 3 %.
+//     events are decoded once (tail.go). In profiles of the server with six read
+//     models, decoding each event six times was 18 % of the CPU under commands and
+//     28 % under an import; shared, it is 3 %.
 //   - 2026-11-22 Open waits until a node answers: a wrong setting should show at the
 //     start, and services that start together need no order.
 //

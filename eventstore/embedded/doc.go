@@ -58,14 +58,21 @@
 //
 // # Figures
 //
-// With other programs at work on the same 2-core machine (load average 2), 2026-11-22, by
+// 2026-11-22, on a 2-core machine with other programs at work (load average 2), by
 //
 //	go test ./eventstore/embedded -run '^$' -bench . -benchtime 40000x
 //
-// durable appends of one event of about 350 bytes through the Go client over the socket: 2,100/s from one writer and 17,200
-// to 20,100/s from 64, at 75 to 83 µs of CPU on both sides together; raw Pebble with the same four keys and Sync, from 64
-// goroutines, 81,800/s. Reading $all forwards through the client: 197,000 events/s. With more load all of these fall, the
-// CPU per append least.
+// with one event of about 350 bytes per append, the Go client over the socket, and
+// node and client in one process. Where a range stands, runs differed that much.
+//
+//	durable append, 1 writer                 2,100/s
+//	durable append, 64 writers               17,200 to 20,100/s; 75 to 83 µs of CPU on both sides together
+//	raw Pebble, the same four keys and Sync  81,800/s from 64 goroutines, without client and server
+//	$all forwards                            197,000 events/s
+//
+// With more load all of these fall, the CPU per append least. The figures in package
+// eventstore are of another run, under a load average of 9 to 13 and with the codec on
+// top: the two are not to be compared.
 //
 // Two things were tried for the 64 writers and left out, for neither lowered the CPU per append: gRPC's stream workers, and
 // letting the writer yield so that more requests gather (17 in a batch instead of 1.5; the sync is shared anyway).
