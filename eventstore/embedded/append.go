@@ -47,8 +47,9 @@ func (s *streams) append(call streamspb.Streams_AppendServer) (*streamspb.Append
 	}
 }
 
-// receiveAppend reads a whole append. It reads to the end even when it has found a fault: if the server ends the call
-// while the client still sends, the Go client reports a bare EOF and the cause is lost.
+// receiveAppend reads a whole append. It reads to the end even when it has found
+// a fault: if the server ends the call while the client still sends, the Go
+// client reports a bare EOF and the cause is lost.
 func (s *streams) receiveAppend(call streamspb.Streams_AppendServer) (*request, error) {
 	r := &request{operation: appendEvents}
 	var fault error
@@ -159,7 +160,8 @@ func parseID(id *shared.UUID) (uuid.UUID, error) {
 	}
 }
 
-// queue hands r to the writer; wait waits for its answer. Between the two a caller may queue more.
+// queue hands r to the writer; wait waits for its answer. Between the two a
+// caller may queue more.
 func (n *Node) queue(ctx context.Context, r *request) error {
 	r.done = make(chan struct{})
 	select {
@@ -181,8 +183,8 @@ func (n *Node) queue(ctx context.Context, r *request) error {
 	}
 }
 
-// wait returns the answer to r. An error says nothing about whether r was written: the caller sends it again, under the
-// same event ids.
+// wait returns the answer to r. An error says nothing about whether r was
+// written: the caller sends it again, under the same event ids.
 func (n *Node) wait(ctx context.Context, r *request) (outcome, error) {
 	select {
 	case <-r.done:
@@ -219,7 +221,8 @@ func appendSuccess(o outcome) *streamspb.AppendResp {
 	return &streamspb.AppendResp{Result: &streamspb.AppendResp_Success_{Success: success}}
 }
 
-// appendConflict fills the fields for old and for current clients; the old ones spell NoStream as the largest number.
+// appendConflict fills the fields for old and for current clients; the old ones
+// spell NoStream as the largest number.
 func appendConflict(expected, current int64) *streamspb.AppendResp {
 	w := &streamspb.AppendResp_WrongExpectedVersion{}
 	empty := &shared.Empty{}

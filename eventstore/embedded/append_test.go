@@ -66,7 +66,8 @@ var expectations = []struct {
 	{"revision 9", esdb.Revision(9)},
 }
 
-// want is what an append of new events gets: the new last revision of two events, or a refusal.
+// want is what an append of new events gets: the new last revision of two events,
+// or a refusal.
 var wantFirst = map[string][]string{
 	//                    any  no    exists revision 0, 1, 2, 9
 	"missing":           {"1", "1", "wrong", "wrong", "wrong", "wrong", "wrong"},
@@ -77,8 +78,9 @@ var wantFirst = map[string][]string{
 	"tombstoned":        {"deleted", "deleted", "deleted", "deleted", "deleted", "deleted", "deleted"},
 }
 
-// TestEveryAppend goes through every expected revision on every state of a stream: tried first, sent again, sent again
-// after a restart, and with a part that is known and a part that is not.
+// TestEveryAppend goes through every expected revision on every state of a
+// stream: tried first, sent again, sent again after a restart, and with a part
+// that is known and a part that is not.
 func TestEveryAppend(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -141,7 +143,8 @@ func TestEveryAppend(t *testing.T) {
 		if got, _ := try(c, []esdb.EventData{c.events[0], event("new")}); got != want {
 			t.Errorf("%s, expected %v, first event known: %s, want %s", c.state, c.expected, got, want)
 		}
-		// Without a revision an append is looked up by its first id: unknown, so it is new.
+		// Without a revision an append is looked up by its first id: unknown, so
+		// it is new.
 		if _, named := c.expected.(esdb.StreamRevision); named || c.expected == (esdb.NoStream{}) {
 			if got, _ := try(c, []esdb.EventData{event("new"), c.events[1]}); got != want {
 				t.Errorf("%s, expected %v, second event known: %s, want %s", c.state, c.expected, got, want)
@@ -196,7 +199,8 @@ func TestTheAppendLimitIsExact(t *testing.T) {
 	}
 }
 
-// rawAppend sends an append by the generated stub and returns the answer and the trailers.
+// rawAppend sends an append by the generated stub and returns the answer and the
+// trailers.
 func rawAppend(t *testing.T, s *service, messages ...*streamspb.AppendReq) (*streamspb.AppendResp, metadata.MD, error) {
 	t.Helper()
 	var trailer metadata.MD
@@ -322,7 +326,8 @@ func TestConflictsNameBothRevisions(t *testing.T) {
 	}
 }
 
-// TestNamesDoNotCollide appends to streams whose names are prefixes, look-alikes or oddities of each other.
+// TestNamesDoNotCollide appends to streams whose names are prefixes, look-alikes
+// or oddities of each other.
 func TestNamesDoNotCollide(t *testing.T) {
 	t.Parallel()
 	s := start(t, Config{})
@@ -356,7 +361,8 @@ func TestNamesDoNotCollide(t *testing.T) {
 	}
 }
 
-// TestWritersToOneStream has many writers race for the same revisions: each is won once.
+// TestWritersToOneStream has many writers race for the same revisions: each is
+// won once.
 func TestWritersToOneStream(t *testing.T) {
 	t.Parallel()
 	s := start(t, Config{})

@@ -16,11 +16,13 @@ import (
 	"google.golang.org/protobuf/types/known/emptypb"
 )
 
-// batchesInFlight is how many appends of one BatchAppend call may wait for the disk before the next is read.
+// batchesInFlight is how many appends of one BatchAppend call may wait for the
+// disk before the next is read.
 const batchesInFlight = 256
 
-// BatchAppend writes many appends over one call. They are answered in the order in which they were completed, without
-// waiting for one before the next is read. A refused append ends neither the call nor the others.
+// BatchAppend writes many appends over one call. They are answered in the order
+// in which they were completed, without waiting for one before the next is read.
+// A refused append ends neither the call nor the others.
 func (s *streams) BatchAppend(call streamspb.Streams_BatchAppendServer) error {
 	answers := make(chan *batch, batchesInFlight)
 	g, ctx := errgroup.WithContext(call.Context())
@@ -42,7 +44,8 @@ func (s *streams) BatchAppend(call streamspb.Streams_BatchAppendServer) error {
 	return toStatus(g.Wait(), call.SetTrailer)
 }
 
-// A batch is one append of a BatchAppend call. Its events may arrive in several messages.
+// A batch is one append of a BatchAppend call. Its events may arrive in several
+// messages.
 type batch struct {
 	request
 	correlation *shared.UUID
@@ -122,7 +125,8 @@ func (b *batch) setOptions(o *streamspb.BatchAppendReq_Options, now time.Time) e
 	return b.setStream(o.GetStreamIdentifier())
 }
 
-// answer says what became of the batch, and repeats what the client needs to tell which it was.
+// answer says what became of the batch, and repeats what the client needs to tell
+// which it was.
 func (b *batch) answer(limit int) *streamspb.BatchAppendResp {
 	resp := &streamspb.BatchAppendResp{
 		CorrelationId: b.correlation, StreamIdentifier: b.options.GetStreamIdentifier(),
@@ -161,8 +165,8 @@ func batchSuccess(o outcome) *streamspb.BatchAppendResp_Success {
 	return success
 }
 
-// refusal is the error inside the answer; nil if the batch was written. What Append says by trailers is said by the
-// details here.
+// refusal is the error inside the answer; nil if the batch was written. What
+// Append says by trailers is said by the details here.
 func (b *batch) refusal(limit int) *statuspb.Status {
 	switch {
 	case b.fault != nil:

@@ -31,7 +31,8 @@ func batchEvent(data []byte) *streamspb.BatchAppendReq_ProposedMessage {
 	}
 }
 
-// TestBatchAppend sends appends of every fate over one call; each is answered, under its own correlation id.
+// TestBatchAppend sends appends of every fate over one call; each is answered,
+// under its own correlation id.
 func TestBatchAppend(t *testing.T) {
 	t.Parallel()
 	s := start(t, Config{})
@@ -112,7 +113,8 @@ func TestBatchAppend(t *testing.T) {
 	}
 }
 
-// TestBatchAppendPipelines sends more appends than may be in flight before it reads an answer.
+// TestBatchAppendPipelines sends more appends than may be in flight before it
+// reads an answer.
 func TestBatchAppendPipelines(t *testing.T) {
 	t.Parallel()
 	s := start(t, Config{})

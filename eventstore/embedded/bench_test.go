@@ -23,7 +23,8 @@ var payload = esdb.EventData{
 	Metadata: []byte(`{"schema":1,"occurred_at":"2026-01-02T03:04:05Z","actor":"user-17","command":"change-stage"}`),
 }
 
-// spread runs work in n goroutines until b.N calls are made, and reports calls per second.
+// spread runs work in n goroutines until b.N calls are made, and reports calls
+// per second.
 func spread(b *testing.B, n int, work func(writer, call int) error) {
 	b.Helper()
 	var next atomic.Int64
@@ -50,16 +51,16 @@ func spread(b *testing.B, n int, work func(writer, call int) error) {
 	b.ReportMetric(float64((cpu()-before).Microseconds())/float64(b.N), "cpu-us/call")
 }
 
-// cpu is the processor time of this process, both sides of the connection. On a machine that is shared it is the
-// steadier figure.
+// cpu is the processor time of this process, both sides of the connection. On a
+// machine that is shared it is the steadier figure.
 func cpu() time.Duration {
 	var u syscall.Rusage
 	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u)
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-// BenchmarkAppend compares durable appends of one event through the client with Pebble's own synced writes of the same
-// four keys, in the same run.
+// BenchmarkAppend compares durable appends of one event through the client with
+// Pebble's own synced writes of the same four keys, in the same run.
 func BenchmarkAppend(b *testing.B) {
 	for _, writers := range []int{1, 8, 64} {
 		b.Run(fmt.Sprintf("pebble/%d", writers), func(b *testing.B) {
@@ -133,7 +134,8 @@ func BenchmarkReadAll(b *testing.B) {
 	b.ReportMetric(float64(total)*float64(b.N)/b.Elapsed().Seconds(), "events/s")
 }
 
-// BenchmarkReadStream reads streams of 100 events from 16 goroutines through the client.
+// BenchmarkReadStream reads streams of 100 events from 16 goroutines through the
+// client.
 func BenchmarkReadStream(b *testing.B) {
 	s := start(b, Config{})
 	const streams = 200

@@ -28,13 +28,16 @@ type decision struct {
 	last    int64 // when repeated: the revision of the append's last event
 }
 
-// checkCommit decides about an append of events with these ids to the stream with head h, as EventStoreDB's
-// IndexWriter.CheckCommit does. Two things differ, both for the better: ids are looked up in an index that is on disk
-// and complete, so an append with Any or StreamExists can be sent again at any time, not only while a cache remembers
-// it; and of an id used twice in one stream only the newest use counts, always.
+// checkCommit decides about an append of events with these ids to the stream with
+// head h, as EventStoreDB's IndexWriter.CheckCommit does. Two things differ, both
+// for the better: ids are looked up in an index that is on disk and complete, so
+// an append with Any or StreamExists can be sent again at any time, not only
+// while a cache remembers it; and of an id used twice in one stream only the
+// newest use counts, always.
 //
-// What EventStoreDB calls corrupted idempotency (the first event was written before, a later one was not) is wrong
-// here too: that is what it answers to clients.
+// What EventStoreDB calls corrupted idempotency (the first event was written
+// before, a later one was not) is wrong here too: that is what it answers to
+// clients.
 func checkCommit(db pebble.Reader, h *head, hasMetadata bool, expected int64, ids []uuid.UUID) (decision, error) {
 	if h.tombstoned() {
 		return decision{verdict: deleted}, nil
@@ -59,7 +62,8 @@ func checkCommit(db pebble.Reader, h *head, hasMetadata bool, expected int64, id
 	}
 }
 
-// checkIDs decides about an append that names no revision: either none of its first event's ids is known, or all are.
+// checkIDs decides about an append that names no revision: either none of its
+// first event's ids is known, or all are.
 func checkIDs(db pebble.Reader, h *head, ids []uuid.UUID) (decision, error) {
 	last := int64(-1)
 	for i, id := range ids {
@@ -81,8 +85,8 @@ func checkIDs(db pebble.Reader, h *head, ids []uuid.UUID) (decision, error) {
 	return decision{verdict: repeated, last: last}, nil
 }
 
-// checkRevisions decides about an append whose expected revision has passed: it is a repetition if just these events
-// follow that revision.
+// checkRevisions decides about an append whose expected revision has passed: it
+// is a repetition if just these events follow that revision.
 func checkRevisions(db pebble.Reader, h *head, expected int64, ids []uuid.UUID) (decision, error) {
 	for i, id := range ids {
 		same, err := eventHasID(db, h, expected+1+int64(i), id)

@@ -16,7 +16,8 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 )
 
-// TestCloseLeavesNothingBehind closes a node with subscriptions open, a read half done and writers at work.
+// TestCloseLeavesNothingBehind closes a node with subscriptions open, a read half
+// done and writers at work.
 //
 // It is not parallel: then only its own goroutines can be new.
 func TestCloseLeavesNothingBehind(t *testing.T) { //nolint:paralleltest // see above
@@ -117,7 +118,8 @@ func TestSockets(t *testing.T) {
 	}
 }
 
-// TestDiscovery connects over TCP as a cluster client does: it asks for the members first.
+// TestDiscovery connects over TCP as a cluster client does: it asks for the
+// members first.
 func TestDiscovery(t *testing.T) {
 	t.Parallel()
 	n, err := Open(Config{Dir: t.TempDir()})
@@ -125,7 +127,8 @@ func TestDiscovery(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := serve(t, n)
-	// The address that gossip names is the first that was served; this node is asked at its second.
+	// The address that gossip names is the first that was served; this node is
+	// asked at its second.
 	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

@@ -9,8 +9,8 @@ import (
 // A frame is a message that is already in wire form.
 type frame []byte
 
-// wireCodec sends frames as they are and leaves every other message to protobuf. Stored events thus go from disk to
-// the network without being decoded.
+// wireCodec sends frames as they are and leaves every other message to protobuf.
+// Stored events thus go from disk to the network without being decoded.
 type wireCodec struct{ encoding.CodecV2 }
 
 func newWireCodec() wireCodec { return wireCodec{encoding.GetCodecV2(proto.Name)} }

@@ -20,7 +20,8 @@ import (
 	"github.com/google/uuid"
 )
 
-// A journal is what the writers were told: the truth that a recovered store is held against.
+// A journal is what the writers were told: the truth that a recovered store is
+// held against.
 type journal struct {
 	mu    sync.Mutex
 	acked []ack
@@ -33,7 +34,8 @@ type ack struct {
 	id       uuid.UUID
 }
 
-// write appends one event at the revision that the caller knows, and notes what was acknowledged.
+// write appends one event at the revision that the caller knows, and notes what
+// was acknowledged.
 func (j *journal) write(ctx context.Context, n *Node, stream string, expected int64, data []byte) error {
 	id := uuid.New()
 	o, err := n.submit(ctx, &request{
@@ -51,8 +53,9 @@ func (j *journal) write(ctx context.Context, n *Node, stream string, expected in
 	return nil
 }
 
-// check holds a store against the journal and against itself: every event is where it was acknowledged, positions and
-// revisions have no gaps, and all three indexes agree.
+// check holds a store against the journal and against itself: every event is
+// where it was acknowledged, positions and revisions have no gaps, and all three
+// indexes agree.
 func (j *journal) check(t *testing.T, n *Node) {
 	t.Helper()
 	j.mu.Lock()
@@ -131,8 +134,9 @@ func (j *journal) run(ctx context.Context, n *Node, writers int, data func() []b
 	return &wg
 }
 
-// TestACrashLosesNothingAcknowledged crashes a node under load, at a random point and with a random part of what was
-// not synced on disk, and opens what is left. What readers could see must be there as well.
+// TestACrashLosesNothingAcknowledged crashes a node under load, at a random point
+// and with a random part of what was not synced on disk, and opens what is left.
+// What readers could see must be there as well.
 func TestACrashLosesNothingAcknowledged(t *testing.T) {
 	t.Parallel()
 	seeds := 8
@@ -201,10 +205,11 @@ func crash(t *testing.T, seed uint64) {
 	}
 }
 
-// TestAFailedSyncIsTheEnd fails one sync of the log file and nothing else. Pebble goes on after that; the node must not.
-// TestAFullDiskIsAPause takes the space away under load and gives it back.
-// TestLogFilesTellDamageFromATornEnd looks at the very first session of a store, then damages the middle of a log file
-// that was synced: the store must not open as if nothing were missing.
+// TestAFailedSyncIsTheEnd fails one sync of the log file and nothing else. Pebble
+// goes on after that; the node must not. TestAFullDiskIsAPause takes the space
+// away under load and gives it back. TestLogFilesTellDamageFromATornEnd looks at
+// the very first session of a store, then damages the middle of a log file that
+// was synced: the store must not open as if nothing were missing.
 func TestLogFilesTellDamageFromATornEnd(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -267,8 +272,8 @@ func TestAnotherFormatIsRefused(t *testing.T) {
 	}
 }
 
-// TestKill9 has another process hold a store and append to it, says which process that is, kills it, and finds all that
-// it had acknowledged.
+// TestKill9 has another process hold a store and append to it, says which process
+// that is, kills it, and finds all that it had acknowledged.
 func TestKill9(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -334,5 +339,6 @@ func appendForEver(dir string) {
 	}
 }
 
-// TestAnyFailedCallLosesNothing fails the n-th call that changes the disk, once or from then on, wherever it falls:
-// while the store is created, in the log, in a table, in the manifest, while it is closed.
+// TestAnyFailedCallLosesNothing fails the n-th call that changes the disk, once
+// or from then on, wherever it falls: while the store is created, in the log, in
+// a table, in the manifest, while it is closed.

@@ -17,8 +17,9 @@ const (
 	chunkConsidered = 16 << 10 // events looked at before an iterator is given up, matching or not
 )
 
-// A chunk is frames ready to be sent, back to back in one buffer. Events are read a chunk at a time, so that no iterator,
-// which keeps old tables on disk, is open while a slow reader takes its time.
+// A chunk is frames ready to be sent, back to back in one buffer. Events are read
+// a chunk at a time, so that no iterator, which keeps old tables on disk, is open
+// while a slow reader takes its time.
 type chunk struct {
 	buf  []byte
 	ends []int
@@ -28,7 +29,8 @@ func (c *chunk) full() bool { return len(c.ends) >= chunkFrames || len(c.buf) >=
 
 func (c *chunk) end() { c.ends = append(c.ends, len(c.buf)) }
 
-// send sends the frames and empties the chunk. The bytes belong to gRPC afterwards, which may still be writing them.
+// send sends the frames and empties the chunk. The bytes belong to gRPC
+// afterwards, which may still be writing them.
 func (c *chunk) send(call grpc.ServerStream) error {
 	start := 0
 	for _, end := range c.ends {
@@ -41,8 +43,9 @@ func (c *chunk) send(call grpc.ServerStream) error {
 	return nil
 }
 
-// A cursor walks over the log or over one stream and turns what it passes into frames. Its bounds are inclusive and
-// shrink as it goes; it has arrived when they have crossed.
+// A cursor walks over the log or over one stream and turns what it passes into
+// frames. Its bounds are inclusive and shrink as it goes; it has arrived when
+// they have crossed.
 type cursor struct {
 	db        pebble.Reader
 	form      idForm
@@ -55,7 +58,8 @@ func newCursor(db pebble.Reader, form idForm) *cursor {
 	return &cursor{db: db, form: form, left: math.MaxUint64, oldest: math.MinInt64}
 }
 
-// span is what a cursor has still to pass: positions of the log, or revisions of a stream.
+// span is what a cursor has still to pass: positions of the log, or revisions of
+// a stream.
 type span struct{ first, last uint64 }
 
 func (s span) empty() bool { return s.first > s.last }
@@ -72,7 +76,8 @@ func (s *span) passed(n uint64, backwards bool) {
 	}
 }
 
-// fillLog adds events of the log within s to c. checkpoints, if not nil, is told of every event considered.
+// fillLog adds events of the log within s to c. checkpoints, if not nil, is told
+// of every event considered.
 func (u *cursor) fillLog(c *chunk, s *span, f *filter, checkpoints *checkpoints) (err error) {
 	it, err := u.db.NewIter(&pebble.IterOptions{LowerBound: eventKey(s.first), UpperBound: eventKey(s.last + 1)})
 	if err != nil {
@@ -108,7 +113,8 @@ func (u *cursor) fillLog(c *chunk, s *span, f *filter, checkpoints *checkpoints)
 	return nil
 }
 
-// fillStream adds events of a stream within s, a span of revisions, to c. Both bounds are durable.
+// fillStream adds events of a stream within s, a span of revisions, to c. Both
+// bounds are durable.
 func (u *cursor) fillStream(c *chunk, stream uint64, s *span) (err error) {
 	revisions, err := u.db.NewIter(&pebble.IterOptions{
 		LowerBound: revisionKey(stream, int64(s.first)),
@@ -179,8 +185,8 @@ func (u *cursor) step(it *pebble.Iterator) bool {
 	return it.Next()
 }
 
-// checkpoints tells a subscriber with a filter how far its search has come, so that it need not search again what holds
-// nothing for it.
+// checkpoints tells a subscriber with a filter how far its search has come, so
+// that it need not search again what holds nothing for it.
 type checkpoints struct {
 	interval int // events between two
 	since    int // events considered since the last

@@ -9,7 +9,8 @@ import (
 	"google.golang.org/grpc/metadata"
 )
 
-// Delete hides a stream's events; it can be appended to again and then goes on numbering.
+// Delete hides a stream's events; it can be appended to again and then goes on
+// numbering.
 func (s *streams) Delete(ctx context.Context, req *streamspb.DeleteReq) (*streamspb.DeleteResp, error) {
 	r := &request{
 		operation: softDelete,

@@ -11,14 +11,17 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// A disk stands between Pebble and the file system and keeps from Pebble what it cannot live with: after a failed write
-// or sync of its log Pebble either goes on as if nothing were lost or panics.
+// A disk stands between Pebble and the file system and keeps from Pebble what it
+// cannot live with: after a failed write or sync of its log Pebble either goes on
+// as if nothing were lost or panics.
 //
-// No space is a pause. A write that found none has done no harm; it is tried again until there is room, while full tells
-// the handlers to refuse appends instead of letting callers wait.
+// No space is a pause. A write that found none has done no harm; it is tried
+// again until there is room, while full tells the handlers to refuse appends
+// instead of letting callers wait.
 //
-// Any other failure is the end. What a failed sync left on disk nobody knows, and a second sync would not tell. The node
-// is failed, and the call never returns: whatever waits for it waits until the process has ended.
+// Any other failure is the end. What a failed sync left on disk nobody knows, and
+// a second sync would not tell. The node is failed, and the call never returns:
+// whatever waits for it waits until the process has ended.
 //
 // Until arm is called, errors pass, so that a store that cannot be opened says why.
 type disk struct {
@@ -45,7 +48,8 @@ func (d *disk) full() <-chan struct{} {
 	return d.isFull
 }
 
-// try calls op, again and again while there is no space. It returns nil, an error that Pebble expects, or not at all.
+// try calls op, again and again while there is no space. It returns nil, an error
+// that Pebble expects, or not at all.
 func (d *disk) try(op func() error) error {
 	err := op()
 	if err == nil || !d.armed.Load() {
@@ -141,7 +145,8 @@ type diskFile struct {
 	disk *disk
 }
 
-// Write implements vfs.File. What was written before the disk was full stays; only the rest is tried again.
+// Write implements vfs.File. What was written before the disk was full stays;
+// only the rest is tried again.
 func (f *diskFile) Write(p []byte) (int, error) {
 	written := 0
 	err := f.disk.try(func() error {
@@ -163,8 +168,8 @@ func (f *diskFile) WriteAt(p []byte, off int64) (int, error) {
 	return written, err
 }
 
-// Preallocate implements vfs.File. It only saves time, so a disk without room for it is no failure; the write that
-// needs the room will say so.
+// Preallocate implements vfs.File. It only saves time, so a disk without room for
+// it is no failure; the write that needs the room will say so.
 func (f *diskFile) Preallocate(offset, length int64) error {
 	if err := f.File.Preallocate(offset, length); !noSpace(err) {
 		return err
@@ -184,8 +189,8 @@ func (f *diskFile) SyncTo(length int64) (fullSync bool, err error) {
 	return fullSync, f.synced(err)
 }
 
-// synced ends the node for any error of a sync, no space included: to sync again would report success for pages that
-// the system has given up.
+// synced ends the node for any error of a sync, no space included: to sync again
+// would report success for pages that the system has given up.
 func (f *diskFile) synced(err error) error {
 	if err != nil && f.disk.armed.Load() {
 		f.disk.fail(err)

@@ -1,5 +1,6 @@
-// Package embedded is the event store of a single machine: a node that speaks EventStoreDB's own gRPC protocol, so that
-// the unmodified client, and the code on top of it, cannot tell it from a server. It keeps its events in Pebble.
+// Package embedded is the event store of a single machine: a node that speaks
+// EventStoreDB's own gRPC protocol, so that the unmodified client, and the code
+// on top of it, cannot tell it from a server. It keeps its events in Pebble.
 //
 //	n, err := embedded.Open(embedded.Config{Dir: dir})   // takes the directory
 //	l, err := embedded.ListenUnix(filepath.Join(dir, "node.sock"))
@@ -11,28 +12,39 @@
 //
 // # What it promises
 //
-//   - An event is acknowledged only when it is on disk, and shown to a reader or subscriber only then: nobody ever acts on
-//     an event that a crash takes back. The same holds for refusals.
-//   - An append is all or nothing. Revisions of a stream and positions of the log have no gaps in the node, and the order
-//     of positions is the order in which every reader sees events.
-//   - An append sent again under the same event ids is stored once and answered as at first, also after a restart, also
-//     when it names no revision: ids are in an index on disk. EventStoreDB promises the latter only while a cache lasts.
-//   - A subscription shows every event after its start once and in order, however slow its reader.
+//   - An event is acknowledged only when it is on disk, and shown to a reader or
+//     subscriber only then: nobody ever acts on an event that a crash takes back.
+//     The same holds for refusals.
+//   - An append is all or nothing. Revisions of a stream and positions of the log
+//     have no gaps in the node, and the order of positions is the order in which
+//     every reader sees events.
+//   - An append sent again under the same event ids is stored once and answered
+//     as at first, also after a restart, also when it names no revision: ids are
+//     in an index on disk. EventStoreDB promises the latter only while a cache
+//     lasts.
+//   - A subscription shows every event after its start once and in order, however
+//     slow its reader.
 //   - One process has a directory at a time; the error names the one that has it.
 //   - Created times never go backwards, whatever the clock does.
 //
-// Served are Streams (Append, BatchAppend, Read of a stream and of $all, both ways, with filters, and as subscriptions;
-// Delete, Tombstone; $maxCount, $maxAge and $tb in stream metadata), ServerFeatures and Gossip. Only that is announced.
+// Served are Streams (Append, BatchAppend, Read of a stream and of $all, both
+// ways, with filters, and as subscriptions; Delete, Tombstone; $maxCount, $maxAge
+// and $tb in stream metadata), ServerFeatures and Gossip. Only that is announced.
 //
 // # What it does not
 //
-//   - Persistent subscriptions and server-side projections are not offered: at-least-once without order is a poor fit for
-//     read models, and a filtered subscription to $all does what $ce- and $et- streams do. Links are not resolved.
-//   - There are no users, no access lists and no TLS. Whoever can connect may do everything: serve on the socket of
-//     [ListenUnix], which only this user can open, or on loopback for development.
+//   - Persistent subscriptions and server-side projections are not offered:
+//     at-least-once without order is a poor fit for read models, and a filtered
+//     subscription to $all does what $ce- and $et- streams do. Links are not
+//     resolved.
+//   - There are no users, no access lists and no TLS. Whoever can connect may do
+//     everything: serve on the socket of [ListenUnix], which only this user can
+//     open, or on loopback for development.
 //   - Nothing is scavenged: what metadata or deletion hides stays on disk and in $all.
-//   - It does not replicate. More than one machine is an EventStoreDB cluster, and another connection string.
-//   - Positions are numbers from 1 up here and byte offsets on a server: never compute one, nor take one to another store.
+//   - It does not replicate. More than one machine is an EventStoreDB cluster,
+//     and another connection string.
+//   - Positions are numbers from 1 up here and byte offsets on a server: never
+//     compute one, nor take one to another store.
 //
 // # How it works
 //
@@ -40,21 +52,29 @@
 //	                                                                       │
 //	                          Read, subscriptions ◀── cursor, up to here ◀─┘
 //
-// One goroutine, the writer, checks and numbers all requests; another, the finisher, waits for the disk and answers, in
-// order (writer.go). Readers stop at the horizon, the last position that is durable (horizon.go). Subscriptions are a loop
-// over the log that sleeps when it has arrived (subscribe.go); there is no live mode to hand over to. Stored events are in
-// wire form, and go from disk to the network without being decoded (record.go, codec.go). Keys are in keys.go.
+// One goroutine, the writer, checks and numbers all requests; another, the
+// finisher, waits for the disk and answers, in order (writer.go). Readers stop at
+// the horizon, the last position that is durable (horizon.go). Subscriptions are
+// a loop over the log that sleeps when it has arrived (subscribe.go); there is no
+// live mode to hand over to. Stored events are in wire form, and go from disk to
+// the network without being decoded (record.go, codec.go). Keys are in keys.go.
 //
 // # How it fails
 //
-//   - The disk is full: appends are answered with Aborted, reads go on, nothing acknowledged is lost, and when there is
-//     room again so do appends, without a restart. An append that met the full disk may have been stored: send it again.
-//   - A write or sync fails otherwise: the node fails. It acknowledges nothing from then on, ends every call with
-//     Unavailable, closes Done, and waits for the process to end; the next start reads what the disk holds (disk.go).
-//   - A log file is damaged before its last 32 KiB: Open says so and refuses. Damage in that last part passes for the
-//     torn end of a killed process, in Pebble as here: it is not noticed.
-//   - A table is damaged: the node fails as above, at the latest when the damage is read.
-//   - It is killed: nothing that was acknowledged is lost, as far as the disk keeps what it says it has synced.
+//   - The disk is full: appends are answered with Aborted, reads go on, nothing
+//     acknowledged is lost, and when there is room again so do appends, without a
+//     restart. An append that met the full disk may have been stored: send it
+//     again.
+//   - A write or sync fails otherwise: the node fails. It acknowledges nothing
+//     from then on, ends every call with Unavailable, closes Done, and waits for
+//     the process to end; the next start reads what the disk holds (disk.go).
+//   - A log file is damaged before its last 32 KiB: Open says so and refuses.
+//     Damage in that last part passes for the torn end of a killed process, in
+//     Pebble as here: it is not noticed.
+//   - A table is damaged: the node fails as above, at the latest when the damage
+//     is read.
+//   - It is killed: nothing that was acknowledged is lost, as far as the disk
+//     keeps what it says it has synced.
 //
 // # Figures
 //
@@ -74,29 +94,38 @@
 // eventstore are of another run, under a load average of 9 to 13 and with the codec on
 // top: the two are not to be compared.
 //
-// Two things were tried for the 64 writers and left out, for neither lowered the CPU per append: gRPC's stream workers, and
-// letting the writer yield so that more requests gather (17 in a batch instead of 1.5; the sync is shared anyway).
+// Two things were tried for the 64 writers and left out, for neither lowered the
+// CPU per append: gRPC's stream workers, and letting the writer yield so that
+// more requests gather (17 in a batch instead of 1.5; the sync is shared anyway).
 //
 // # Decisions
 //
-//   - 2026-11-22. A request waits for the next batch when its stream was touched in this one. Otherwise the checks would
-//     have to look into a batch under construction: an indexed batch, or copies of heads and ids to keep right. Writers to
-//     one stream still share syncs. Would change if many writers to a single stream were slow.
-//   - 2026-11-22. The writer alone caches stream heads; readers look them up, bounded by the horizon. No state is shared,
-//     so none can be stale. Would change if reads of short streams were dominated by it.
-//   - 2026-11-22. A failing disk call fails the node and never returns. Handed the error, Pebble carries on after a failed
-//     sync, and brings the process down by unlocking a lock it does not hold after a failed log rotation; either is seen
-//     when [disk] lets errors pass in the tests.
-//   - 2026-11-22. A full disk is Aborted, as a server says of a disk that is too slow, not Unavailable: on that the Go
-//     client opens a connection for each refused append and never closes the old one.
-//   - 2026-11-22. A position beyond the end of the log is refused. A server of this version does so for any that is not one
-//     of its own; to wait there would be to leave out what comes until then.
-//   - 2026-11-22. Open writes a record and looks at the encoding of the log file holding it, and opens again if that is the
-//     old one. A new Pebble store starts in it, and a flipped bit then drops all that follows, silently.
+//   - 2026-11-22. A request waits for the next batch when its stream was touched
+//     in this one. Otherwise the checks would have to look into a batch under
+//     construction: an indexed batch, or copies of heads and ids to keep right.
+//     Writers to one stream still share syncs. Would change if many writers to a
+//     single stream were slow.
+//   - 2026-11-22. The writer alone caches stream heads; readers look them up,
+//     bounded by the horizon. No state is shared, so none can be stale. Would
+//     change if reads of short streams were dominated by it.
+//   - 2026-11-22. A failing disk call fails the node and never returns. Handed
+//     the error, Pebble carries on after a failed sync, and brings the process
+//     down by unlocking a lock it does not hold after a failed log rotation;
+//     either is seen when [disk] lets errors pass in the tests.
+//   - 2026-11-22. A full disk is Aborted, as a server says of a disk that is too
+//     slow, not Unavailable: on that the Go client opens a connection for each
+//     refused append and never closes the old one.
+//   - 2026-11-22. A position beyond the end of the log is refused. A server of
+//     this version does so for any that is not one of its own; to wait there
+//     would be to leave out what comes until then.
+//   - 2026-11-22. Open writes a record and looks at the encoding of the log file
+//     holding it, and opens again if that is the old one. A new Pebble store
+//     starts in it, and a flipped bit then drops all that follows, silently.
 //
 // # Sources
 //
-// EventStoreDB 23.10.6 and 24.10.0 for answers (IndexWriter.CheckCommit, StorageWriterService, RpcExceptions; facts, no
-// code); EventStore-Client-Go v4.2.0 for what a client does with them; Pebble v2.1.7 (commit.go, open.go, record/record.go)
-// for what a sync means.
+// EventStoreDB 23.10.6 and 24.10.0 for answers (IndexWriter.CheckCommit,
+// StorageWriterService, RpcExceptions; facts, no code); EventStore-Client-Go
+// v4.2.0 for what a client does with them; Pebble v2.1.7 (commit.go, open.go,
+// record/record.go) for what a sync means.
 package embedded

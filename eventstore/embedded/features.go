@@ -17,13 +17,15 @@ import (
 // serverVersion is the EventStoreDB release whose answers the node gives.
 const serverVersion = "24.10.0"
 
-// features is the service ServerFeatures, the first thing a client asks for. Clients decide by it what they may call,
-// so it lists what is served and nothing else.
+// features is the service ServerFeatures, the first thing a client asks for.
+// Clients decide by it what they may call, so it lists what is served and nothing
+// else.
 type features struct {
 	serverfeatures.UnimplementedServerFeaturesServer
 }
 
-// GetSupportedMethods lists the methods of the services that the node serves, in lower case as clients match them.
+// GetSupportedMethods lists the methods of the services that the node serves, in
+// lower case as clients match them.
 func (features) GetSupportedMethods(context.Context, *shared.Empty) (*serverfeatures.SupportedMethods, error) {
 	answer := &serverfeatures.SupportedMethods{EventStoreServerVersion: serverVersion}
 	for _, service := range []*grpc.ServiceDesc{
@@ -44,7 +46,8 @@ func (features) GetSupportedMethods(context.Context, *shared.Empty) (*serverfeat
 	return answer, nil
 }
 
-// members is the service Gossip, for clients that discover a cluster: it has one member, which leads.
+// members is the service Gossip, for clients that discover a cluster: it has one
+// member, which leads.
 type members struct {
 	gossip.UnimplementedGossipServer
 	node *Node

@@ -7,11 +7,13 @@ import (
 	streamspb "github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
 )
 
-// defaultWindow is how many events are searched between checkpoints when a client names no number.
+// defaultWindow is how many events are searched between checkpoints when a client
+// names no number.
 const defaultWindow = 32
 
-// A filter chooses events of $all by the beginning of their stream name or type, or by a regular expression. RE2 here
-// and .NET on a server agree on little more than ^prefix and ^[^\$].*.
+// A filter chooses events of $all by the beginning of their stream name or type,
+// or by a regular expression. RE2 here and .NET on a server agree on little more
+// than ^prefix and ^[^\$].*.
 type filter struct {
 	byType   bool
 	prefixes [][]byte

@@ -18,7 +18,8 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// A service is a node that serves on a socket of its own, with the client that everybody uses.
+// A service is a node that serves on a socket of its own, with the client that
+// everybody uses.
 type service struct {
 	*Node
 	address string

@@ -6,8 +6,9 @@ import (
 	"github.com/google/uuid"
 )
 
-// The key layout. Numbers are big-endian, so that keys sort as the numbers do. A stream's name appears in one
-// kind of key only, and there it is the whole rest of the key: no name can be a prefix of another key.
+// The key layout. Numbers are big-endian, so that keys sort as the numbers do. A
+// stream's name appears in one kind of key only, and there it is the whole rest
+// of the key: no name can be a prefix of another key.
 //
 //	e | position              -> event id (16 bytes), fields 2 to 8 of RecordedEvent (see record.go)
 //	s | stream id | revision  -> position
@@ -15,7 +16,8 @@ import (
 //	n | stream name           -> stream id
 //	m | name                  -> facts about the store itself
 //
-// All keys of an append are written by one batch, so an event is reachable by every index or by none.
+// All keys of an append are written by one batch, so an event is reachable by
+// every index or by none.
 const (
 	eventPrefix    = 'e'
 	revisionPrefix = 's'

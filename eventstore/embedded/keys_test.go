@@ -48,7 +48,8 @@ func FuzzKeys(f *testing.F) {
 	})
 }
 
-// FuzzRecord holds the stored form and the frame around it against protobuf's own reading of them.
+// FuzzRecord holds the stored form and the frame around it against protobuf's own
+// reading of them.
 func FuzzRecord(f *testing.F) {
 	f.Add("a", int64(0), uint64(1), int64(0), "type", true, []byte("data"), []byte("meta"), make([]byte, 16), false)
 	f.Add("", int64(math.MaxInt64), uint64(math.MaxUint64), int64(-5), "", false, []byte(nil), []byte(nil), bytes.Repeat([]byte{255}, 16), true)
@@ -87,7 +88,8 @@ func FuzzRecord(f *testing.F) {
 	})
 }
 
-// FuzzDamage reads what was never written: it must be an error or a record, never a panic.
+// FuzzDamage reads what was never written: it must be an error or a record, never
+// a panic.
 func FuzzDamage(f *testing.F) {
 	f.Add(appendRecord(nil, "a", 1, 2, 3, &proposal{kind: "x", data: []byte("d")}))
 	f.Fuzz(func(_ *testing.T, value []byte) {

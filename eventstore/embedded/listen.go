@@ -11,15 +11,18 @@ import (
 	"time"
 )
 
-// longestSocketPath is what every system we run on accepts; Linux takes 107 bytes, macOS 103.
+// longestSocketPath is what every system we run on accepts; Linux takes 107
+// bytes, macOS 103.
 const longestSocketPath = 103
 
 // ErrSocketInUse is returned by ListenUnix when a process answers on the socket.
 var ErrSocketInUse = errors.New("embedded: a process listens on the socket")
 
-// ListenUnix listens on a unix socket that only this user can connect to. A socket that a killed process left behind is
-// replaced; one that is answered is not. A path too long for a socket is replaced by a short one in a private temporary
-// folder, which goes when the listener is closed: use Address, not path, to connect.
+// ListenUnix listens on a unix socket that only this user can connect to. A
+// socket that a killed process left behind is replaced; one that is answered is
+// not. A path too long for a socket is replaced by a short one in a private
+// temporary folder, which goes when the listener is closed: use Address, not
+// path, to connect.
 func ListenUnix(path string) (net.Listener, error) {
 	temp := ""
 	if len(path) > longestSocketPath {
@@ -54,8 +57,9 @@ func listenPrivately(path string) (net.Listener, error) {
 		}
 	}
 	config := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
-		// On Linux the mode of the unbound socket becomes the file's, so it is never open to others, not even for a
-		// moment. Elsewhere this does nothing, and the Chmod below has to do.
+		// On Linux the mode of the unbound socket becomes the file's, so it is
+		// never open to others, not even for a moment. Elsewhere this does
+		// nothing, and the Chmod below has to do.
 		return c.Control(func(fd uintptr) { _ = syscall.Fchmod(int(fd), 0o600) })
 	}}
 	l, err := config.Listen(ctx, "unix", path)

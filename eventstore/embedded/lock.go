@@ -12,7 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// lockDirectory takes the directory for this node. The lock is the operating system's, and goes with the process.
+// lockDirectory takes the directory for this node. The lock is the operating
+// system's, and goes with the process.
 func lockDirectory(dir string, fs vfs.FS) (*pebble.Lock, error) {
 	lock, err := pebble.LockDirectory(dir, fs)
 	switch {
@@ -27,8 +28,9 @@ func lockDirectory(dir string, fs vfs.FS) (*pebble.Lock, error) {
 	}
 }
 
-// holder says which process has the lock, "" if that cannot be told. It must not be called for a lock of this process:
-// to close any descriptor of the file gives such a lock away.
+// holder says which process has the lock, "" if that cannot be told. It must not
+// be called for a lock of this process: to close any descriptor of the file gives
+// such a lock away.
 func holder(name string) string {
 	f, err := os.OpenFile(name, os.O_RDWR, 0)
 	if err != nil {
@@ -42,7 +44,8 @@ func holder(name string) string {
 	return fmt.Sprintf(" (process %d)", spec.Pid)
 }
 
-// canonical is the one name of a directory, so that a node of this process cannot take it twice under two names.
+// canonical is the one name of a directory, so that a node of this process cannot
+// take it twice under two names.
 func canonical(dir string) (string, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {

@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// deletedRevision is the revision of a tombstone, and as $tb the mark of a soft-deleted stream.
+// deletedRevision is the revision of a tombstone, and as $tb the mark of a
+// soft-deleted stream.
 const deletedRevision = math.MaxInt64
 
 // Types of the events that the node itself writes.
@@ -25,7 +26,8 @@ func isMetastream(stream string) bool { return strings.HasPrefix(stream, metastr
 // originalOf is the stream that a metadata stream describes, or the stream itself.
 func originalOf(stream string) string { return strings.TrimPrefix(stream, metastreamPrefix) }
 
-// A retention is what a stream's metadata says about the events that its readers still see.
+// A retention is what a stream's metadata says about the events that its readers
+// still see.
 type retention struct {
 	maxCount       int64         // 0: all
 	maxAge         time.Duration // 0: for ever
@@ -43,8 +45,9 @@ func (r retention) first(last int64) int64 {
 	return first
 }
 
-// parseRetention reads $maxCount, $maxAge (seconds) and $tb. Metadata that is not what it should be restricts nothing:
-// a stream must not become unreadable by a typing error.
+// parseRetention reads $maxCount, $maxAge (seconds) and $tb. Metadata that is not
+// what it should be restricts nothing: a stream must not become unreadable by a
+// typing error.
 func parseRetention(data []byte) retention {
 	var m struct {
 		MaxCount       int64 `json:"$maxCount"`
@@ -62,8 +65,9 @@ func parseRetention(data []byte) retention {
 	}
 }
 
-// undeleted rewrites metadata so that a soft-deleted stream shows its events from first on. It reports false when data
-// is no JSON object, which a soft delete never writes.
+// undeleted rewrites metadata so that a soft-deleted stream shows its events from
+// first on. It reports false when data is no JSON object, which a soft delete
+// never writes.
 func undeleted(data []byte, first int64) ([]byte, bool) {
 	fields := map[string]json.RawMessage{}
 	if err := json.Unmarshal(data, &fields); err != nil || fields == nil {

@@ -22,23 +22,29 @@ import (
 
 // A Config holds a node's settings. The zero value of every field but Dir works.
 type Config struct {
-	// Dir is the folder the node keeps everything in. It is created, readable by the owner only, if need be.
+	// Dir is the folder the node keeps everything in. It is created, readable by
+	// the owner only, if need be.
 	Dir string
-	// Log gets state changes and Pebble's warnings; Pebble's chatter at Debug. Default: nothing is logged.
+	// Log gets state changes and Pebble's warnings; Pebble's chatter at Debug.
+	// Default: nothing is logged.
 	Log *slog.Logger
-	// MaxAppendBytes is how much one append may bring: types, data and metadata of all its events. Default 1 MiB, as
-	// in EventStoreDB; at most 16 MiB.
+	// MaxAppendBytes is how much one append may bring: types, data and metadata
+	// of all its events. Default 1 MiB, as in EventStoreDB; at most 16 MiB.
 	MaxAppendBytes int
 	// CacheBytes is the size of the cache for blocks read from disk. Default 64 MiB.
 	CacheBytes int64
-	// MemTableBytes is how much is gathered in memory before it is written as a table; up to four such exist. Default
-	// 64 MiB, at least 64 KiB. An append of more than half of it takes a slower way.
+	// MemTableBytes is how much is gathered in memory before it is written as a
+	// table; up to four such exist. Default 64 MiB, at least 64 KiB. An append of
+	// more than half of it takes a slower way.
 	MemTableBytes int
-	// HeadCache is how many streams' ends the writer remembers. Default 65,536, about 10 MiB.
+	// HeadCache is how many streams' ends the writer remembers. Default 65,536,
+	// about 10 MiB.
 	HeadCache int
-	// CloseTimeout is how long Close waits for running calls before it cuts them off. Default 2 s.
+	// CloseTimeout is how long Close waits for running calls before it cuts them
+	// off. Default 2 s.
 	CloseTimeout time.Duration
-	// SpaceRetry is how often a write that found the disk full is tried again. Default 250 ms.
+	// SpaceRetry is how often a write that found the disk full is tried again.
+	// Default 250 ms.
 	SpaceRetry time.Duration
 
 	fs  vfs.FS           // tests put faults in here
@@ -116,8 +122,9 @@ type Node struct {
 	address       atomic.Pointer[net.Addr]
 }
 
-// Open opens the store in cfg.Dir, creating it if need be, and starts the node's goroutines. It returns ErrInUse when
-// the folder is in use. A node that was opened must be closed.
+// Open opens the store in cfg.Dir, creating it if need be, and starts the node's
+// goroutines. It returns ErrInUse when the folder is in use. A node that was
+// opened must be closed.
 func Open(cfg Config) (_ *Node, err error) {
 	if err := cfg.setDefaults(); err != nil {
 		return nil, err
@@ -159,7 +166,8 @@ func Open(cfg Config) (_ *Node, err error) {
 		grpc.MaxSendMsgSize(largestCall),
 		// The clients ping every 10 s; the default policy cuts them off for it.
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: time.Second, PermitWithoutStream: true}),
-		// A client that found the node unavailable opens a new connection and forgets the old one.
+		// A client that found the node unavailable opens a new connection and
+		// forgets the old one.
 		grpc.KeepaliveParams(keepalive.ServerParameters{MaxConnectionIdle: time.Minute}),
 		grpc.WaitForHandlers(true),
 	)
@@ -172,8 +180,9 @@ func Open(cfg Config) (_ *Node, err error) {
 	return n, nil
 }
 
-// Serve answers calls that arrive at l until the node is closed; it then returns nil. It closes l. It may be called for
-// several listeners. There are no users and no encryption: whoever can connect may do everything.
+// Serve answers calls that arrive at l until the node is closed; it then returns
+// nil. It closes l. It may be called for several listeners. There are no users
+// and no encryption: whoever can connect may do everything.
 func (n *Node) Serve(l net.Listener) error {
 	addr := l.Addr()
 	n.address.CompareAndSwap(nil, &addr)
@@ -183,9 +192,10 @@ func (n *Node) Serve(l net.Listener) error {
 	return nil
 }
 
-// Close stops accepting calls, ends subscriptions and reads, lets running appends finish, closes the store and joins
-// all goroutines. A node that failed, or whose disk is full, leaves its files as they are, and open, for the process
-// must end; Close then returns why.
+// Close stops accepting calls, ends subscriptions and reads, lets running appends
+// finish, closes the store and joins all goroutines. A node that failed, or whose
+// disk is full, leaves its files as they are, and open, for the process must end;
+// Close then returns why.
 func (n *Node) Close() error {
 	n.closeOnce.Do(func() { n.closeErr = n.close() })
 	return n.closeErr
@@ -255,8 +265,9 @@ func (n *Node) fail(err error) {
 
 func (n *Node) hasFailed() bool { return n.failure.Load() != nil }
 
-// Done is closed when the storage failed. What was acknowledged is safe, but this process can no longer tell what the
-// disk holds: it must end, and the next start reads it anew.
+// Done is closed when the storage failed. What was acknowledged is safe, but this
+// process can no longer tell what the disk holds: it must end, and the next start
+// reads it anew.
 func (n *Node) Done() <-chan struct{} { return n.failed }
 
 // Err returns why the node failed, nil if it did not.

@@ -63,7 +63,8 @@ func TestARestartKeepsEverything(t *testing.T) {
 	if diff := cmp.Diff(before, s.readAll(t, esdb.Start{}, esdb.Forwards)); diff != "" {
 		t.Error(diff)
 	}
-	// Sent again after the restart, both by revision and by id alone, it is the same append.
+	// Sent again after the restart, both by revision and by id alone, it is the
+	// same append.
 	for _, expected := range []esdb.ExpectedRevision{esdb.NoStream{}, esdb.Any{}} {
 		r := s.append(t, "a", expected, batch...)
 		if r.NextExpectedVersion != 2 || r.CommitPosition != before[2].Position.Commit {

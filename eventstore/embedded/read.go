@@ -109,8 +109,9 @@ func (r *reading) sendStream(stream uint64, s span) error {
 	return nil
 }
 
-// readAll reads the raw log: also what streams no longer show. From a position it begins with the event there when it
-// goes forwards, with the one before when it goes backwards.
+// readAll reads the raw log: also what streams no longer show. From a position it
+// begins with the event there when it goes forwards, with the one before when it
+// goes backwards.
 func (r *reading) readAll(o *streamspb.ReadReq_Options_AllOptions) error {
 	end := r.horizon()
 	s := span{first: 1, last: end}
@@ -187,7 +188,8 @@ func (r *reading) readStream(o *streamspb.ReadReq_Options_StreamOptions) error {
 	return r.sendStream(h.id, s)
 }
 
-// shown is the span of revisions that a stream's metadata leaves, and sets how old events may be.
+// shown is the span of revisions that a stream's metadata leaves, and sets how
+// old events may be.
 func (r *reading) shown(h *head) span {
 	if h.retention.maxAge > 0 {
 		r.oldest = ticks(r.node.cfg.now().Add(-h.retention.maxAge))

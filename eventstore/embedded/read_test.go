@@ -239,7 +239,8 @@ func TestASoftDeletedStreamGoesOn(t *testing.T) {
 	if diff := cmp.Diff(want, names(s.readAll(t, esdb.Start{}, esdb.Forwards))); diff != "" {
 		t.Error(diff)
 	}
-	// Metadata written to a deleted stream revives it as well, empty, and keeps what was written.
+	// Metadata written to a deleted stream revives it as well, empty, and keeps
+	// what was written.
 	softDeleteStream(t, s, "a")
 	setMetadata(t, s, "a", `{"mine":8}`)
 	if got, err := s.readStream(t.Context(), "a", esdb.Start{}, esdb.Forwards); err != nil || len(got) != 0 {

@@ -26,7 +26,8 @@ const (
 	fieldMapValue   = 2
 )
 
-// Keys of an event's system metadata. The client ends its process when created is not a number.
+// Keys of an event's system metadata. The client ends its process when created is
+// not a number.
 const (
 	metadataType        = "type"
 	metadataContentType = "content-type"
@@ -58,8 +59,9 @@ func (p proposal) contentType() string {
 // ticks is the unit of created: 100 ns since 1970.
 func ticks(t time.Time) int64 { return t.UnixNano() / 100 }
 
-// appendRecord appends the stored form of an event: its id, then exactly the bytes that follow the id in an answer to
-// a read. The id stands apart because its form on the wire is the reader's choice.
+// appendRecord appends the stored form of an event: its id, then exactly the
+// bytes that follow the id in an answer to a read. The id stands apart because
+// its form on the wire is the reader's choice.
 func appendRecord(b []byte, stream string, revision int64, position uint64, created int64, p *proposal) []byte {
 	b = append(b, p.id[:]...)
 	b = protowire.AppendTag(b, fieldStream, protowire.BytesType)
@@ -106,8 +108,8 @@ type record struct {
 	revision int64
 }
 
-// parseRecord reads what the node itself needs to know of a stored event. With whole unset it stops at created, which
-// is before the event's own bytes.
+// parseRecord reads what the node itself needs to know of a stored event. With
+// whole unset it stops at created, which is before the event's own bytes.
 func parseRecord(value []byte, whole bool) (record, error) {
 	if len(value) < len(uuid.UUID{}) {
 		return record{}, errDamaged
@@ -201,8 +203,9 @@ const (
 	stringIDs     idForm = true
 )
 
-// appendEventFrame appends the wire form of ReadResp{event: {event: {id, stored…}, commit_position}} around a stored
-// event, without taking the event apart.
+// appendEventFrame appends the wire form of ReadResp{event: {event: {id,
+// stored…}, commit_position}} around a stored event, without taking the event
+// apart.
 func appendEventFrame(b, value []byte, position uint64, form idForm) []byte {
 	const (
 		respEvent   = 1 // of ReadResp

@@ -59,8 +59,9 @@ func invalidArgument(format string, args ...any) *refusal {
 	return &refusal{code: codes.InvalidArgument, message: fmt.Sprintf(format, args...)}
 }
 
-// Answers of a node that cannot serve now; the same call may be sent again. A full disk is answered as EventStoreDB
-// answers for a disk that is too slow: Aborted. On Unavailable the Go client would open a new connection for every
+// Answers of a node that cannot serve now; the same call may be sent again. A
+// full disk is answered as EventStoreDB answers for a disk that is too slow:
+// Aborted. On Unavailable the Go client would open a new connection for every
 // refused append, and never close the old one.
 var (
 	errClosing = &refusal{code: codes.Unavailable, message: "the node is closing"}
@@ -68,7 +69,8 @@ var (
 	errFull    = &refusal{code: codes.Aborted, message: "the storage is unavailable: no space left on the device"}
 )
 
-// headerSafe makes a stream name fit for a trailer, which may hold printable ASCII only.
+// headerSafe makes a stream name fit for a trailer, which may hold printable
+// ASCII only.
 func headerSafe(s string) string {
 	for _, c := range []byte(s) {
 		if c < ' ' || c > '~' {

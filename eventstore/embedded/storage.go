@@ -16,19 +16,24 @@ import (
 	"github.com/google/uuid"
 )
 
-// storeFormat is the version of the key layout and of the records. A node refuses to open any other.
+// storeFormat is the version of the key layout and of the records. A node refuses
+// to open any other.
 const storeFormat = 1
 
 var errDamaged = errors.New("embedded: stored data is damaged")
 
-// ErrInUse is returned by Open when another process, or another node of this one, has the directory open.
+// ErrInUse is returned by Open when another process, or another node of this one,
+// has the directory open.
 var ErrInUse = errors.New("embedded: the data directory is in use by another process")
 
-// openStorage opens the database in dir, creating it if need be, and leaves it with a log file whose damage is noticed.
+// openStorage opens the database in dir, creating it if need be, and leaves it
+// with a log file whose damage is noticed.
 //
-// A new Pebble store begins its first log file in an old encoding, whatever format is asked for: a flipped bit in the
-// middle of that file silently drops all that follows. A second opening writes the current encoding. So every session
-// writes a record, looks at how it was encoded, and opens again if it has to.
+// A new Pebble store begins its first log file in an old encoding, whatever
+// format is asked for: a flipped bit in the middle of that file silently drops
+// all that follows. A second opening writes the current encoding. So every
+// session writes a record, looks at how it was encoded, and opens again if it has
+// to.
 func openStorage(dir string, fs vfs.FS, lock *pebble.Lock, cfg Config, logger pebble.Logger) (*pebble.DB, error) {
 	for range 2 {
 		db, err := openPebble(dir, pebbleOptions(fs, lock, cfg, logger))
@@ -49,7 +54,8 @@ func openStorage(dir string, fs vfs.FS, lock *pebble.Lock, cfg Config, logger pe
 	return nil, fmt.Errorf("embedded: open %s: the log file is written in an encoding that hides damage", dir)
 }
 
-// openPebble opens the database. Pebble panics when a disk fails while it raises the format of a new store.
+// openPebble opens the database. Pebble panics when a disk fails while it raises
+// the format of a new store.
 func openPebble(dir string, opts *pebble.Options) (db *pebble.DB, err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -77,8 +83,8 @@ func pebbleOptions(fs vfs.FS, lock *pebble.Lock, cfg Config, logger pebble.Logge
 	return opts
 }
 
-// beginSession writes the session's first record and reports whether the log file holding it is in the encoding that
-// tells damage from a torn end.
+// beginSession writes the session's first record and reports whether the log file
+// holding it is in the encoding that tells damage from a torn end.
 func beginSession(db *pebble.DB, dir string, fs vfs.FS) (strict bool, err error) {
 	session, err := readNumber(db, storeKey("session"))
 	if err != nil {
@@ -110,7 +116,8 @@ func beginSession(db *pebble.DB, dir string, fs vfs.FS) (strict bool, err error)
 	return encoding >= walSync, err
 }
 
-// logEncoding reads the encoding of the first chunk of the newest log file: the byte after its CRC and length.
+// logEncoding reads the encoding of the first chunk of the newest log file: the
+// byte after its CRC and length.
 func logEncoding(dir string, fs vfs.FS) (byte, error) {
 	names, err := fs.List(dir)
 	if err != nil {
@@ -152,8 +159,9 @@ func readNumber(db pebble.Reader, key []byte) (uint64, error) {
 	return n, errors.Join(err, closer.Close())
 }
 
-// A pebbleLogger hands Pebble's messages on. Fatalf must not return to business as usual: Pebble would carry on after a
-// failed sync and acknowledge what it lost. It fails the node, which from then on acknowledges nothing.
+// A pebbleLogger hands Pebble's messages on. Fatalf must not return to business
+// as usual: Pebble would carry on after a failed sync and acknowledge what it
+// lost. It fails the node, which from then on acknowledges nothing.
 type pebbleLogger struct {
 	log  *slog.Logger
 	fail func(error)

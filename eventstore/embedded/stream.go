@@ -9,7 +9,8 @@ import (
 	"github.com/google/uuid"
 )
 
-// everything, as a position, is beyond any event: what the writer sees. Readers pass the horizon.
+// everything, as a position, is beyond any event: what the writer sees. Readers
+// pass the horizon.
 const everything = math.MaxUint64
 
 // A head is what has to be known of a stream to append to it or to read it.
@@ -78,7 +79,8 @@ func lastMetadata(db pebble.Reader, stream string, upto uint64) ([]byte, error) 
 	return data, err
 }
 
-// lastRevision returns the revision of a stream's last event at or before position upto, -1 when there is none.
+// lastRevision returns the revision of a stream's last event at or before
+// position upto, -1 when there is none.
 func lastRevision(db pebble.Reader, stream uint64, upto uint64) (revision int64, err error) {
 	it, err := db.NewIter(&pebble.IterOptions{LowerBound: revisionKey(stream, 0), UpperBound: revisionKey(stream+1, 0)})
 	if err != nil {
@@ -101,7 +103,8 @@ func lastRevision(db pebble.Reader, stream uint64, upto uint64) (revision int64,
 	return -1, it.Error()
 }
 
-// readEvent calls use with the position and stored form of one event, both valid during the call only.
+// readEvent calls use with the position and stored form of one event, both valid
+// during the call only.
 func readEvent(db pebble.Reader, stream uint64, revision int64, use func(position uint64, value []byte) error) error {
 	position, err := readNumber(db, revisionKey(stream, revision))
 	if err != nil {

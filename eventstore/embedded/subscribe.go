@@ -8,15 +8,18 @@ import (
 	"github.com/google/uuid"
 )
 
-// A subscription has no live mode. It is one loop that takes the wake channel, reads up to the horizon, and sleeps on
-// the channel when there was nothing to read:
+// A subscription has no live mode. It is one loop that takes the wake channel,
+// reads up to the horizon, and sleeps on the channel when there was nothing to
+// read:
 //
 //	take the wake channel ──▶ read (next .. horizon], send ──▶ nothing new? CaughtUp once, sleep ──▶ again
 //
-// An event that becomes durable between reading and sleeping has closed the channel already. There is no hand-over from
-// catching up to live, no buffer that overflows, and a slow reader slows nobody but itself.
+// An event that becomes durable between reading and sleeping has closed the
+// channel already. There is no hand-over from catching up to live, no buffer that
+// overflows, and a slow reader slows nobody but itself.
 
-// subscribe answers a subscription, which ends when the client goes, the node closes, or the stream is tombstoned.
+// subscribe answers a subscription, which ends when the client goes, the node
+// closes, or the stream is tombstoned.
 func (r *reading) subscribe(o *streamspb.ReadReq_Options) error {
 	var next func() error // sends what has come since the last call
 	var err error
@@ -80,7 +83,8 @@ func (r *reading) followAll(o *streamspb.ReadReq_Options_AllOptions) (func() err
 		if end := r.horizon(); done == math.MaxUint64 {
 			done = end
 		} else if done > end {
-			// Nobody can have seen an event there. To wait would be to leave out what comes until then.
+			// Nobody can have seen an event there. To wait would be to leave out
+			// what comes until then.
 			return nil, invalidPosition(done, end)
 		}
 	default:
@@ -99,7 +103,8 @@ func (r *reading) followAll(o *streamspb.ReadReq_Options_AllOptions) (func() err
 		if err := r.sendLog(span{first: done + 1, last: end}, k); err != nil {
 			return err
 		}
-		// At the end of the log for the first time, so that a reader of something rare need not search it all again.
+		// At the end of the log for the first time, so that a reader of something
+		// rare need not search it all again.
 		if first && k != nil && k.since > 0 {
 			k.add(&r.chunk, k.position)
 			if err := r.flush(); err != nil {
@@ -111,7 +116,8 @@ func (r *reading) followAll(o *streamspb.ReadReq_Options_AllOptions) (func() err
 	}, nil
 }
 
-// followStream follows one stream from after a revision on, whether or not it exists yet.
+// followStream follows one stream from after a revision on, whether or not it
+// exists yet.
 func (r *reading) followStream(o *streamspb.ReadReq_Options_StreamOptions) (func() error, error) {
 	name := string(o.GetStreamIdentifier().GetStreamName())
 	if name == "" {

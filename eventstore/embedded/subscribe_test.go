@@ -12,8 +12,8 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// follow reads a subscription until it has caught up, or has shown n events if n is above 0. It returns the events and
-// the checkpoints, in order, as strings.
+// follow reads a subscription until it has caught up, or has shown n events if n
+// is above 0. It returns the events and the checkpoints, in order, as strings.
 func follow(tb testing.TB, sub *esdb.Subscription, n int) []string {
 	tb.Helper()
 	var got []string
@@ -189,7 +189,8 @@ func TestFilteredSubscriptions(t *testing.T) {
 			t.Errorf("%s:\n%s", tt.name, diff)
 		}
 	}
-	// Live, a checkpoint comes after every four events considered, and events that pass come at once.
+	// Live, a checkpoint comes after every four events considered, and events
+	// that pass come at once.
 	sub := s.followAll(t, esdb.SubscribeToAllOptions{
 		From: esdb.End{}, Filter: streamsWith("k1-"), MaxSearchWindow: 4, CheckpointInterval: 1,
 	})
@@ -203,8 +204,9 @@ func TestFilteredSubscriptions(t *testing.T) {
 	}
 }
 
-// TestEverySubscriberSeesEverything has subscribers join at random, with and without filter, while writers append: each
-// sees every event once and in order. The seed of a failure is printed.
+// TestEverySubscriberSeesEverything has subscribers join at random, with and
+// without filter, while writers append: each sees every event once and in order.
+// The seed of a failure is printed.
 func TestEverySubscriberSeesEverything(t *testing.T) {
 	t.Parallel()
 	seed := rand.Uint64()
@@ -283,7 +285,8 @@ func reach(ctx context.Context, n *Node, position uint64) error {
 	}
 }
 
-// TestASlowReaderHoldsNobodyUp leaves a subscription unread while far more is written than any window holds.
+// TestASlowReaderHoldsNobodyUp leaves a subscription unread while far more is
+// written than any window holds.
 func TestASlowReaderHoldsNobodyUp(t *testing.T) {
 	t.Parallel()
 	s := start(t, Config{})

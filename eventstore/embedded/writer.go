@@ -47,14 +47,17 @@ type outcome struct {
 	position uint64 // of the request's last event; 0 if it wrote none
 }
 
-// A writer is the one goroutine that changes the store. It decides about requests against the newest state, in flight
-// or not, gathers what has queued up into one batch, gives that to Pebble without waiting for the disk, and goes on. A
-// second goroutine, the finisher, waits for each batch's sync in order, moves the horizon, then answers.
+// A writer is the one goroutine that changes the store. It decides about requests
+// against the newest state, in flight or not, gathers what has queued up into one
+// batch, gives that to Pebble without waiting for the disk, and goes on. A second
+// goroutine, the finisher, waits for each batch's sync in order, moves the
+// horizon, then answers.
 //
 //	requests ──▶ queue ──▶ writer ──▶ batch visible, not durable ──▶ finisher ──▶ horizon, readers, answers
 //
-// So appends share syncs, and position order is commit order is the order in which readers see events. Every answer,
-// refusals too, goes through the finisher: nobody hears about a state that a crash could still take back.
+// So appends share syncs, and position order is commit order is the order in
+// which readers see events. Every answer, refusals too, goes through the
+// finisher: nobody hears about a state that a crash could still take back.
 type writer struct {
 	db      *pebble.DB
 	horizon *horizon
@@ -157,8 +160,9 @@ func (w *writer) run() {
 func (w *writer) gather(r *request) {
 	g := &group{}
 	for {
-		// A request sees the stream as the group before left it. Were its stream touched by this very group, it would
-		// have to look into a batch that cannot be read yet.
+		// A request sees the stream as the group before left it. Were its stream
+		// touched by this very group, it would have to look into a batch that
+		// cannot be read yet.
 		if _, again := g.touched[originalOf(r.stream)]; again {
 			w.commit(g)
 			g = &group{}
@@ -166,7 +170,8 @@ func (w *writer) gather(r *request) {
 		g.requests = append(g.requests, r)
 		g.size += r.size
 		if err := w.decide(g, r); err != nil {
-			// The batch may hold half of the request, and the heads what was not written.
+			// The batch may hold half of the request, and the heads what was not
+			// written.
 			w.fail(err)
 			g.err = err
 			break
@@ -201,8 +206,8 @@ func (w *writer) commit(g *group) {
 	w.groups <- g
 }
 
-// finish is the finisher's goroutine. A request is answered only after its group and all before it are durable, and
-// never again once the node has failed.
+// finish is the finisher's goroutine. A request is answered only after its group
+// and all before it are durable, and never again once the node has failed.
 func (w *writer) finish() {
 	for g := range w.groups {
 		if g.batch != nil {
@@ -297,8 +302,8 @@ func (w *writer) write(g *group, r *request, h, meta *head) error {
 	return w.revive(g, r, h, meta)
 }
 
-// revive undoes a soft delete when something is written to the stream or to its metadata: from then on the stream
-// begins after what was deleted.
+// revive undoes a soft delete when something is written to the stream or to its
+// metadata: from then on the stream begins after what was deleted.
 func (w *writer) revive(g *group, r *request, h, meta *head) error {
 	if r.operation != appendEvents {
 		w.forget(r.stream)

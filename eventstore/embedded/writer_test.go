@@ -16,7 +16,8 @@ import (
 	"github.com/google/uuid"
 )
 
-// TestNothingIsShownBeforeItIsDurable holds the sync of the log back: Pebble shows the event by then, the node does not.
+// TestNothingIsShownBeforeItIsDurable holds the sync of the log back: Pebble
+// shows the event by then, the node does not.
 func TestNothingIsShownBeforeItIsDurable(t *testing.T) {
 	t.Parallel()
 	var hold atomic.Bool
@@ -80,7 +81,8 @@ func TestNothingIsShownBeforeItIsDurable(t *testing.T) {
 	}
 }
 
-// TestOneGroupOfManyRequests has the writer decide at one go about requests that build on each other.
+// TestOneGroupOfManyRequests has the writer decide at one go about requests that
+// build on each other.
 func TestOneGroupOfManyRequests(t *testing.T) {
 	t.Parallel()
 	n, err := Open(Config{Dir: t.TempDir()})
