@@ -18,8 +18,8 @@ import (
 	"crm/projections/postgres"
 )
 
-// measured is a projection in the shape of the real ones: a row per event, or a row per customer, of
-// some 300 bytes, or both.
+// measured is a projection in the shape of the real ones: a row per event, or a
+// row per customer, of some 300 bytes, or both.
 type measured struct{ appends, keeps bool }
 
 func (measured) Name() string      { return "measured" }
@@ -88,7 +88,8 @@ func (m measured) Apply(w *projections.Writer, e domain.Recorded) error {
 	return nil
 }
 
-// feed hands out batches for ever: events of customers random customers, in random order.
+// feed hands out batches for ever: events of customers random customers, in
+// random order.
 type feed struct {
 	events    []domain.Recorded
 	customers []uuid.UUID
@@ -140,8 +141,9 @@ func durable(b *testing.B) *pgxpool.Pool {
 	return pool
 }
 
-// cpu is the time that the builder's backend and this program have computed, as Linux tells it; zero
-// elsewhere. On a busy machine it says more than the clock does.
+// cpu is the time that the builder's backend and this program have computed, as
+// Linux tells it; zero elsewhere. On a busy machine it says more than the clock
+// does.
 func cpu(b *testing.B, pool *pgxpool.Pool) (backend, program time.Duration) {
 	b.Helper()
 	var pid int
@@ -201,8 +203,8 @@ func open(b *testing.B, pool *pgxpool.Pool, p projections.Projection) *projectio
 	return builder
 }
 
-// BenchmarkLive is the transaction of a micro-batch of so many events, each a row in a table of
-// 200,000 and a change in one of 50,000, with all indexes.
+// BenchmarkLive is the transaction of a micro-batch of so many events, each a row
+// in a table of 200,000 and a change in one of 50,000, with all indexes.
 func BenchmarkLive(b *testing.B) {
 	pool := durable(b)
 	for _, size := range []int{1, 10, 50, 100, 200, 1000} {
@@ -223,8 +225,9 @@ func BenchmarkLive(b *testing.B) {
 	}
 }
 
-// BenchmarkRebuild is the transaction of a batch of 20,000 events of 100,000 customers into tables
-// whose indexes are made at the end; how long those take is told apart.
+// BenchmarkRebuild is the transaction of a batch of 20,000 events of 100,000
+// customers into tables whose indexes are made at the end; how long those take is
+// told apart.
 func BenchmarkRebuild(b *testing.B) {
 	pool := durable(b)
 	for name, p := range map[string]measured{"appended": {appends: true}, "keyed": {keeps: true}, "both": {appends: true, keeps: true}} {

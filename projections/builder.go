@@ -12,9 +12,10 @@ import (
 	"crm/domain"
 )
 
-// Builder applies batches to the tables of one projection, over a connection of its own. It is what the
-// engine runs for each projection; alone it serves tests and tools. After an error it is of no more
-// use: close it and open another, which finds the checkpoint where the last commit left it.
+// Builder applies batches to the tables of one projection, over a connection of
+// its own. It is what the engine runs for each projection; alone it serves tests
+// and tools. After an error it is of no more use: close it and open another,
+// which finds the checkpoint where the last commit left it.
 //
 // It belongs to one goroutine at a time.
 type Builder struct {
@@ -31,9 +32,9 @@ type Builder struct {
 	scratch []byte          // where statements are put together
 }
 
-// OpenBuilder takes over the tables of p, in the schema of its name, and creates them where they are
-// missing or of another version. A builder that had them before can write no more. The database is one
-// that [Migrate] has seen.
+// OpenBuilder takes over the tables of p, in the schema of its name, and creates
+// them where they are missing or of another version. A builder that had them
+// before can write no more. The database is one that [Migrate] has seen.
 func OpenBuilder(ctx context.Context, pool *pgxpool.Pool, p Projection) (*Builder, error) {
 	return openBuilder(ctx, pool, p, false)
 }
@@ -71,7 +72,8 @@ func openBuilder(ctx context.Context, pool *pgxpool.Pool, p Projection, keep boo
 	return b, nil
 }
 
-// connect opens a connection outside the pool: it is held for good, and requests must not wait for it.
+// connect opens a connection outside the pool: it is held for good, and requests
+// must not wait for it.
 func connect(ctx context.Context, pool *pgxpool.Pool, name string) (*pgx.Conn, error) {
 	cfg := pool.Config()
 	if cfg.BeforeConnect != nil {
@@ -87,8 +89,9 @@ func connect(ctx context.Context, pool *pgxpool.Pool, name string) (*pgx.Conn, e
 	if err != nil {
 		return nil, err
 	}
-	// Every row is reached by its primary key. A plan made while a table was empty would read all of
-	// it, and be kept while the table grows to millions of rows.
+	// Every row is reached by its primary key. A plan made while a table was
+	// empty would read all of it, and be kept while the table grows to millions
+	// of rows.
 	_, err = conn.Exec(ctx, "SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; SET jit = off")
 	if err != nil {
 		closeNow(conn)
@@ -103,10 +106,11 @@ func (b *Builder) Checkpoint() Checkpoint { return b.checkpoint }
 // Live reports whether the first catch-up is done, and so all indexes are there.
 func (b *Builder) Live() bool { return b.checkpoint.live }
 
-// Apply brings the tables from the checkpoint to batch.Through, rows and checkpoint in one
-// transaction. What of the batch was applied before is left out, so a batch may come twice. The error
-// is a [Failure] when the same would happen again, [ErrFenced] or [ErrOutOfStep] when the builder's
-// checkpoint is wrong, and otherwise one that passes: the way to Postgres, or Postgres itself.
+// Apply brings the tables from the checkpoint to batch.Through, rows and
+// checkpoint in one transaction. What of the batch was applied before is left
+// out, so a batch may come twice. The error is a [Failure] when the same would
+// happen again, [ErrFenced] or [ErrOutOfStep] when the builder's checkpoint is
+// wrong, and otherwise one that passes: the way to Postgres, or Postgres itself.
 func (b *Builder) Apply(ctx context.Context, batch domain.Batch) error {
 	at := b.checkpoint.Position
 	switch {
@@ -144,7 +148,8 @@ func (b *Builder) Apply(ctx context.Context, batch domain.Batch) error {
 	return nil
 }
 
-// unknownType is why an event is [domain.Unreadable] whose type the program does not know.
+// unknownType is why an event is [domain.Unreadable] whose type the program does
+// not know.
 const unknownType = "unknown type"
 
 // apply has the projection see one event, if it wants to.
@@ -190,8 +195,8 @@ func (b *Builder) failure(class Class, detail string, cause error) error {
 	}
 }
 
-// Finish ends the first catch-up: it creates the indexes and tells the planner about the tables. It
-// does nothing where that is done.
+// Finish ends the first catch-up: it creates the indexes and tells the planner
+// about the tables. It does nothing where that is done.
 func (b *Builder) Finish(ctx context.Context) error {
 	if b.checkpoint.live {
 		return nil

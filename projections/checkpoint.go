@@ -45,9 +45,10 @@ func (c Checkpoint) move(to Checkpoint) [][]byte {
 // moveSQL fails with fencedCode where the checkpoint is not what we left.
 const moveSQL = "SELECT crm.move_checkpoint($1, $2, $3, $4, $5, $6, $7, $8)"
 
-// take makes the tables of p ours: creates them where there are none or where they are of another
-// version, and raises the epoch, so that whoever wrote them before cannot any more. Where keep is set,
-// tables of another version are left alone and the answer is a [Replaced].
+// take makes the tables of p ours: creates them where there are none or where
+// they are of another version, and raises the epoch, so that whoever wrote them
+// before cannot any more. Where keep is set, tables of another version are left
+// alone and the answer is a [Replaced].
 func take(ctx context.Context, conn *pgx.Conn, p Projection, keep bool) (Checkpoint, error) {
 	var c Checkpoint
 	err := pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
@@ -89,7 +90,8 @@ func take(ctx context.Context, conn *pgx.Conn, p Projection, keep bool) (Checkpo
 	return c, err
 }
 
-// patience is how long we queue for a lock that a reader of the tables holds. Others queue behind us.
+// patience is how long we queue for a lock that a reader of the tables holds.
+// Others queue behind us.
 const patience = "SET LOCAL lock_timeout = '2s'"
 
 func drop(ctx context.Context, tx pgx.Tx, schema string) error {
@@ -103,7 +105,8 @@ func drop(ctx context.Context, tx pgx.Tx, schema string) error {
 	return err
 }
 
-// create makes a schema that was not there: one that was, but not in our books, is not ours to touch.
+// create makes a schema that was not there: one that was, but not in our books,
+// is not ours to touch.
 func create(ctx context.Context, tx pgx.Tx, p Projection) (Checkpoint, error) {
 	if _, err := tx.Exec(ctx, "CREATE SCHEMA "+pgx.Identifier{p.Name()}.Sanitize()); err != nil {
 		return Checkpoint{}, fmt.Errorf("create schema %s: %w", p.Name(), err)

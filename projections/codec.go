@@ -15,8 +15,9 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
-// codec is how one Go type travels as one Postgres type. The bytes are those of the binary format with
-// their length in front, which is what both COPY and the elements of an array want.
+// codec is how one Go type travels as one Postgres type. The bytes are those of
+// the binary format with their length in front, which is what both COPY and the
+// elements of an array want.
 type codec struct {
 	oid, array uint32
 	sql        string // the type's name, as an element of an array parameter
@@ -31,7 +32,8 @@ type column struct {
 	codec
 }
 
-// bind is the codec for a field in a column of the type oid, and false where there is none.
+// bind is the codec for a field in a column of the type oid, and false where
+// there is none.
 func bind(f field, oid uint32) (column, bool) {
 	c, ok := codecFor(f.kind, oid)
 	return column{field: f, codec: c}, ok
@@ -160,8 +162,8 @@ func decodeBool(src []byte, at unsafe.Pointer) error {
 	return nil
 }
 
-// intCodec takes every width of column, so that a row's field may be an int; a number that does not
-// fit is an error, not another number.
+// intCodec takes every width of column, so that a row's field may be an int; a
+// number that does not fit is an error, not another number.
 func intCodec[T int | int64 | int32 | int16](oid uint32) (codec, bool) {
 	decode := func(src []byte, at unsafe.Pointer) error {
 		var n int64

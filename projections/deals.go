@@ -131,7 +131,8 @@ func (r *dealRow) state() deal.State {
 	}
 }
 
-// take keeps the state, but for the line items, which evolve puts down when they change.
+// take keeps the state, but for the line items, which evolve puts down when they
+// change.
 func (r *dealRow) take(s deal.State) {
 	r.Status, r.Title = s.Status, s.Title
 	r.PipelineID, r.Stage, r.Probability, r.Category = s.Stage.Pipeline, s.Stage.ID, s.Stage.Probability, s.Stage.Category

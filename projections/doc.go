@@ -1,6 +1,6 @@
-// Package projections turns the log into Postgres tables that answer questions: the read models. It
-// decides nothing and is the source of nothing. Every table in it can be dropped and comes back the
-// same.
+// Package projections turns the log into Postgres tables that answer questions:
+// the read models. It decides nothing and is the source of nothing. Every table
+// in it can be dropped and comes back the same.
 //
 //	log ──▶ subscriber ──▶ Watermill router, a handler per projection       checkpoint: where to start
 //	        one message    │  settled     keeps the message of a stopped model
@@ -15,30 +15,35 @@
 //	                       ▼
 //	               WaitFor, Status, metrics
 //
-// A read model is a [Projection]: a name, a version, DDL, the event types it wants and a pure Apply
-// that writes to a [Keyed] or [Appended] table through the [Writer]. It stands in one .go file and one
-// .sql file named for what it answers, with its queries beside it. An [Engine] runs any number of them;
-// a [Builder] is one of them without Watermill, for tests and tools.
+// A read model is a [Projection]: a name, a version, DDL, the event types it
+// wants and a pure Apply that writes to a [Keyed] or [Appended] table through the
+// [Writer]. It stands in one .go file and one .sql file named for what it
+// answers, with its queries beside it. An [Engine] runs any number of them; a
+// [Builder] is one of them without Watermill, for tests and tools.
 //
 // # What it promises
 //
-//   - Exactly once: rows and checkpoint move in one transaction, guarded by the old position, the epoch
-//     of the builder and the identity of the tables. The same batch may come twice, overlap with the
-//     last one, or be cut anywhere; connections may break at any byte. An event's effect is there once.
+//   - Exactly once: rows and checkpoint move in one transaction, guarded by the
+//     old position, the epoch of the builder and the identity of the tables. The
+//     same batch may come twice, overlap with the last one, or be cut anywhere;
+//     connections may break at any byte. An event's effect is there once.
 //   - No gap: a batch that begins after the checkpoint is not applied.
-//   - One writer: who opens the tables raises the epoch, and whoever had them before writes no more.
-//   - The same log gives the same rows for every size of batch: rows are written sorted by key, changes
-//     run in the order of the events, nothing is taken from a clock or from the order of a map.
-//   - Nothing is passed over in silence: an event that cannot be read or applied stops its read model,
-//     visibly. The others go on.
+//   - One writer: who opens the tables raises the epoch, and whoever had them
+//     before writes no more.
+//   - The same log gives the same rows for every size of batch: rows are written
+//     sorted by key, changes run in the order of the events, nothing is taken
+//     from a clock or from the order of a map.
+//   - Nothing is passed over in silence: an event that cannot be read or applied
+//     stops its read model, visibly. The others go on.
 //   - [Engine.WaitFor] returns once the caller's own write can be read.
 //
 // # What it does not
 //
-// It has no side effects but tables; what sends mail is a reactor, fed per event, and not here. It
-// does not know how far the log reaches: [Status] tells the lag of what it was handed. Two engines on
-// one database are safe and slow, as they take the tables from each other; leadership is not built
-// yet, nor is rebuilding beside live tables: a new version empties them and builds them anew, and
+// It has no side effects but tables; what sends mail is a reactor, fed per event,
+// and not here. It does not know how far the log reaches: [Status] tells the lag
+// of what it was handed. Two engines on one database are safe and slow, as they
+// take the tables from each other; leadership is not built yet, nor is rebuilding
+// beside live tables: a new version empties them and builds them anew, and
 // answers are incomplete meanwhile (state [Building]).
 //
 // # How it fails
@@ -54,21 +59,24 @@
 //	other version of the program took over        Stopped: Replaced; the last one to start wins
 //	Close                                         the batch at work is committed, or broken off after CloseTimeout
 //
-// A stopped model keeps its message unacknowledged and its tables as they are, and tries again when
-// the program starts again. Neither the log nor crm.projections ever holds a payload or the text of a
-// foreign error, which may quote one: a Failure is told by class, place and SQLSTATE.
+// A stopped model keeps its message unacknowledged and its tables as they are,
+// and tries again when the program starts again. Neither the log nor
+// crm.projections ever holds a payload or the text of a foreign error, which may
+// quote one: a Failure is told by class, place and SQLSTATE.
 //
 // # The books
 //
-// crm.projections has a row per set of tables: name, version, schema, state, epoch, position. It is
-// created by [Migrate], with goose; the function crm.move_checkpoint in it is the fence, a function so
-// that it can fail in the middle of a pipeline. Read models have no migrations.
+// crm.projections has a row per set of tables: name, version, schema, state,
+// epoch, position. It is created by [Migrate], with goose; the function
+// crm.move_checkpoint in it is the fence, a function so that it can fail in the
+// middle of a pipeline. Read models have no migrations.
 //
 // # Measured
 //
-// 2026-11-22, two cores shared with Postgres 15 and with other builds (load average 5 to 15), fsync on;
-// go test -run xxx -bench 'Live|Rebuild' ./projections. The clock is the best of the runs, and so a
-// lower bound; CPU per event, in Go and in Postgres, hardly depends on the load.
+// 2026-11-22, two cores shared with Postgres 15 and with other builds (load
+// average 5 to 15), fsync on; go test -run xxx -bench 'Live|Rebuild'
+// ./projections. The clock is the best of the runs, and so a lower bound; CPU per
+// event, in Go and in Postgres, hardly depends on the load.
 //
 //	a row added and a row changed per event, all indexes  ms/batch   µs Go   µs Postgres
 //	  1 event                                                 0.42     120           220
@@ -81,35 +89,46 @@
 //	  a row changed per event                               123,000    2.7           5.5
 //	  both                                                   70,000    3.4           7.6
 //
-// Postgres is what bounds it: one connection is one backend is one core. The indexes of 800,000 added
-// rows take 0.6 s more, made at the end.
+// Postgres is what bounds it: one connection is one backend is one core. The
+// indexes of 800,000 added rows take 0.6 s more, made at the end.
 //
 // # Decisions
 //
-//   - 2026-11-22 Rows are encoded by hand in the binary format, through addresses resolved once per type:
-//     the bytes of a value are the same in COPY and in an array parameter, so one encoder serves both.
-//     pgx's own COPY costs twice the CPU (study: 1.45 against 0.8 µs a row) and its arrays reflect. The
-//     price is a closed list of types; what is not on it panics where the table is declared.
-//   - 2026-11-22 The checkpoint moves first in the transaction. When it moved last, a builder that lost a
-//     race met the winner's rows as duplicate keys before it met the fence, and stopped for good.
-//   - 2026-11-22 Touched rows are loaded before the transaction begins. It saves a round trip with locks
-//     held, and is safe: whoever changes them moves the checkpoint.
-//   - 2026-11-22 A builder's connection may not read tables sequentially, nor hash or merge join. A plan
-//     made while a table was empty would read all of it, be kept, and make a rebuild quadratic until
-//     autovacuum comes by. (TestKeyedRowsAreReachedByTheirKey fails without it.)
-//   - 2026-11-22 Below 200 rows everything goes in one round trip, above that appended rows go by COPY:
-//     study, 0.30 against 0.57 ms for 1 row, 14.2 against 11.9 ms for 1,000.
-//   - 2026-11-22 synchronous_commit stays on. Off, a Postgres that crashed would come back behind what
-//     WaitFor has promised, and an idle model would not notice. Batches without an event for the model
-//     commit without waiting: there is nothing to lose but the way to the same place.
-//   - 2026-11-22 Indexes are made at the end of the first catch-up, which is when an event is less than 5 s
-//     old, or when the log was quiet for a second. Asking the store for its head would be exact, but the
-//     head may be a system event that no batch ever reaches.
-//   - 2026-11-22 A stopped handler blocks instead of being removed from the router: the message in hand is
-//     what is retried once that is built, and the router ends when all its handlers do.
-//   - 2026-11-22 Watermill's Deduplicator and PoisonQueue are not used: the first acks what failed once, the
-//     second acks the poison outside the transaction and goes on with the next event of the stream.
+//   - 2026-11-22 Rows are encoded by hand in the binary format, through addresses
+//     resolved once per type: the bytes of a value are the same in COPY and in an
+//     array parameter, so one encoder serves both. pgx's own COPY costs twice the
+//     CPU (study: 1.45 against 0.8 µs a row) and its arrays reflect. The price is
+//     a closed list of types; what is not on it panics where the table is
+//     declared.
+//   - 2026-11-22 The checkpoint moves first in the transaction. When it moved
+//     last, a builder that lost a race met the winner's rows as duplicate keys
+//     before it met the fence, and stopped for good.
+//   - 2026-11-22 Touched rows are loaded before the transaction begins. It saves
+//     a round trip with locks held, and is safe: whoever changes them moves the
+//     checkpoint.
+//   - 2026-11-22 A builder's connection may not read tables sequentially, nor
+//     hash or merge join. A plan made while a table was empty would read all of
+//     it, be kept, and make a rebuild quadratic until autovacuum comes by.
+//     (TestKeyedRowsAreReachedByTheirKey fails without it.)
+//   - 2026-11-22 Below 200 rows everything goes in one round trip, above that
+//     appended rows go by COPY: study, 0.30 against 0.57 ms for 1 row, 14.2
+//     against 11.9 ms for 1,000.
+//   - 2026-11-22 synchronous_commit stays on. Off, a Postgres that crashed would
+//     come back behind what WaitFor has promised, and an idle model would not
+//     notice. Batches without an event for the model commit without waiting:
+//     there is nothing to lose but the way to the same place.
+//   - 2026-11-22 Indexes are made at the end of the first catch-up, which is when
+//     an event is less than 5 s old, or when the log was quiet for a second.
+//     Asking the store for its head would be exact, but the head may be a system
+//     event that no batch ever reaches.
+//   - 2026-11-22 A stopped handler blocks instead of being removed from the
+//     router: the message in hand is what is retried once that is built, and the
+//     router ends when all its handlers do.
+//   - 2026-11-22 Watermill's Deduplicator and PoisonQueue are not used: the first
+//     acks what failed once, the second acks the poison outside the transaction
+//     and goes on with the next event of the stream.
 //
-// Sources: Watermill 1.5.1 (message/router.go, message/router/middleware), PostgreSQL 15 chapters 55
-// (protocol: extended query, COPY), 64 (array and COPY binary formats: arrayfuncs.c, COPY), pgx v5.12.
+// Sources: Watermill 1.5.1 (message/router.go, message/router/middleware),
+// PostgreSQL 15 chapters 55 (protocol: extended query, COPY), 64 (array and COPY
+// binary formats: arrayfuncs.c, COPY), pgx v5.12.
 package projections

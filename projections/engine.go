@@ -19,11 +19,12 @@ import (
 	"crm/domain"
 )
 
-// Config wires and tunes an [Engine]. Subscribe and BatchOf are needed; of the rest the zero value
-// works.
+// Config wires and tunes an [Engine]. Subscribe and BatchOf are needed; of the
+// rest the zero value works.
 type Config struct {
-	// Subscribe makes the subscriber that feeds the named read model. It starts at what checkpoint
-	// answers, asks again after a nack, and has one message in flight. The engine closes it.
+	// Subscribe makes the subscriber that feeds the named read model. It starts
+	// at what checkpoint answers, asks again after a nack, and has one message in
+	// flight. The engine closes it.
 	Subscribe func(name string, checkpoint func(context.Context) (domain.Position, error)) message.Subscriber
 	// BatchOf finds the events on the context of a message.
 	BatchOf func(ctx context.Context) (domain.Batch, bool)
@@ -33,14 +34,14 @@ type Config struct {
 	Log *slog.Logger
 	// Registerer gets the engine's metrics. Default: there are none.
 	Registerer prometheus.Registerer
-	// BatchTimeout is how long the transaction of one batch may take before the connection is given
-	// up. Default 1 min.
+	// BatchTimeout is how long the transaction of one batch may take before the
+	// connection is given up. Default 1 min.
 	BatchTimeout time.Duration
-	// CloseTimeout is how long a batch at work may go on after Close before it is broken off. Default
-	// 5 s.
+	// CloseTimeout is how long a batch at work may go on after Close before it is
+	// broken off. Default 5 s.
 	CloseTimeout time.Duration
-	// SettleAfter is how long the log must be quiet for the first catch-up to count as done, and
-	// indexes to be made. Default 1 s.
+	// SettleAfter is how long the log must be quiet for the first catch-up to
+	// count as done, and indexes to be made. Default 1 s.
 	SettleAfter time.Duration
 }
 
@@ -62,8 +63,8 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// Engine keeps the tables of its projections up with the log: one Watermill router, one handler and
-// one Postgres connection per projection.
+// Engine keeps the tables of its projections up with the log: one Watermill
+// router, one handler and one Postgres connection per projection.
 type Engine struct {
 	cfg     Config
 	pool    *pgxpool.Pool
@@ -83,8 +84,9 @@ type Engine struct {
 // validName keeps a projection from taking a schema that is not a read model's.
 var validName = regexp.MustCompile(`^[a-z][a-z0-9_]{0,55}$`)
 
-// NewEngine makes an engine; Run starts it. It panics where two projections have one name, or where a
-// name cannot be a schema of its own: mistakes that no start survives.
+// NewEngine makes an engine; Run starts it. It panics where two projections have
+// one name, or where a name cannot be a schema of its own: mistakes that no start
+// survives.
 func NewEngine(pool *pgxpool.Pool, cfg Config, projections ...Projection) *Engine {
 	e := &Engine{cfg: cfg.withDefaults(), pool: pool, named: make(map[string]*model), closing: make(chan struct{})}
 	e.metrics = newMetrics(e.Status)
@@ -106,8 +108,8 @@ func NewEngine(pool *pgxpool.Pool, cfg Config, projections ...Projection) *Engin
 	return e
 }
 
-// Run works until ctx ends or Close is called, and returns when everything it started has ended. It
-// can be called once.
+// Run works until ctx ends or Close is called, and returns when everything it
+// started has ended. It can be called once.
 func (e *Engine) Run(ctx context.Context) error {
 	e.lifecycle.Lock()
 	if e.closed || e.done != nil {
@@ -125,7 +127,8 @@ func (e *Engine) Run(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	// Batches outlive ctx, so that the one at work is committed, but not by more than CloseTimeout.
+	// Batches outlive ctx, so that the one at work is committed, but not by more
+	// than CloseTimeout.
 	working, breakOff := context.WithCancel(context.WithoutCancel(ctx))
 	defer breakOff()
 	context.AfterFunc(ctx, func() { time.AfterFunc(e.cfg.CloseTimeout, breakOff) })
@@ -149,7 +152,8 @@ func (e *Engine) Run(ctx context.Context) error {
 		case <-over:
 		}
 	})
-	// Not under ctx: its end would stop the subscribers before the router knows that it is closing.
+	// Not under ctx: its end would stop the subscribers before the router knows
+	// that it is closing.
 	err = router.Run(context.WithoutCancel(ctx))
 	if err == nil && ctx.Err() == nil {
 		err = errors.New("projections: every subscription ended by itself")
@@ -168,8 +172,9 @@ func (e *Engine) routerLog() watermill.LoggerAdapter {
 	return watermill.NewSlogLoggerWithLevelMapping(e.cfg.Log, map[slog.Level]slog.Level{slog.LevelInfo: slog.LevelDebug})
 }
 
-// Close ends Run and waits for it: no new batches, those at work are committed, then connections are
-// closed. It takes CloseTimeout at most, and a moment. Closing twice is fine.
+// Close ends Run and waits for it: no new batches, those at work are committed,
+// then connections are closed. It takes CloseTimeout at most, and a moment.
+// Closing twice is fine.
 func (e *Engine) Close() error {
 	e.lifecycle.Lock()
 	if !e.closed {

@@ -363,8 +363,9 @@ func TestWaitFor(t *testing.T) {
 	}
 }
 
-// A batch that hangs is broken off when Close has waited long enough. Postgres may still commit it when
-// it goes on, which the checkpoint then says; so the next engine applies each event once in any case.
+// A batch that hangs is broken off when Close has waited long enough. Postgres
+// may still commit it when it goes on, which the checkpoint then says; so the
+// next engine applies each event once in any case.
 func TestCloseBreaksOff(t *testing.T) {
 	t.Parallel()
 	pool := projectionstest.Pool(t)

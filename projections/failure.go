@@ -12,11 +12,14 @@ import (
 	"crm/domain"
 )
 
-// What a [Builder] says when its idea of the checkpoint is wrong. Opening another one helps.
+// What a [Builder] says when its idea of the checkpoint is wrong. Opening another
+// one helps.
 var (
-	// ErrFenced is a checkpoint that is not as the builder left it: another one took the tables over.
+	// ErrFenced is a checkpoint that is not as the builder left it: another one
+	// took the tables over.
 	ErrFenced = errors.New("fenced: another builder owns these tables")
-	// ErrOutOfStep is a batch that begins after the checkpoint: events in between would be lost.
+	// ErrOutOfStep is a batch that begins after the checkpoint: events in between
+	// would be lost.
 	ErrOutOfStep = errors.New("the batch begins after the checkpoint")
 )
 
@@ -40,17 +43,20 @@ const (
 	Broken      Class = "broken"       // a mistake in the engine or in how it is wired
 )
 
-// Failure is why a projection cannot go on. It tells where, and never what: no payload and no text of
-// a foreign error, which may quote one. Unwrap leads to the cause; it is for tests and debuggers.
+// Failure is why a projection cannot go on. It tells where, and never what: no
+// payload and no text of a foreign error, which may quote one. Unwrap leads to
+// the cause; it is for tests and debuggers.
 type Failure struct {
 	Class Class
-	// Position and EventType are of the event that cannot be applied; where only the batch is known,
-	// Position is that of its first event and EventType is empty.
+	// Position and EventType are of the event that cannot be applied; where only
+	// the batch is known, Position is that of its first event and EventType is
+	// empty.
 	Position  domain.Position
 	EventType string
 	// Table is the table it happened in, if known.
 	Table string
-	// Detail is a code of Postgres (SQLSTATE), a place in our source, or names of columns.
+	// Detail is a code of Postgres (SQLSTATE), a place in our source, or names of
+	// columns.
 	Detail string
 	cause  error
 }
@@ -109,7 +115,8 @@ func passing(err error) (Class, bool) {
 	return Unreachable, true // what is no answer of Postgres is the way to it, or took too long
 }
 
-// lasting makes err a Failure when trying again does not help. at is the batch's first event.
+// lasting makes err a Failure when trying again does not help. at is the batch's
+// first event.
 func lasting(err error, at domain.Position, table string) error {
 	if _, is := errors.AsType[*Failure](err); is || err == nil {
 		return err
@@ -137,7 +144,8 @@ func lasting(err error, at domain.Position, table string) error {
 // fencedCode is what crm.move_checkpoint raises.
 const fencedCode = "CR001"
 
-// place is the source line that panicked. To be called by the deferred function that recovers.
+// place is the source line that panicked. To be called by the deferred function
+// that recovers.
 func place() string {
 	callers := make([]uintptr, 32)
 	frames := runtime.CallersFrames(callers[:runtime.Callers(2, callers)])

@@ -22,7 +22,8 @@ import (
 	"crm/projections/projectionstest"
 )
 
-// Backends are killed in the middle of batches, again and again: each event still counts once.
+// Backends are killed in the middle of batches, again and again: each event still
+// counts once.
 func TestExactlyOnceWhileBackendsAreKilled(t *testing.T) {
 	t.Parallel()
 	pool := projectionstest.Pool(t)
@@ -46,8 +47,8 @@ func TestExactlyOnceWhileBackendsAreKilled(t *testing.T) {
 	}
 }
 
-// cutter breaks connections at bad moments: before what is sent arrives, or before the answer does,
-// when Postgres may have committed.
+// cutter breaks connections at bad moments: before what is sent arrives, or
+// before the answer does, when Postgres may have committed.
 type cutter struct {
 	mu     sync.Mutex
 	random *rand.Rand
@@ -138,7 +139,8 @@ func TestExactlyOnceOverBadConnections(t *testing.T) {
 	compare(t, pool, "notes", events)
 }
 
-// The connection is lost after the rows were written and before the checkpoint, and at the commit.
+// The connection is lost after the rows were written and before the checkpoint,
+// and at the commit.
 func TestCrashBetweenRowsAndCommit(t *testing.T) {
 	t.Parallel()
 	for name, trigger := range map[string]string{

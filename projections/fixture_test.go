@@ -34,8 +34,8 @@ type ignored struct{}
 
 func (ignored) EventType() string { return "test.ignored" }
 
-// notes is a projection with a keyed table that counts, one with a composite key, and an appended one
-// whose rows come from a change.
+// notes is a projection with a keyed table that counts, one with a composite key,
+// and an appended one whose rows come from a change.
 type notes struct {
 	name    string
 	version int
@@ -127,7 +127,8 @@ func (p notes) Apply(w *projections.Writer, e domain.Recorded) error {
 	return nil
 }
 
-// history is n events about a few subjects, at positions 10, 20, … The same n gives the same events.
+// history is n events about a few subjects, at positions 10, 20, … The same n
+// gives the same events.
 func history(n int) []domain.Recorded {
 	start := time.Date(2026, 3, 1, 8, 0, 0, 123_456_000, time.UTC)
 	events := make([]domain.Recorded, n)

@@ -13,11 +13,11 @@ import (
 // pipelineRows is from how many rows on COPY pays for its round trips.
 const pipelineRows = 200
 
-// write brings the Writer's batch to Postgres: loads the keyed rows it touches, runs its changes and
-// commits rows and checkpoint together.
+// write brings the Writer's batch to Postgres: loads the keyed rows it touches,
+// runs its changes and commits rows and checkpoint together.
 //
-// The rows are loaded before the transaction begins. That is safe: whoever changes them in between
-// moves the checkpoint, and then ours does not move.
+// The rows are loaded before the transaction begins. That is safe: whoever
+// changes them in between moves the checkpoint, and then ours does not move.
 func (b *Builder) write(ctx context.Context, to Checkpoint) error {
 	if err := b.bind(ctx); err != nil {
 		return err
@@ -97,7 +97,8 @@ func (b *Builder) load(ctx context.Context) error {
 	})
 }
 
-// sort orders the rows by key, so that writes run along the index and builders lock in one order.
+// sort orders the rows by key, so that writes run along the index and builders
+// lock in one order.
 func (bound *binding) sort(k keyed, scratch *[]byte) error {
 	buf, ends := (*scratch)[:0], make([]int, 1, k.rows()+1)
 	bound.order = bound.order[:0]
@@ -119,11 +120,11 @@ func (bound *binding) sort(k keyed, scratch *[]byte) error {
 	return nil
 }
 
-// store moves the checkpoint and writes all tables, in one transaction: below pipelineRows in one round
-// trip, above with COPY for what is appended.
+// store moves the checkpoint and writes all tables, in one transaction: below
+// pipelineRows in one round trip, above with COPY for what is appended.
 //
-// The checkpoint goes first. Where another builder was faster, its rows are there already, and would
-// be met as duplicates before the fence is.
+// The checkpoint goes first. Where another builder was faster, its rows are there
+// already, and would be met as duplicates before the fence is.
 func (b *Builder) store(ctx context.Context, to Checkpoint) error {
 	var sent pipelined
 	copying := b.writer.rows() >= pipelineRows
@@ -131,7 +132,8 @@ func (b *Builder) store(ctx context.Context, to Checkpoint) error {
 		sent.exec(b.prepared.begin)
 	}
 	if b.writer.rows() == 0 {
-		// Nothing is lost with this commit but the way to the same place, so it need not wait for the disk.
+		// Nothing is lost with this commit but the way to the same place, so it
+		// need not wait for the disk.
 		sent.exec(b.prepared.relax)
 	}
 	sent.exec(b.prepared.move, b.checkpoint.move(to)...)
@@ -165,8 +167,8 @@ func (b *Builder) store(ctx context.Context, to Checkpoint) error {
 	return sent.run(ctx, b, nothing)
 }
 
-// confirm is err if the tables are still ours. Otherwise the rows that led to it may be another
-// builder's, and prove nothing.
+// confirm is err if the tables are still ours. Otherwise the rows that led to it
+// may be another builder's, and prove nothing.
 func (b *Builder) confirm(ctx context.Context, err error) error {
 	var sent pipelined
 	sent.exec(b.prepared.move, b.checkpoint.move(b.checkpoint)...)

@@ -10,8 +10,8 @@ import (
 	"github.com/google/uuid"
 )
 
-// layout is how a struct lies in memory, resolved once per type, so that writing a row needs no
-// reflection.
+// layout is how a struct lies in memory, resolved once per type, so that writing
+// a row needs no reflection.
 type layout []field
 
 // field is one column's place in a struct.
@@ -31,7 +31,8 @@ func address[S any](s *S) unsafe.Pointer {
 	return unsafe.Pointer(s) //nolint:gosec // G103: the way to a field without reflection; no arithmetic here
 }
 
-// layoutOf panics for a type that cannot be stored: the mistake of a programmer, found at start.
+// layoutOf panics for a type that cannot be stored: the mistake of a programmer,
+// found at start.
 func layoutOf(table string, row reflect.Type) layout {
 	if row.Kind() != reflect.Struct {
 		panic(fmt.Sprintf("projections: table %s: a row is a struct, not %s", table, row))
@@ -175,7 +176,8 @@ func kindOf(t reflect.Type) *kind {
 	}
 }
 
-// jsonKindOf is for what is stored as a JSON document. Reading one costs more than a column does.
+// jsonKindOf is for what is stored as a JSON document. Reading one costs more
+// than a column does.
 func jsonKindOf(t reflect.Type) *kind {
 	return &kind{typ: t, json: true, copy: func(to, from unsafe.Pointer) {
 		reflect.NewAt(t, to).Elem().Set(reflect.NewAt(t, from).Elem())

@@ -16,11 +16,13 @@ import (
 //go:embed migrations/*.sql
 var migrations embed.FS
 
-// Migrate brings the schema crm, where the engine keeps its own books, up to date. Read models have no
-// migrations: they are built anew. Several servers may call it at once; a database that is newer than
-// this program is left alone. [Engine.Run] calls it by itself.
+// Migrate brings the schema crm, where the engine keeps its own books, up to
+// date. Read models have no migrations: they are built anew. Several servers may
+// call it at once; a database that is newer than this program is left alone.
+// [Engine.Run] calls it by itself.
 func Migrate(ctx context.Context, pool *pgxpool.Pool) (err error) {
-	// Without the lock two servers that start at once could both try to create the schema.
+	// Without the lock two servers that start at once could both try to create
+	// the schema.
 	if _, err := pool.Exec(ctx, `
 		BEGIN;
 		SELECT pg_advisory_xact_lock(hashtext('crm.migrations'));

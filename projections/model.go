@@ -18,7 +18,8 @@ const (
 	longestPause = 2 * time.Second
 )
 
-// fresh is how recently an event was recorded for its batch to count as the end of the log.
+// fresh is how recently an event was recorded for its batch to count as the end
+// of the log.
 const fresh = 5 * time.Second
 
 // model is one projection at work.
@@ -34,8 +35,9 @@ type model struct {
 	quiet   bool       // no batch came since settle looked
 }
 
-// checkpoint answers the subscriber where to start. It waits for Postgres as long as it takes, and for
-// ever when the model has stopped: then there is nothing to start.
+// checkpoint answers the subscriber where to start. It waits for Postgres as long
+// as it takes, and for ever when the model has stopped: then there is nothing to
+// start.
 func (m *model) checkpoint(ctx context.Context) (domain.Position, error) {
 	for pause := firstPause; ; pause = min(2*pause, longestPause) {
 		position, err := m.position(ctx)
@@ -87,7 +89,8 @@ func (m *model) open(ctx context.Context) error {
 	return nil
 }
 
-// drop gives the connection up. What it knew of the tables may be void. Called with the lock.
+// drop gives the connection up. What it knew of the tables may be void. Called
+// with the lock.
 func (m *model) drop() {
 	if m.builder != nil {
 		m.builder.Close()
@@ -110,8 +113,8 @@ func (m *model) handle(msg *message.Message, working context.Context) error {
 	if err := m.open(msg.Context()); err != nil {
 		return err
 	}
-	// Not under the message's context: when that ends, as it does on Close, pgx would close the
-	// connection in the middle of the batch.
+	// Not under the message's context: when that ends, as it does on Close, pgx
+	// would close the connection in the middle of the batch.
 	ctx, cancel := context.WithTimeout(working, m.engine.cfg.BatchTimeout)
 	defer cancel()
 	before, start := m.builder.Checkpoint(), time.Now()
@@ -149,8 +152,8 @@ func (m *model) settle(ctx context.Context) {
 	}
 }
 
-// finish ends the first catch-up, if that was not done before. When it fails for a while, the next
-// batch or settle tries again. Called with the lock.
+// finish ends the first catch-up, if that was not done before. When it fails for
+// a while, the next batch or settle tries again. Called with the lock.
 func (m *model) finish(ctx context.Context) {
 	if m.builder.Live() {
 		return
@@ -179,7 +182,8 @@ func (m *model) change(level slog.Level, do func(*progress)) {
 	}
 }
 
-// passes reports whether err goes away by itself, and lets everyone know that it has to.
+// passes reports whether err goes away by itself, and lets everyone know that it
+// has to.
 func (m *model) passes(err error) bool {
 	class, passes := passing(err)
 	if passes {
@@ -188,8 +192,8 @@ func (m *model) passes(err error) bool {
 	return passes
 }
 
-// mayRetry reports whether the handler should just try again. Where our idea of the checkpoint is
-// wrong, the subscriber has to start again instead.
+// mayRetry reports whether the handler should just try again. Where our idea of
+// the checkpoint is wrong, the subscriber has to start again instead.
 func (m *model) mayRetry(err error) bool {
 	return m.passes(err) && !errors.Is(err, ErrFenced) && !errors.Is(err, ErrOutOfStep)
 }
@@ -217,7 +221,8 @@ func (m *model) stopped() bool {
 	return m.progress.failure != nil
 }
 
-// tell logs the state: classes, places and codes, no payload and no text of a foreign error.
+// tell logs the state: classes, places and codes, no payload and no text of a
+// foreign error.
 func (m *model) tell(level slog.Level) {
 	s := m.status()
 	attrs := []slog.Attr{slog.String("state", string(s.State)), slog.String("position", s.Position.String())}
@@ -231,9 +236,10 @@ func (m *model) tell(level slog.Level) {
 	m.log.LogAttrs(context.Background(), level, "read model "+string(s.State), attrs...)
 }
 
-// settled is the outermost middleware. It lets a message be acked when it was applied, be nacked when
-// the subscriber has to look at the checkpoint again, and keeps it when the model has stopped: what
-// comes after must not be applied before it.
+// settled is the outermost middleware. It lets a message be acked when it was
+// applied, be nacked when the subscriber has to look at the checkpoint again, and
+// keeps it when the model has stopped: what comes after must not be applied
+// before it.
 func (m *model) settled(ctx context.Context) message.HandlerMiddleware {
 	return func(next message.HandlerFunc) message.HandlerFunc {
 		return func(msg *message.Message) ([]*message.Message, error) {

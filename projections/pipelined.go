@@ -8,8 +8,8 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// pipelined is statements that go to Postgres together. Without a BEGIN among them or before, they are
-// one transaction.
+// pipelined is statements that go to Postgres together. Without a BEGIN among
+// them or before, they are one transaction.
 type pipelined struct {
 	batch  pgconn.Batch
 	tables []string // of each statement; "" for none

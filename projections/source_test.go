@@ -13,8 +13,9 @@ import (
 	"crm/projections"
 )
 
-// source is a log in memory with subscribers such as the event store's: they start at the checkpoint,
-// hand out one message at a time, and look at the checkpoint again after a nack.
+// source is a log in memory with subscribers such as the event store's: they
+// start at the checkpoint, hand out one message at a time, and look at the
+// checkpoint again after a nack.
 type source struct {
 	mu     sync.Mutex
 	events []domain.Recorded

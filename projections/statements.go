@@ -10,13 +10,14 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// binding is a table of the code bound to one in Postgres: its columns checked, its statements
-// prepared on the builder's connection.
+// binding is a table of the code bound to one in Postgres: its columns checked,
+// its statements prepared on the builder's connection.
 type binding struct {
 	columns []column // of the row
 	keys    []column // of the key; none in an appended table
 	copy    string
-	// Statements take one array per column. load answers the ordinal of the key and the row.
+	// Statements take one array per column. load answers the ordinal of the key
+	// and the row.
 	load, upsert, remove, insert *pgconn.StatementDescription
 	order                        []int // of the batch's rows, by key
 }

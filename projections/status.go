@@ -32,8 +32,8 @@ type Status struct {
 	Events int64
 	// RecordedAt is when the store took the last of them; zero before the first.
 	RecordedAt time.Time
-	// Lag is how long the oldest event at hand has been waiting; zero when there is none. Events that
-	// the store has not handed out are not known here.
+	// Lag is how long the oldest event at hand has been waiting; zero when there
+	// is none. Events that the store has not handed out are not known here.
 	Lag time.Duration
 	// Class says why it is degraded or stopped, or is empty.
 	Class Class

@@ -16,9 +16,9 @@ type table interface {
 
 // Keyed is a table whose rows are found by a key and change over time.
 //
-// A row is a struct R whose every field has a `db:"column"` tag, in any order. A field that is a
-// pointer is a column that may be NULL. Fields may be of these types, of types made from them, and of
-// embedded structs of them:
+// A row is a struct R whose every field has a `db:"column"` tag, in any order. A
+// field that is a pointer is a column that may be NULL. Fields may be of these
+// types, of types made from them, and of embedded structs of them:
 //
 //	string                        text, varchar, jsonb; date as "2006-01-02", where "" is NULL
 //	bool                          boolean
@@ -29,7 +29,8 @@ type table interface {
 //	[]byte, json.RawMessage       bytea, jsonb; nil is NULL
 //	other structs, slices, maps   jsonb, by encoding/json
 //
-// Columns that R does not name get their default in a new row and are left alone in an old one.
+// Columns that R does not name get their default in a new row and are left alone
+// in an old one.
 type Keyed[K comparable, R any] struct {
 	title string
 	keys  layout // of K, named as the key columns
@@ -37,9 +38,10 @@ type Keyed[K comparable, R any] struct {
 	keyAt []int  // where the key columns stand in row
 }
 
-// NewKeyed describes a table by its row type R and its key columns, which are the table's primary key.
-// K is the key column's type or, for a key of several columns, a struct with the same `db` tags. It
-// panics where the types cannot be stored or do not fit each other.
+// NewKeyed describes a table by its row type R and its key columns, which are the
+// table's primary key. K is the key column's type or, for a key of several
+// columns, a struct with the same `db` tags. It panics where the types cannot be
+// stored or do not fit each other.
 func NewKeyed[K comparable, R any](table string, key ...string) *Keyed[K, R] {
 	t := &Keyed[K, R]{
 		title: table,
@@ -60,10 +62,11 @@ func NewKeyed[K comparable, R any](table string, key ...string) *Keyed[K, R] {
 	return t
 }
 
-// Update changes the row of key. change gets the row as the events before left it; where there is
-// none, a zero row with only the key set. It runs later, when the whole batch is known, in the order
-// in which changes were asked for, across all tables; it may [Appended.Add] rows, and must not ask for
-// further changes. What it does to the key columns is ignored.
+// Update changes the row of key. change gets the row as the events before left
+// it; where there is none, a zero row with only the key set. It runs later, when
+// the whole batch is known, in the order in which changes were asked for, across
+// all tables; it may [Appended.Add] rows, and must not ask for further changes.
+// What it does to the key columns is ignored.
 func (t *Keyed[K, R]) Update(w *Writer, key K, change func(row *R)) { t.ask(w, key, change) }
 
 // Delete removes the row of key, if there is one.
@@ -86,8 +89,8 @@ func (t *Keyed[K, R]) ask(w *Writer, key K, change func(row *R)) {
 	w.ask(b, len(b.changes)-1)
 }
 
-// keyedBuffer folds a batch's changes, so that a row is loaded and written once however often it
-// changes.
+// keyedBuffer folds a batch's changes, so that a row is loaded and written once
+// however often it changes.
 type keyedBuffer[K comparable, R any] struct {
 	of      *Keyed[K, R]
 	slots   map[K]int
@@ -144,7 +147,8 @@ func (b *keyedBuffer[K, R]) reset() {
 	b.touched, b.changes = b.touched[:0], b.changes[:0]
 }
 
-// Appended is a table to which rows are only ever added. Its rows are described like those of [Keyed].
+// Appended is a table to which rows are only ever added. Its rows are described
+// like those of [Keyed].
 type Appended[R any] struct {
 	title string
 	row   layout

@@ -109,7 +109,8 @@ func full() everything {
 	}
 }
 
-// Every type comes back as it was written, by each of the ways rows take: COPY, INSERT, upsert, load.
+// Every type comes back as it was written, by each of the ways rows take: COPY,
+// INSERT, upsert, load.
 func TestEveryTypeComesBack(t *testing.T) {
 	t.Parallel()
 	zero := everything{ID: domain.DealID{UUID: uuid.NewSHA1(domain.Namespace, []byte("zero"))}, JSONText: "0"}
@@ -202,7 +203,8 @@ func TestDeleteAndComeBack(t *testing.T) {
 	}
 }
 
-// The tables of the code are compared with those in the database when they are first used.
+// The tables of the code are compared with those in the database when they are
+// first used.
 func TestTableThatDoesNotFit(t *testing.T) {
 	t.Parallel()
 	step := func(w *projections.Writer, _ int) { lines.Add(w, lineRow{}) }

@@ -22,10 +22,11 @@ var (
 	}
 )
 
-// WaitFor blocks until model has applied position, so that a caller sees its own write. Position is
-// one of the log, as in [domain.Receipt]; it returns at once for the zero position and for one that was
-// reached before. It returns ctx.Err() when ctx ends first, [ErrUnknownModel] for a strange name and
-// [ErrStopped] for a model that stands still before position.
+// WaitFor blocks until model has applied position, so that a caller sees its own
+// write. Position is one of the log, as in [domain.Receipt]; it returns at once
+// for the zero position and for one that was reached before. It returns ctx.Err()
+// when ctx ends first, [ErrUnknownModel] for a strange name and [ErrStopped] for
+// a model that stands still before position.
 func (e *Engine) WaitFor(ctx context.Context, model string, position domain.Position) error {
 	m := e.named[model]
 	if m == nil {
@@ -47,7 +48,8 @@ func (e *Engine) WaitFor(ctx context.Context, model string, position domain.Posi
 	}
 }
 
-// progress is what others may know of a model while it works. The zero value has not started.
+// progress is what others may know of a model while it works. The zero value has
+// not started.
 type progress struct {
 	mu         sync.Mutex
 	checkpoint Checkpoint
@@ -58,7 +60,8 @@ type progress struct {
 	changed    chan struct{} // closed with the next change, if someone waits
 }
 
-// at reports whether position was reached, whether it never will be, and what to wait for.
+// at reports whether position was reached, whether it never will be, and what to
+// wait for.
 func (p *progress) at(position domain.Position) (there, stopped bool, changed <-chan struct{}) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -68,8 +71,8 @@ func (p *progress) at(position domain.Position) (there, stopped bool, changed <-
 	return !p.checkpoint.Position.Before(position), p.failure != nil, p.changed
 }
 
-// change does what it is given under the lock, wakes who waits, and reports whether the state is
-// another than before.
+// change does what it is given under the lock, wakes who waits, and reports
+// whether the state is another than before.
 func (p *progress) change(do func(*progress)) (changed bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -7,9 +7,10 @@ import (
 	"crm/domain"
 )
 
-// Writer collects what a batch of events writes. Nothing reaches Postgres before the whole batch was
-// applied; then the rows that keyed tables touch are loaded once, the changes run in the order in
-// which they were asked for, and all tables are written in one transaction with the checkpoint.
+// Writer collects what a batch of events writes. Nothing reaches Postgres before
+// the whole batch was applied; then the rows that keyed tables touch are loaded
+// once, the changes run in the order in which they were asked for, and all tables
+// are written in one transaction with the checkpoint.
 //
 // A Writer belongs to one goroutine and lives as long as a call of [Projection.Apply].
 type Writer struct {
@@ -19,8 +20,8 @@ type Writer struct {
 	folding bool // the steps are running: rows may be added, but no more changes asked for
 }
 
-// buffer holds what a batch writes to one table. Rows are handed out by address, so that what encodes
-// them need not know their type.
+// buffer holds what a batch writes to one table. Rows are handed out by address,
+// so that what encodes them need not know their type.
 type buffer interface {
 	table() table
 	rows() int
@@ -53,8 +54,8 @@ type eventRef struct {
 	eventType string
 }
 
-// bufferOf is the buffer of t, made by fresh on first use. A projection has a handful of tables, which
-// a loop finds faster than a map does.
+// bufferOf is the buffer of t, made by fresh on first use. A projection has a
+// handful of tables, which a loop finds faster than a map does.
 func bufferOf[B buffer](w *Writer, t table, fresh func() B) B {
 	for _, b := range w.buffers {
 		if b.table() == t {
@@ -73,7 +74,8 @@ func (w *Writer) ask(b keyed, index int) {
 	w.steps = append(w.steps, step{buffer: b, index: index, event: w.event})
 }
 
-// fold runs the changes. It leaves w.event at the one whose change is running, for whoever recovers.
+// fold runs the changes. It leaves w.event at the one whose change is running,
+// for whoever recovers.
 func (w *Writer) fold() {
 	w.folding = true
 	for _, s := range w.steps {

@@ -49,7 +49,8 @@ func (e *NotFoundError) Error() string {
 	return b.String()
 }
 
-// find returns the newest server of the machine, or of the given major version if that is not 0.
+// find returns the newest server of the machine, or of the given major version if
+// that is not 0.
 func find(ctx context.Context, major int) (binaries, error) {
 	found := installed(ctx, candidates(ctx))
 	missing := &NotFoundError{Major: major}
@@ -65,11 +66,13 @@ func find(ctx context.Context, major int) (binaries, error) {
 	return binaries{}, missing
 }
 
-// candidates lists the folders in which a server may lie, in the order of preference among equals.
+// candidates lists the folders in which a server may lie, in the order of
+// preference among equals.
 func candidates(ctx context.Context) []string {
 	var dirs []string
 	for _, dir := range filepath.SplitList(os.Getenv("PATH")) {
-		// Followed to its end: beside a link in /usr/local/bin there are no shared files.
+		// Followed to its end: beside a link in /usr/local/bin there are no
+		// shared files.
 		if program, err := filepath.EvalSymlinks(filepath.Join(dir, "postgres")); err == nil {
 			dirs = append(dirs, filepath.Dir(program))
 		}
@@ -111,7 +114,8 @@ func installed(ctx context.Context, dirs []string) []binaries {
 	return found
 }
 
-// inspect asks the server in dir which version it is. A folder without initdb is a client's.
+// inspect asks the server in dir which version it is. A folder without initdb is
+// a client's.
 func inspect(ctx context.Context, dir string) (binaries, error) {
 	if _, err := exec.LookPath(filepath.Join(dir, "initdb")); err != nil {
 		return binaries{}, err
@@ -135,7 +139,8 @@ func inspect(ctx context.Context, dir string) (binaries, error) {
 // compareVersions orders "9.6", "15.18", "17beta1", "17.2".
 func compareVersions(a, b string) int { return slices.Compare(numbers(a), numbers(b)) }
 
-// numbers splits 15.18 into 15 and 18. What follows a number within a part (17beta1) counts below .0.
+// numbers splits 15.18 into 15 and 18. What follows a number within a part
+// (17beta1) counts below .0.
 func numbers(version string) []int {
 	var all []int
 	for part := range strings.SplitSeq(version, ".") {
@@ -150,7 +155,8 @@ func numbers(version string) []int {
 	return all
 }
 
-// environment is what the server's programs see: no PG variable and no locale of the caller.
+// environment is what the server's programs see: no PG variable and no locale of
+// the caller.
 func environment() []string {
 	kept := slices.DeleteFunc(os.Environ(), func(v string) bool {
 		return strings.HasPrefix(v, "PG") || strings.HasPrefix(v, "LC_") || strings.HasPrefix(v, "LANG")

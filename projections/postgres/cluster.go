@@ -40,10 +40,10 @@ type Cluster struct {
 	err    error // of Stop
 }
 
-// Start starts the cluster in cfg.Dir, creating it first if need be, and returns when it accepts
-// connections. ctx bounds the start and nothing after it; crash recovery may take long after a busy
-// hour. It returns *NotFoundError without suitable binaries, and *InUseError when another process
-// runs the cluster.
+// Start starts the cluster in cfg.Dir, creating it first if need be, and returns
+// when it accepts connections. ctx bounds the start and nothing after it; crash
+// recovery may take long after a busy hour. It returns *NotFoundError without
+// suitable binaries, and *InUseError when another process runs the cluster.
 func Start(ctx context.Context, cfg Config) (_ *Cluster, err error) {
 	begin := time.Now()
 	c := &Cluster{log: cfg.Log}
@@ -157,10 +157,11 @@ func (c *Cluster) EnsureDatabase(ctx context.Context, name string) error {
 // Done is closed when the server has ended, whether asked to or not.
 func (c *Cluster) Done() <-chan struct{} { return c.server.done }
 
-// Stop ends the server: open transactions are rolled back and memory is written to disk. When ctx
-// ends first, it stops without writing (what was committed is safe, the next start replays it), which
-// takes at most 7 s more. Stopping twice is harmless. It returns an error when the server had ended
-// by itself or did not end cleanly.
+// Stop ends the server: open transactions are rolled back and memory is written
+// to disk. When ctx ends first, it stops without writing (what was committed is
+// safe, the next start replays it), which takes at most 7 s more. Stopping twice
+// is harmless. It returns an error when the server had ended by itself or did not
+// end cleanly.
 func (c *Cluster) Stop(ctx context.Context) error {
 	c.stop.Do(func() {
 		begin := time.Now()
@@ -178,7 +179,8 @@ func (c *Cluster) release() {
 	c.undo = nil
 }
 
-// settings are fixed on the command line: they belong to the program's version, not to the folder.
+// settings are fixed on the command line: they belong to the program's version,
+// not to the folder.
 func settings(durable bool) []string {
 	all := map[string]string{
 		"listen_addresses":        "",
@@ -189,7 +191,8 @@ func settings(durable bool) []string {
 		"log_timezone":            "UTC",
 		"jit":                     "off", // our statements are short; compiling them costs more than it saves
 
-		// The log: to us, in English, because launch reads it; no rows or statements, which may be personal.
+		// The log: to us, in English, because launch reads it; no rows or
+		// statements, which may be personal.
 		"log_destination":         "stderr",
 		"logging_collector":       "off",
 		"lc_messages":             "C",
@@ -200,7 +203,8 @@ func settings(durable bool) []string {
 		"log_min_error_statement": "panic",
 		"log_error_verbosity":     "terse",
 
-		// One server, no standby: what a new table or index holds need not pass through the WAL.
+		// One server, no standby: what a new table or index holds need not pass
+		// through the WAL.
 		"wal_level":       "minimal",
 		"max_wal_senders": "0",
 	}
@@ -240,8 +244,8 @@ func settings(durable bool) []string {
 // port names the socket; nothing listens on a network.
 const port = "5432"
 
-// socketDir returns the name under which a client reaches the socket in data, and what to do when
-// the server is gone.
+// socketDir returns the name under which a client reaches the socket in data, and
+// what to do when the server is gone.
 func socketDir(data string) (host string, forget func(), err error) {
 	const longest = 100 // bytes; sun_path has 104 on BSD and macOS, 108 on Linux
 	if len(filepath.Join(data, ".s.PGSQL."+port)) <= longest && !strings.Contains(data, ",") {

@@ -20,12 +20,14 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// TestMain lets the test binary be the program that is killed: asked by an environment variable, it
-// runs a cluster, puts a row into it, says so, and waits for the end.
+// TestMain lets the test binary be the program that is killed: asked by an
+// environment variable, it runs a cluster, puts a row into it, says so, and waits
+// for the end.
 func TestMain(m *testing.M) {
 	dir := os.Getenv("CRM_POSTGRES_TEST_VICTIM")
 	if dir == "" {
-		// In memory, where there is plenty: a cluster is a thousand files, and making them is what costs.
+		// In memory, where there is plenty: a cluster is a thousand files, and
+		// making them is what costs.
 		const memory, plenty = "/dev/shm", 4 << 30 // bytes
 		var fs syscall.Statfs_t
 		if os.Getenv("TMPDIR") == "" && syscall.Statfs(memory, &fs) == nil && fs.Bavail*uint64(fs.Bsize) > plenty {

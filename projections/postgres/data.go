@@ -73,7 +73,8 @@ func initialize(ctx context.Context, bin binaries, d dataDir, durable bool) erro
 }
 
 func (d dataDir) initdb(ctx context.Context, bin binaries, durable bool) error {
-	// No machine has all of these names for the same thing; the last is everywhere but knows ASCII only.
+	// No machine has all of these names for the same thing; the last is
+	// everywhere but knows ASCII only.
 	var err error
 	for _, ctype := range []string{"C.UTF-8", "C.utf8", "en_US.UTF-8", "C"} {
 		args := []string{
@@ -110,8 +111,8 @@ func (d dataDir) run(ctx context.Context, program string, args []string) ([]byte
 	return cmd.CombinedOutput()
 }
 
-// lend prepares cmd to work on d as its owner, with -D as the first argument. The caller calls
-// lent when cmd has started or failed to.
+// lend prepares cmd to work on d as its owner, with -D as the first argument. The
+// caller calls lent when cmd has started or failed to.
 func (d dataDir) lend(cmd *exec.Cmd) (lent func(), err error) {
 	cmd.Env = environment()
 	cmd.Dir = "/" // ours may be closed to the owner

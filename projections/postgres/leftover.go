@@ -14,13 +14,15 @@ import (
 	"time"
 )
 
-// stopLeftover stops the postmaster of an earlier run, if one still works on data, and clears away
-// its lock files when that process is gone. It returns the id of the process it stopped, or 0.
+// stopLeftover stops the postmaster of an earlier run, if one still works on
+// data, and clears away its lock files when that process is gone. It returns the
+// id of the process it stopped, or 0.
 //
-// Postgres itself takes a reused process id for a living postmaster (in a container the ids are the
-// same after every start), and a zombie that nobody waits for, and refuses to start. A backend that outlived its postmaster is not seen
-// here; the shared memory, whose key comes from the folder's inode, makes the server refuse, and
-// launch tries again.
+// Postgres itself takes a reused process id for a living postmaster (in a
+// container the ids are the same after every start), and a zombie that nobody
+// waits for, and refuses to start. A backend that outlived its postmaster is not
+// seen here; the shared memory, whose key comes from the folder's inode, makes
+// the server refuse, and launch tries again.
 func stopLeftover(ctx context.Context, data string) (int, error) {
 	const folderLock, socketLock = "postmaster.pid", ".s.PGSQL." + port + ".lock"
 	pid, err := readPID(filepath.Join(data, folderLock))
@@ -44,7 +46,8 @@ func stopLeftover(ctx context.Context, data string) (int, error) {
 	return pid, nil
 }
 
-// readPID returns the first line of a postmaster.pid; 0 when there is no file or no number.
+// readPID returns the first line of a postmaster.pid; 0 when there is no file or
+// no number.
 func readPID(name string) (int, error) {
 	content, err := os.ReadFile(name)
 	if errors.Is(err, os.ErrNotExist) {
@@ -58,7 +61,8 @@ func readPID(name string) (int, error) {
 	return pid, nil
 }
 
-// stopForeign ends a postmaster that is not our child: fast, and at once if that takes 5 s.
+// stopForeign ends a postmaster that is not our child: fast, and at once if that
+// takes 5 s.
 func stopForeign(ctx context.Context, pid int, data string) error {
 	const patience, limit = 5 * time.Second, 20 * time.Second
 	begin := time.Now()

@@ -14,8 +14,9 @@ const maxLog = 4 << 20
 // maxLine is how much of a line is looked at, in bytes.
 const maxLine = 4 << 10
 
-// serverLog is the server's stderr: a file of bounded size, the last lines, and the good news.
-// Write never fails: a server whose log can not be written must not be blocked by it.
+// serverLog is the server's stderr: a file of bounded size, the last lines, and
+// the good news. Write never fails: a server whose log can not be written must
+// not be blocked by it.
 type serverLog struct {
 	name  string
 	ready chan struct{} // closed when the server accepts connections

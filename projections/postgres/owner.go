@@ -43,7 +43,8 @@ func lock(dir string) (unlock func(), err error) {
 		pid, _ := strconv.Atoi(strings.TrimSpace(string(said[:n])))
 		return nil, &InUseError{Dir: dir, PID: pid}
 	}
-	// The file stays when it is unlocked: removing it would let two processes lock two files.
+	// The file stays when it is unlocked: removing it would let two processes
+	// lock two files.
 	unlock = func() { _ = f.Close() }
 	if err := f.Truncate(0); err != nil {
 		unlock()
@@ -56,8 +57,9 @@ func lock(dir string) (unlock func(), err error) {
 	return unlock, nil
 }
 
-// standIn returns the user that runs the server for root: the owner of an existing cluster or,
-// where that is root itself, an unprivileged user of the machine, to whom the cluster is given.
+// standIn returns the user that runs the server for root: the owner of an
+// existing cluster or, where that is root itself, an unprivileged user of the
+// machine, to whom the cluster is given.
 func standIn(dir string, exists bool) (*syscall.Credential, error) {
 	if exists {
 		fi, err := os.Stat(dir)
@@ -90,7 +92,8 @@ func standIn(dir string, exists bool) (*syscall.Credential, error) {
 	return nil, errors.New("postgres refuses to run as root, and there is no user postgres or nobody to run as")
 }
 
-// privateTemp makes a folder with a short name that only we can enter, the same one for the same dir.
+// privateTemp makes a folder with a short name that only we can enter, the same
+// one for the same dir.
 func privateTemp(dir string) (string, error) {
 	const longest = 60
 	temp := os.TempDir()

@@ -11,10 +11,12 @@ import (
 	"time"
 )
 
-// lendByFile says that a child can reach a folder by an open file, past closed folders above it.
+// lendByFile says that a child can reach a folder by an open file, past closed
+// folders above it.
 const lendByFile = false
 
-// attributes of the server's processes: a process group of their own, another user if need be.
+// attributes of the server's processes: a process group of their own, another
+// user if need be.
 func attributes(owner *syscall.Credential) *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setpgid: true, Credential: owner}
 }

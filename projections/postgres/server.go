@@ -21,8 +21,9 @@ type server struct {
 	err     error         // how it ended; to be read after done
 }
 
-// launch starts the postmaster and waits until it accepts connections. A process of an earlier
-// server that was killed may still hold the shared memory for a moment: then it tries again.
+// launch starts the postmaster and waits until it accepts connections. A process
+// of an earlier server that was killed may still hold the shared memory for a
+// moment: then it tries again.
 func launch(ctx context.Context, bin binaries, d dataDir, logName string, args []string) (*server, error) {
 	for deadline := time.Now().Add(10 * time.Second); ; {
 		s, err := startServer(bin, d, logName, args)
@@ -74,9 +75,9 @@ func startServer(bin binaries, d dataDir, logName string, args []string) (*serve
 	return s, nil
 }
 
-// keep starts cmd and waits for its end on one thread of the operating system: the signal that the
-// kernel sends to a child whose parent died is bound to the thread that made the child, not to the
-// process (golang.org/issue/27505).
+// keep starts cmd and waits for its end on one thread of the operating system:
+// the signal that the kernel sends to a child whose parent died is bound to the
+// thread that made the child, not to the process (golang.org/issue/27505).
 func (s *server) keep(cmd *exec.Cmd, started chan<- error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()

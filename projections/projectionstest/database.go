@@ -20,8 +20,8 @@ import (
 // patience bounds what the tests need from the server besides their own statements.
 const patience = time.Minute
 
-// Pool returns connections to an empty database, which is dropped when tb ends. At most eight are
-// open at a time.
+// Pool returns connections to an empty database, which is dropped when tb ends.
+// At most eight are open at a time.
 func Pool(tb testing.TB) *pgxpool.Pool {
 	tb.Helper()
 	cfg, err := pgxpool.ParseConfig(DSN(tb))
@@ -45,7 +45,8 @@ func Pool(tb testing.TB) *pgxpool.Pool {
 	return pool
 }
 
-// DSN returns the connection string of an empty database, which is dropped when tb ends.
+// DSN returns the connection string of an empty database, which is dropped when
+// tb ends.
 func DSN(tb testing.TB) string {
 	tb.Helper()
 	running, err := shared()

@@ -15,7 +15,8 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// TestMain lets the test binary be one that ends in some bad way while its cluster runs.
+// TestMain lets the test binary be one that ends in some bad way while its
+// cluster runs.
 func TestMain(m *testing.M) {
 	if os.Getenv("CRM_PROJECTIONSTEST_VICTIM") == "" {
 		os.Exit(m.Run())
@@ -108,7 +109,8 @@ func TestNothingStaysBehind(t *testing.T) {
 			}
 			_ = cmd.Wait() // it was killed, or ended with status 3
 
-			// The guard is nobody's child, so there is nothing to wait for but its work.
+			// The guard is nobody's child, so there is nothing to wait for but
+			// its work.
 			for ctx.Err() == nil {
 				left, err := filepath.Glob(filepath.Join(temp, "*"))
 				if err != nil {

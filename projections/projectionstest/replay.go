@@ -14,9 +14,10 @@ import (
 	"crm/projections"
 )
 
-// Replay applies batches to the tables of p in an empty database, creating them, as the engine does:
-// one transaction per batch, indexes at the end. Events without a position get one by their order. An
-// error is a [projections.Failure] whose Unwrap tells what the projection said.
+// Replay applies batches to the tables of p in an empty database, creating them,
+// as the engine does: one transaction per batch, indexes at the end. Events
+// without a position get one by their order. An error is a [projections.Failure]
+// whose Unwrap tells what the projection said.
 func Replay(ctx context.Context, pool *pgxpool.Pool, p projections.Projection, batches ...[]domain.Recorded) error {
 	if err := projections.Migrate(ctx, pool); err != nil {
 		return err
@@ -59,8 +60,8 @@ func Batches(history []domain.Recorded, size int) [][]domain.Recorded {
 	return slices.Collect(slices.Chunk(history, size))
 }
 
-// Shuffled cuts a history at random places, the same ones for the same seed: batches of one event
-// and of hundreds.
+// Shuffled cuts a history at random places, the same ones for the same seed:
+// batches of one event and of hundreds.
 func Shuffled(history []domain.Recorded, seed uint64) [][]domain.Recorded {
 	random := rand.New(rand.NewPCG(seed, seed))
 	var batches [][]domain.Recorded
@@ -72,8 +73,8 @@ func Shuffled(history []domain.Recorded, seed uint64) [][]domain.Recorded {
 	return batches
 }
 
-// Tables are all rows in the tables of a schema, as sorted JSON texts by table: what two ways of
-// building the same read model must agree on.
+// Tables are all rows in the tables of a schema, as sorted JSON texts by table:
+// what two ways of building the same read model must agree on.
 func Tables(ctx context.Context, pool *pgxpool.Pool, schema string) (map[string][]string, error) {
 	rows, err := pool.Query(ctx, "SELECT tablename FROM pg_tables WHERE schemaname = $1", schema)
 	if err != nil {

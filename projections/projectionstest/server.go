@@ -40,8 +40,8 @@ var shared = sync.OnceValues(func() (*server, error) {
 	return &server{dsn: cluster.DSN("postgres"), lifeline: lifeline}, nil
 })
 
-// temp returns where a throw-away cluster lies: in memory if there is plenty, else "", which is the
-// usual place. TMPDIR, when set, is obeyed.
+// temp returns where a throw-away cluster lies: in memory if there is plenty,
+// else "", which is the usual place. TMPDIR, when set, is obeyed.
 func temp() string {
 	const memory, plenty = "/dev/shm", 4 << 30 // bytes
 	var fs syscall.Statfs_t
@@ -51,8 +51,9 @@ func temp() string {
 	return memory
 }
 
-// guard has a shell wait for the end of this process, then stop the server in dir and remove dir.
-// The folder is new, so the process that its postmaster.pid names is the one we started.
+// guard has a shell wait for the end of this process, then stop the server in dir
+// and remove dir. The folder is new, so the process that its postmaster.pid names
+// is the one we started.
 func guard(dir string) (lifeline io.Closer, err error) {
 	const script = `
 trap '' HUP INT TERM
