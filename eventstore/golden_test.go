@@ -95,7 +95,8 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-// TestGoldenFilesAreAllRead finds a file whose event or version is no longer registered.
+// TestGoldenFilesAreAllRead finds a file whose event or version is no longer
+// registered.
 func TestGoldenFilesAreAllRead(t *testing.T) {
 	t.Parallel()
 	known := map[string]bool{}

@@ -99,8 +99,8 @@ type tagged[T any] struct {
 	Body T
 }
 
-// serveQuery registers a query. Its handler runs when the read models have come as far as
-// the caller wants.
+// serveQuery registers a query. Its handler runs when the read models have come
+// as far as the caller wants.
 func serveQuery[I any, In interface {
 	*I
 	position() string

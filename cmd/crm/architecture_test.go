@@ -16,15 +16,17 @@ import (
 // root is the module's folder, seen from here.
 const root = "../.."
 
-// A room is a folder with Go files. The arrows say which rooms of ours each may import; a room that is
-// not listed takes the arrows of the nearest one above it. "x/..." stands for x and all below.
+// A room is a folder with Go files. The arrows say which rooms of ours each may
+// import; a room that is not listed takes the arrows of the nearest one above it.
+// "x/..." stands for x and all below.
 //
-// Packages are read with go/parser and not with go list: a subprocess hides its inputs from the test
-// cache, so that a fresh violation would pass as (cached).
+// Packages are read with go/parser and not with go list: a subprocess hides its
+// inputs from the test cache, so that a fresh violation would pass as (cached).
 var arrows = map[string][]string{
 	"cmd/crm": {"cmd/crm/...", "http/...", "commands/...", "projections/...", "eventstore/...", "domain/..."},
 
-	// Clients of the API: they know the words of the business at most, and no room behind the API.
+	// Clients of the API: they know the words of the business at most, and no
+	// room behind the API.
 	"cmd/crm/importing": {"cmd/crm/importing/...", "domain"},
 	"cmd/crm/load":      {"cmd/crm/load/...", "domain"},
 	// It fills a server from within, before it is announced.

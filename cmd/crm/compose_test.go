@@ -307,8 +307,8 @@ func TestDockerfileKeepsUp(t *testing.T) {
 	}
 }
 
-// tags returns the environment variables that crm knows, with their defaults, from the struct tags
-// that are their only description.
+// tags returns the environment variables that crm knows, with their defaults,
+// from the struct tags that are their only description.
 func tags(t *testing.T) map[string]string {
 	t.Helper()
 	known := map[string]string{}

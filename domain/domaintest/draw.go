@@ -7,8 +7,8 @@ import (
 	"crm/domain"
 )
 
-// AnyID draws one of a few ids of the same kind as the one given, seldom the zero one, so
-// that random commands meet.
+// AnyID draws one of a few ids of the same kind as the one given, seldom the zero
+// one, so that random commands meet.
 func AnyID[Of any](domain.ID[Of]) *rapid.Generator[domain.ID[Of]] {
 	return rapid.Custom(func(t *rapid.T) domain.ID[Of] {
 		return domain.ID[Of]{UUID: uuid.UUID{15: rapid.SampledFrom([]byte{1, 1, 2, 2, 3, 0}).Draw(t, "id")}}

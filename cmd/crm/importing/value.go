@@ -85,8 +85,8 @@ func (v *value) of(s *scope) (result, error) {
 	return found, nil
 }
 
-// evaluate takes the first text that is not blank through blank, map or otherwise, default,
-// one_of and type, in this order.
+// evaluate takes the first text that is not blank through blank, map or
+// otherwise, default, one_of and type, in this order.
 func (v *value) evaluate(s *scope) (result, error) {
 	text, err := v.first(s)
 	if err != nil {
