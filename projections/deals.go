@@ -111,11 +111,7 @@ func (r *dealRow) evolve(event deal.Event, at time.Time) {
 		r.ClosedAt = nil
 	default: // tells nothing beside the state
 	}
-	worth := s.Worth()
-	if s.Status == deal.IsWon {
-		worth = s.Value
-	}
-	r.WorthMinor, r.WorthCurrency = amount(worth)
+	r.WorthMinor, r.WorthCurrency = amount(s.Worth())
 	r.take(s)
 }
 

@@ -17,14 +17,6 @@ import (
 	"crm/projections"
 )
 
-// worth is what a deal counts for, as the test sees it.
-func worth(s deal.State) domain.Money {
-	if s.Status == deal.IsWon {
-		return s.Value
-	}
-	return s.Worth()
-}
-
 func TestBoardAgainstTheDeciders(t *testing.T) {
 	t.Parallel()
 	w := randomWorld(6000, 8)
@@ -56,7 +48,7 @@ func TestBoardAgainstTheDeciders(t *testing.T) {
 			column.Worth, column.Weighted = map[domain.Currency]int64{}, map[domain.Currency]int64{}
 		}
 		column.Count++
-		if m := worth(s); !m.IsZero() {
+		if m := s.Worth(); !m.IsZero() {
 			column.Worth[m.Currency] += m.Minor
 			column.Weighted[m.Currency] += m.Minor * int64(s.Stage.Probability)
 		}

@@ -57,10 +57,14 @@ func evolve(s State, event Event) State {
 	return s
 }
 
-// Worth is the deal's amount as somebody said it, or else the sum of its line
-// items. It is none when neither is known or the items' currencies differ.
+// Worth is what the deal counts for: its value when it is won; else its amount as
+// somebody said it, or the sum of its line items. It is none when none of these is
+// known or the items' currencies differ.
 func (s State) Worth() domain.Money {
-	if !s.Amount.IsZero() {
+	switch {
+	case s.Status == IsWon:
+		return s.Value
+	case !s.Amount.IsZero():
 		return s.Amount
 	}
 	sum := domain.Money{}

@@ -29,7 +29,7 @@ func (l LineItem) valid() error {
 	case l.UnitPrice.IsZero():
 		return domain.ErrInvalid.At("/unit_price", "A line item has a price, if only of 0.")
 	case l.Discount < 0 || l.Discount > fullPrice:
-		return domain.ErrInvalid.At("/discount", "A discount is 0 to 10000 basis points.")
+		return domain.ErrInvalid.At("/discount_basis_points", "A discount is 0 to 10000 basis points.")
 	}
 	if _, fits := l.Total(); !fits {
 		return domain.ErrInvalid.At("/unit_price", "The line's total is too large.")
