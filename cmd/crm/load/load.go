@@ -1,12 +1,13 @@
 package load
 
 import (
-	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -32,9 +33,9 @@ type Mix map[string]int
 func ParseMix(text string) (Mix, error) {
 	mix := Mix{}
 	for part := range strings.SplitSeq(text, ",") {
-		var weight int
 		name, number, _ := strings.Cut(strings.TrimSpace(part), "=")
-		if _, err := fmt.Sscanf(number, "%d", &weight); err != nil || weight < 1 {
+		weight, err := strconv.Atoi(number)
+		if err != nil || weight < 1 {
 			return nil, fmt.Errorf("%q is not an operation with a weight such as register=2", part)
 		}
 		if _, known := operations[name]; !known {
@@ -61,7 +62,6 @@ func (m Mix) String() string {
 func Run(ctx context.Context, o Options) (*Report, error) {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxIdleConnsPerHost = o.Clients
-	transport.MaxConnsPerHost = 0
 	defer transport.CloseIdleConnections()
 
 	run := &run{Options: o}
@@ -145,10 +145,5 @@ func (w *worker) work(ctx context.Context) {
 
 // Operations are the names of all operations, sorted.
 func Operations() []string {
-	names := make([]string, 0, len(operations))
-	for name := range operations {
-		names = append(names, name)
-	}
-	slices.SortFunc(names, cmp.Compare)
-	return names
+	return slices.Sorted(maps.Keys(operations))
 }

@@ -20,7 +20,7 @@ func TestParseMix(t *testing.T) {
 	if again, err := ParseMix(mix.String()); err != nil || !cmp.Equal(mix, again) {
 		t.Errorf("%s is read as %v, %v", mix, again, err)
 	}
-	for _, text := range []string{"", "register", "register=", "register=0", "register=-1", "dance=1", "register=1,,stage=1"} {
+	for _, text := range []string{"", "register", "register=", "register=0", "register=-1", "register=2x", "dance=1", "register=1,,stage=1"} {
 		if mix, err := ParseMix(text); err == nil {
 			t.Errorf("%q is read as %v", text, mix)
 		}
