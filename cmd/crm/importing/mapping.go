@@ -17,8 +17,8 @@ import (
 //go:embed builtin/*.yaml
 var builtin embed.FS
 
-// Builtins are the names of the mappings that come with the program.
-func Builtins() []string {
+// builtins are the names of the mappings that come with the program.
+func builtins() []string {
 	files, _ := fs.Glob(builtin, "builtin/*.yaml") // the pattern is well formed
 	names := make([]string, len(files))
 	for i, file := range files {
@@ -27,22 +27,17 @@ func Builtins() []string {
 	return names
 }
 
-// Builtin is the text of a built-in mapping, to read or to start one's own from.
-func Builtin(name string) ([]byte, bool) {
-	text, err := builtin.ReadFile("builtin/" + name + ".yaml")
-	return text, err == nil
-}
-
 // load reads a mapping: a built-in by its name, or a YAML file.
 func load(name string) (*plan, error) {
-	text, ok := Builtin(name)
-	if !ok {
-		var err error
-		if text, err = os.ReadFile(name); errors.Is(err, fs.ErrNotExist) {
-			return nil, fmt.Errorf("there is no mapping file %s, and the built-in mappings are %s", name, strings.Join(Builtins(), ", "))
-		} else if err != nil {
-			return nil, err
-		}
+	text, err := builtin.ReadFile("builtin/" + name + ".yaml")
+	if err != nil {
+		text, err = os.ReadFile(name)
+	}
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("there is no mapping file %s, and the built-in mappings are %s", name, strings.Join(builtins(), ", "))
+	case err != nil:
+		return nil, err
 	}
 	return parse(name, text)
 }

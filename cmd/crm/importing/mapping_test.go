@@ -9,10 +9,10 @@ import (
 
 func TestBuiltinsAreValid(t *testing.T) {
 	t.Parallel()
-	if len(Builtins()) < 3 {
-		t.Fatalf("built in: %v", Builtins())
+	if len(builtins()) < 3 {
+		t.Fatalf("built in: %v", builtins())
 	}
-	for _, name := range Builtins() {
+	for _, name := range builtins() {
 		p, err := load(name)
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
