@@ -119,7 +119,7 @@ func (s *Server) readBatch(w http.ResponseWriter, r *http.Request) (domain.Meta,
 	if err != nil {
 		return meta, nil, err
 	}
-	data, err := readBody(w, r, s.cfg.MaxBatchBody)
+	data, err := readBody(w, r, maxBatchBody)
 	if err != nil {
 		return meta, nil, err
 	}
@@ -151,7 +151,7 @@ func (s *Server) batchAsk(meta domain.Meta, b batchEntry) (*ask, error) {
 		return nil, domain.ErrInvalid.At("/idempotency_key", "A key is 1 to 255 visible ASCII characters.")
 	case b.IfMatch != nil && *b.IfMatch < 0:
 		return nil, domain.ErrInvalid.At("/if_match", "A revision is not negative.")
-	case int64(len(b.Body.Value)) > s.cfg.MaxBody:
+	case int64(len(b.Body.Value)) > maxBody:
 		return nil, ErrBodyTooLarge
 	}
 	e := entry{target: b.Target, part: b.Part, key: b.IdempotencyKey}

@@ -268,7 +268,7 @@ func (s *Server) readAsk(c *command, w http.ResponseWriter, r *http.Request) (*a
 			}
 		}
 	}
-	data, err := readBody(w, r, s.cfg.MaxBody)
+	data, err := readBody(w, r, maxBody)
 	if err != nil {
 		return nil, err
 	}

@@ -16,8 +16,12 @@ import (
 	"crm/domain"
 )
 
-// maxDepth is how deep a body may nest.
-const maxDepth = 32
+// The limits of bodies, which the OpenAPI document and the problems tell too.
+const (
+	maxBody      = 1 << 20 // bytes of a command
+	maxBatchBody = 8 << 20 // bytes of a batch
+	maxDepth     = 32      // how deep they may nest
+)
 
 // readBody reads a JSON body of at most limit bytes; none is the empty object.
 func readBody(w http.ResponseWriter, r *http.Request, limit int64) (jsontext.Value, error) {

@@ -19,9 +19,9 @@
 //     holders never meet. The id of what it creates is derived too.
 //   - A key used for another request is refused. Within a resource this is known
 //     for ever, since it is read from the events. Across resources it is known
-//     while the key is among the last [Config.RecentKeys] of this process; two such
-//     requests at the very same time are not detected. A refused command leaves
-//     its key free. Without a key, a retry is a new command.
+//     while the key is among the last 65,536 of this process; two such requests at
+//     the very same time are not detected. A refused command leaves its key free.
+//     Without a key, a retry is a new command.
 //   - If-Match is a promise and never retried over: 412 says that someone else
 //     wrote first.
 //   - What is wrong with a request is told as RFC 9457, with a type that is a page

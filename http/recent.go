@@ -14,10 +14,13 @@ type recent struct {
 	fingerprints *lru.Cache[uuid.UUID, string]
 }
 
-func newRecent(size int) *recent {
-	fingerprints, err := lru.New[uuid.UUID, string](size)
+// recentKeys is how many keys are remembered.
+const recentKeys = 1 << 16
+
+func newRecent() *recent {
+	fingerprints, err := lru.New[uuid.UUID, string](recentKeys)
 	if err != nil {
-		panic(err) // a size below one, which New has replaced
+		panic(err) // a size below one
 	}
 	return &recent{fingerprints: fingerprints}
 }

@@ -57,12 +57,6 @@ type Config struct {
 	Timeout time.Duration
 	// MaxWait is how long a read waits for its min_position. Default 5 s.
 	MaxWait time.Duration
-	// MaxBody and MaxBatchBody are the largest bodies of a command and of a batch,
-	// in bytes. Default 1 MiB and 8 MiB.
-	MaxBody, MaxBatchBody int64
-	// RecentKeys is how many idempotency keys are remembered to detect their reuse
-	// across resources. Default 65,536.
-	RecentKeys int
 }
 
 // Server answers HTTP. It is safe for concurrent use and has nothing to close.
@@ -105,16 +99,7 @@ func New(cfg Config) (*Server, error) {
 	if cfg.WaitFor == nil {
 		cfg.WaitFor = func(context.Context, string, domain.Position) error { return errNoWaiter }
 	}
-	if cfg.MaxBody <= 0 {
-		cfg.MaxBody = 1 << 20
-	}
-	if cfg.MaxBatchBody <= 0 {
-		cfg.MaxBatchBody = 8 << 20
-	}
-	if cfg.RecentKeys <= 0 {
-		cfg.RecentKeys = 1 << 16
-	}
-	s := &Server{cfg: cfg, commands: map[string]*command{}, recent: newRecent(cfg.RecentKeys)}
+	s := &Server{cfg: cfg, commands: map[string]*command{}, recent: newRecent()}
 	var err error
 	if s.measures, err = newMeasures(cfg.Metrics); err != nil {
 		return nil, err

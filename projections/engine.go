@@ -1,6 +1,7 @@
 package projections
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -28,15 +29,10 @@ type Config struct {
 	Subscribe func(name string, checkpoint func(context.Context) (domain.Position, error)) message.Subscriber
 	// BatchOf finds the events on the context of a message.
 	BatchOf func(ctx context.Context) (domain.Batch, bool)
-	// Topic is what is subscribed to. Default "$all".
-	Topic string
 	// Log gets one line per change of a read model's state. Default: nothing is logged.
 	Log *slog.Logger
 	// Registerer gets the engine's metrics. Default: there are none.
 	Registerer prometheus.Registerer
-	// BatchTimeout is how long the transaction of one batch may take before the
-	// connection is given up. Default 1 min.
-	BatchTimeout time.Duration
 	// CloseTimeout is how long a batch at work may go on after Close before it is
 	// broken off. Default 5 s.
 	CloseTimeout time.Duration
@@ -46,22 +42,16 @@ type Config struct {
 }
 
 func (c Config) withDefaults() Config {
-	if c.Topic == "" {
-		c.Topic = "$all"
-	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	for _, d := range []struct {
-		setting *time.Duration
-		value   time.Duration
-	}{{&c.BatchTimeout, time.Minute}, {&c.CloseTimeout, 5 * time.Second}, {&c.SettleAfter, time.Second}} {
-		if *d.setting == 0 {
-			*d.setting = d.value
-		}
-	}
+	c.CloseTimeout = cmp.Or(c.CloseTimeout, 5*time.Second)
+	c.SettleAfter = cmp.Or(c.SettleAfter, time.Second)
 	return c
 }
+
+// topic is what every read model is fed with: the whole log.
+const topic = "$all"
 
 // Engine keeps the tables of its projections up with the log: one Watermill
 // router, one handler and one Postgres connection per projection.
@@ -221,7 +211,7 @@ func (e *Engine) migrate(ctx context.Context) error {
 func (m *model) handleWith(ctx, working context.Context, router *message.Router) {
 	cfg := m.engine.cfg
 	subscriber := cfg.Subscribe(m.projection.Name(), m.checkpoint)
-	handler := router.AddConsumerHandler(m.projection.Name(), cfg.Topic, subscriber, func(msg *message.Message) error {
+	handler := router.AddConsumerHandler(m.projection.Name(), topic, subscriber, func(msg *message.Message) error {
 		return m.handle(msg, working)
 	})
 	retry := middleware.Retry{

@@ -18,6 +18,10 @@ const (
 	longestPause = 2 * time.Second
 )
 
+// batchTimeout is how long the transaction of one batch may take before the
+// connection is given up.
+const batchTimeout = time.Minute
+
 // fresh is how recently an event was recorded for its batch to count as the end
 // of the log.
 const fresh = 5 * time.Second
@@ -115,7 +119,7 @@ func (m *model) handle(msg *message.Message, working context.Context) error {
 	}
 	// Not under the message's context: when that ends, as it does on Close, pgx
 	// would close the connection in the middle of the batch.
-	ctx, cancel := context.WithTimeout(working, m.engine.cfg.BatchTimeout)
+	ctx, cancel := context.WithTimeout(working, batchTimeout)
 	defer cancel()
 	before, start := m.builder.Checkpoint(), time.Now()
 	if err := m.builder.Apply(ctx, batch); err != nil {
