@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 )
@@ -95,7 +96,7 @@ func (a *api) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	a.occupy(request.Commands)
 	a.mu.Unlock()
-
+	time.Sleep(time.Millisecond) // in which another request must not be about the same
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.leave(request.Commands)
