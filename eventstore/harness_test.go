@@ -23,6 +23,7 @@ func TestMain(m *testing.M) {
 // node is an embedded node that can be stopped and started again in place.
 type node struct {
 	dir, socket string
+	address     string // as the node names it
 	running     *embedded.Node
 	served      chan error
 }
@@ -45,7 +46,7 @@ func (n *node) start(tb testing.TB) {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	n.running, n.served = running, make(chan error, 1)
+	n.running, n.served, n.address = running, make(chan error, 1), embedded.Address(listener)
 	go func(served chan<- error) { served <- running.Serve(listener) }(n.served)
 }
 

@@ -8,6 +8,8 @@ import (
 	"io"
 	"log/slog"
 	"math"
+	"net/url"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -23,7 +25,7 @@ type Config struct {
 	// esdb+discover://user:password@cluster:2113.
 	ConnectionString string
 	// UnixSocket is the socket of a node on this machine: a path, or the
-	// "unix:/path" that the embedded node names as its address.
+	// "unix:/path", percent-encoded, that the embedded node names as its address.
 	UnixSocket string
 	// CallTimeout is how long one call may take when its context ends no
 	// earlier. Default 10 s.
@@ -113,7 +115,15 @@ func (c Config) settings() (*esdb.Configuration, error) {
 		return nil, fmt.Errorf("the connection string: %w", err)
 	}
 	if c.UnixSocket != "" {
-		settings.Address = "unix:" + strings.TrimPrefix(c.UnixSocket, "unix:")
+		settings.Address = c.UnixSocket
+		if !strings.HasPrefix(c.UnixSocket, "unix:") {
+			path, err := filepath.Abs(c.UnixSocket)
+			if err != nil {
+				return nil, err
+			}
+			// The client reads it as a URL: a % or ? in a folder's name must not count.
+			settings.Address = "unix:" + (&url.URL{Path: path}).EscapedPath()
+		}
 	}
 	if settings.DisableTLS && settings.Username != "" {
 		return nil, errors.New("the connection string has credentials and tls=false: the client would leave them out")

@@ -3,6 +3,7 @@ package eventstore
 import (
 	"context"
 	"errors"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -298,5 +299,31 @@ func TestClosedStore(t *testing.T) {
 	}
 	if _, err := s.Load(t.Context(), newStream(), domain.NoStream); !errors.Is(err, domain.ErrStoreUnavailable) {
 		t.Errorf("load after close: %v", err)
+	}
+}
+
+// The client reads an address as a URL; a folder is called what its owner likes.
+func TestASocketInAnyFolder(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"Müller & Söhne", "100%", "%41", "what? #1", `a"b\c'd:e`} {
+		dir := filepath.Join(t.TempDir(), name)
+		if err := os.Mkdir(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		n := &node{dir: t.TempDir(), socket: filepath.Join(dir, "s")}
+		n.start(t)
+		t.Cleanup(func() { n.stop(t) })
+		for _, socket := range []string{n.socket, n.address} {
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+			s, err := Open(ctx, Config{UnixSocket: socket})
+			cancel()
+			if err != nil {
+				t.Errorf("%q: %v", socket, err)
+				continue
+			}
+			if err := s.Close(); err != nil {
+				t.Error(err)
+			}
+		}
 	}
 }

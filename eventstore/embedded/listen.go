@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/url"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -91,7 +92,7 @@ func (l *unixListener) Close() error {
 // Address returns what the client's Configuration.Address must be to reach l.
 func Address(l net.Listener) string {
 	if l.Addr().Network() == "unix" {
-		return "unix:" + l.Addr().String()
+		return "unix:" + (&url.URL{Path: l.Addr().String()}).EscapedPath()
 	}
 	return l.Addr().String()
 }
