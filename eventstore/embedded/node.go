@@ -282,7 +282,6 @@ func (n *Node) Err() error {
 type Stats struct {
 	Position      uint64        // of the last durable event
 	Appended      uint64        // events since Open
-	Requests      uint64        // appends and deletions answered since Open, refusals included
 	Groups        uint64        // batches written since Open; Appended/Groups is the mean group
 	Syncs         uint64        // of the log file since Open
 	SyncTime      time.Duration // spent in them
@@ -297,7 +296,6 @@ func (n *Node) Stats() Stats {
 	s := Stats{
 		Position:      n.horizon.position.Load(),
 		Appended:      n.writer.appended.Load(),
-		Requests:      n.writer.requests.Load(),
 		Groups:        n.writer.synced.Load(),
 		Queued:        len(n.writer.queue),
 		Subscriptions: int(n.subscriptions.Load()),

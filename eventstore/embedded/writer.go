@@ -77,7 +77,6 @@ type writer struct {
 
 	appended atomic.Uint64 // events
 	synced   atomic.Uint64 // groups
-	requests atomic.Uint64
 }
 
 // A group is the requests of one batch.
@@ -228,7 +227,6 @@ func (w *writer) finish() {
 			w.appended.Add(uint64(g.events))
 			w.horizon.advance(g.last)
 		}
-		w.requests.Add(uint64(len(g.requests)))
 		for _, r := range g.requests {
 			close(r.done)
 		}
