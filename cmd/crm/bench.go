@@ -30,6 +30,9 @@ type benchHTTP struct {
 
 // Validate is called with what was parsed.
 func (b *benchHTTP) Validate() (err error) {
+	if err := b.connection.Validate(); err != nil {
+		return err
+	}
 	if b.Clients < 1 || b.Clients > 4096 {
 		return fmt.Errorf("--clients %d is not within 1 to 4096", b.Clients)
 	}

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 
@@ -31,8 +32,10 @@ type settings struct {
 // check refuses settings that cannot work, all at once.
 func (s *settings) check() error {
 	var errs []error
-	if _, _, err := net.SplitHostPort(s.Listen); err != nil {
+	if _, port, err := net.SplitHostPort(s.Listen); err != nil {
 		errs = append(errs, fmt.Errorf("--listen %q is not HOST:PORT", s.Listen))
+	} else if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		errs = append(errs, fmt.Errorf("--listen %q: a port is a number of at most 65535", s.Listen))
 	}
 	if s.PhoneRegion != "" && !phonenumbers.GetSupportedRegions()[s.PhoneRegion] {
 		errs = append(errs, fmt.Errorf("--phone-region %q is not a country code such as DE", s.PhoneRegion))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 )
 
@@ -13,11 +14,14 @@ type health struct {
 	Timeout time.Duration `default:"3s" placeholder:"DURATION" help:"How long the answer may take. Default ${default}."`
 }
 
+// Validate is called with what was parsed.
+func (h *health) Validate() error { return checkServer(h.Server) }
+
 // Run asks once.
 func (h *health) Run(ctx context.Context, io streams) error {
 	ctx, cancel := context.WithTimeout(ctx, h.Timeout)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, h.Server+"/health/ready", nil)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(h.Server, "/")+"/health/ready", nil)
 	if err != nil {
 		return usage(err)
 	}

@@ -126,6 +126,9 @@ func TestWrongSettings(t *testing.T) {
 		{},
 		{"fly"},
 		{"up", "--listen", "8080"},
+		{"up", "--listen", "127.0.0.1:65536"},
+		{"up", "--listen", "127.0.0.1:"},
+		{"up", "--data", ""},
 		{"up", "--connections", "0"},
 		{"up", "--connections", "many"},
 		{"up", "--phone-region", "Germany"},
@@ -138,6 +141,10 @@ func TestWrongSettings(t *testing.T) {
 		append(production, "--postgres", "mysql://localhost"),
 		append(production, "--key-file", filepath.Join(dir, "missing")),
 		{"import", "file.csv"},
+		{"import", "--mapping", "vcard", "--server", "localhost:8080", "file.vcf"},
+		{"import", "--mapping", "vcard", "--key-file", short, "file.vcf"}, // a line of crm serve's
+		{"bench", "http", "--server", "here"},
+		{"health", "--server", "here"},
 		{"bench", "http", "--mix", "dance=1"},
 		{"bench", "http", "--clients", "0"},
 	} {

@@ -19,14 +19,22 @@ type up struct {
 }
 
 // Validate is called with what was parsed.
-func (u *up) Validate() error { return u.check() }
+func (u *up) Validate() error {
+	if u.Data == "" {
+		return errors.New("--data is empty")
+	}
+	return u.check()
+}
 
 // Run starts everything in one folder and prints one line when it is ready. It
 // returns when the context ends and everything has stopped.
 func (u *up) Run(ctx context.Context, io streams) (err error) {
 	log := u.logger(io.err)
 	laptop, err := startLaptop(ctx, u.Data, log)
-	if err != nil {
+	switch {
+	case err != nil && ctx.Err() != nil: // and not what became of initdb then
+		return errors.New("interrupted before it was ready")
+	case err != nil:
 		return err
 	}
 	defer func() {
