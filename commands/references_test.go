@@ -40,7 +40,7 @@ func TestAReferenceMustExist(t *testing.T) {
 		"deal with an unknown product":  {id("d"), deal.Open{Title: "T", LineItems: []deal.LineItem{{ID: line("1"), Product: article("none")}}}, commands.ErrUnknownReference, "/line_items/0/product"},
 		"line item without its product": {id("deal"), deal.AddLineItem{Item: deal.LineItem{ID: line("1"), Product: article("none")}}, commands.ErrUnknownReference, "/product"},
 		"link to an unknown customer":   {id("deal"), deal.LinkCustomer{Customer: nobody}, commands.ErrUnknownReference, "/customer"},
-		"stage of another pipeline":     {id("deal"), deal.ChangeStage{Stage: deal.Stage{Pipeline: funnel("other"), ID: "new"}}, deal.ErrOtherPipeline, ""},
+		"stage of another pipeline":     {id("deal"), deal.ChangeStage{Stage: deal.Stage{Pipeline: funnel("other"), ID: "new"}}, deal.ErrOtherPipeline, "/pipeline"},
 		"stage of no pipeline":          {id("deal"), deal.ChangeStage{Stage: deal.Stage{Pipeline: funnel("none"), ID: "new"}}, commands.ErrUnknownReference, "/pipeline"},
 		"stage without a name":          {id("deal"), deal.ChangeStage{}, domain.ErrInvalid, "/stage"},
 		"stage that is not there":       {id("deal"), deal.ChangeStage{Stage: deal.Stage{ID: "none"}}, pipeline.ErrNoStage, "/stage"},

@@ -1,6 +1,7 @@
 package http
 
 import (
+	"errors"
 	"net/http"
 	"strconv"
 
@@ -164,5 +165,8 @@ func (s *Server) batchAsk(meta domain.Meta, b batchEntry) (*ask, error) {
 		data = jsontext.Value("{}")
 	}
 	a, err := s.ask(c, meta, e, data)
+	if fault, ok := errors.AsType[*parameterFault](err); ok {
+		return nil, ErrParameter.At("/"+fault.name, "%s", fault.detail)
+	}
 	return a, domain.Within("/body", err)
 }

@@ -33,6 +33,7 @@ type command struct {
 type place struct {
 	command uuid.UUID // its id
 	part    string    // of the path, or of the entry in a batch
+	made    bool      // the part is one that the command makes, if it leaves an event
 	body    jsontext.Value
 }
 
@@ -42,6 +43,7 @@ type reading struct {
 	about   *Envelope
 	target  uuid.UUID // of what a creating command creates
 	part    string    // the part it made or is about
+	made    bool      // made, rather than is about
 }
 
 // creates reports whether the command brings an aggregate into being.
@@ -70,7 +72,7 @@ func describe[T any, B body[T]](name, method, path, summary string, read func(s 
 			return reading{}, err
 		}
 		made, err := read(s, &at, B(&value))
-		result := reading{command: made, about: B(&value).common(), part: at.part}
+		result := reading{command: made, about: B(&value).common(), part: at.part, made: at.made}
 		if c.creates() {
 			result.target = at.command
 			if identified, ok := any(&value).(interface{ chosen() uuid.UUID }); ok && identified.chosen() != uuid.Nil {
@@ -158,6 +160,7 @@ type ask struct {
 	command *command
 	keyed   bool // the caller gave an idempotency key
 	part    string
+	made    bool // the part is there only if the command left an event
 }
 
 // entry is what a request or an entry of a batch says beside the body.
@@ -192,21 +195,25 @@ func (s *Server) ask(c *command, meta domain.Meta, e entry, data jsontext.Value)
 	}
 	return &ask{
 		Ask:     commands.Ask{Target: target, Command: read.command, Meta: meta, IfMatch: e.match.revision},
-		command: c, keyed: e.key != "", part: read.part,
+		command: c, keyed: e.key != "", part: read.part, made: read.made,
 	}, nil
 }
 
 // receiptBody is the answer to a command.
 type receiptBody struct {
 	ID       uuid.UUID       `json:"id" format:"uuid" doc:"The customer, deal, pipeline, employee or product that the command was about."`
-	Part     string          `json:"part,omitempty" doc:"The contact point, line item, interaction, consent or stage that the command made or was about."`
+	Part     string          `json:"part,omitempty" doc:"The contact point, line item, interaction, consent or stage that the command made or was about. Absent where it made none: what it asks for was there under another id."`
 	Revision domain.Revision `json:"revision" doc:"Of the stream after the command; the same as ETag. Consents and interactions of a customer have revisions of their own."`
 	Position string          `json:"position" doc:"Where in the log the command's last event stands; the same as Crm-Position. Give it to a read as min_position to see the change."`
 	Events   int             `json:"events" doc:"How many events the command left. 0: it was already so."`
 }
 
 func (a *ask) receipt(receipt domain.Receipt) receiptBody {
-	return receiptBody{ID: a.Target, Part: a.part, Revision: receipt.Revision, Position: receipt.Position.String(), Events: receipt.Events}
+	part := a.part
+	if a.made && receipt.Events == 0 {
+		part = ""
+	}
+	return receiptBody{ID: a.Target, Part: part, Revision: receipt.Revision, Position: receipt.Position.String(), Events: receipt.Events}
 }
 
 func (a *ask) status() int {

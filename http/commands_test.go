@@ -234,6 +234,31 @@ func TestMergePatchClearsWithNull(t *testing.T) {
 	w.must(http.StatusOK, "POST", "/v1/deals/"+id("deal")+"/close-date", `{"expected_close":null}`)
 }
 
+// A contact point that is there already is not there under the id that the
+// command would have given it.
+func TestWhatIsThereAlreadyIsNoNewPart(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.company()
+	path, body := "/v1/customers/"+id("ada")+"/contact-points", `{"kind":"email","value":"part@example.org"}`
+	first := w.must(http.StatusOK, "POST", path, body, "Idempotency-Key", "k")
+	if first.text("part") == "" {
+		t.Errorf("got %s", first.body)
+	}
+	if again := w.must(http.StatusOK, "POST", path, body); again.text("part") != "" {
+		t.Errorf("got %s", again.body)
+	}
+	if retry := w.must(http.StatusOK, "POST", path, body, "Idempotency-Key", "k"); retry.body != first.body {
+		t.Errorf("got %s after %s", retry.body, first.body)
+	}
+	consent := `{"purpose":"parts","channel":"email"}`
+	for range 2 { // a consent's part is its name
+		if r := w.must(http.StatusOK, "POST", "/v1/customers/"+id("ada")+"/consents", consent); r.text("part") != "parts:email" {
+			t.Errorf("got %s", r.body)
+		}
+	}
+}
+
 func TestAPartMayBePercentEncoded(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

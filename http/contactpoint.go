@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/mail"
 	"net/url"
+	"strconv"
 	"strings"
 
 	"github.com/google/uuid"
@@ -71,7 +72,7 @@ func (s *Server) contactPoint(input ContactPointInput, id uuid.UUID) (customer.C
 		return point, domain.ErrInvalid.At("/region", "%s", string(region))
 	}
 	if err != nil {
-		return point, domain.ErrInvalid.At("/value", "%s", err)
+		return point, domain.ErrInvalid.At("/value", "%s", said(err))
 	}
 	point.Normalized = domain.Personal(normal)
 	return point, nil
@@ -93,6 +94,12 @@ func normalEmail(typed string) (string, error) {
 		return "", wrong
 	}
 	return typed[:at+1] + host, nil
+}
+
+// said is an error as a sentence to the caller.
+func said(err error) string {
+	text := err.Error()
+	return strings.ToUpper(text[:1]) + text[1:] + "."
 }
 
 func normalHost(host string) (string, error) {
@@ -123,7 +130,7 @@ func normalPhone(typed, region, otherwise string) (string, error) {
 	}
 	number, err := phonenumbers.Parse(typed, region)
 	switch {
-	case errors.Is(err, phonenumbers.ErrInvalidCountryCode) && region == "":
+	case errors.Is(err, phonenumbers.ErrInvalidCountryCode) && region == "" && !strings.HasPrefix(typed, "+"):
 		return "", errors.New("a number without + and country code needs a region")
 	case err != nil || !phonenumbers.IsPossibleNumber(number):
 		return "", errors.New("this is not a phone number such as +43 1 234567")
@@ -151,6 +158,9 @@ func normalURL(typed string) (string, error) {
 		return "", wrong
 	}
 	if port := address.Port(); port != "" {
+		if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+			return "", wrong
+		}
 		host = net.JoinHostPort(host, port)
 	}
 	address.Host = host

@@ -46,6 +46,7 @@ func TestNormalForms(t *testing.T) {
 		{customer.Web, "HTTP://Example.org:8080/A?b#c", "", "http://example.org:8080/A?b#c"},
 		{customer.Web, "https://münchen.example/", "", "https://xn--mnchen-3ya.example"},
 		{customer.Web, "ftp://example.org", "", ""},
+		{customer.Web, "https://example.org:65536", "", ""},
 		{customer.Web, "https://user:pw@example.org", "", ""},
 		{customer.Web, "https://", "", ""},
 		{customer.Web, "http://[::1", "", ""},
@@ -60,6 +61,9 @@ func TestNormalForms(t *testing.T) {
 		if err == nil && point.Typed.Plain() != test.typed {
 			t.Errorf("%q was not kept: %q", test.typed, point.Typed.Plain())
 		}
+	}
+	if _, err := (&Server{}).contactPoint(ContactPointInput{Kind: customer.Phone, Value: "+999 123456"}, uuid.New()); err == nil || strings.Contains(err.Error(), "region") {
+		t.Errorf("a country that is none: %v", err)
 	}
 	address := addressInput{Street: "Graben 1", PostalCode: "1010", City: "Wien", Country: "AT"}
 	point, err := s.contactPoint(ContactPointInput{Kind: customer.Postal, Address: address}, uuid.New())

@@ -5,6 +5,7 @@ import (
 	"crypto/subtle"
 	"encoding/base64"
 	"encoding/json"
+	"strings"
 
 	"crm/domain"
 )
@@ -46,7 +47,7 @@ func markOf[Mark any](question, cursor string) (*Mark, error) {
 		return nil, nil
 	}
 	text, err := base64.RawURLEncoding.Strict().DecodeString(cursor)
-	if err != nil || len(text) < digestLength {
+	if err != nil || len(text) < digestLength || strings.ContainsAny(cursor, "\r\n") { // which decoding passes over
 		return nil, ErrCursor
 	}
 	place := text[digestLength:]

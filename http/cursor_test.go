@@ -48,3 +48,15 @@ func FuzzCursor(f *testing.F) {
 		}
 	})
 }
+
+func TestACursorWithALineBreakIsNotTheSame(t *testing.T) {
+	t.Parallel()
+	mark := "here"
+	cursor := *pageAfter("list", &mark).NextCursor
+	if again, err := markOf[string]("list", cursor); err != nil || *again != mark {
+		t.Fatalf("got %v, %v", again, err)
+	}
+	if _, err := markOf[string]("list", cursor+"\n"); err == nil {
+		t.Error("accepted")
+	}
+}

@@ -114,7 +114,7 @@ var customerCommands = []*command{
 	describe("customer.add_contact_point", http.MethodPost, "/customers/{id}/contact-points", "Add a contact point",
 		func(s *Server, at *place, b *addContactPointBody) (domain.Command, error) {
 			point, err := s.contactPoint(b.ContactPointInput, at.derived("contact_point"))
-			at.part = point.ID.String()
+			at.part, at.made = point.ID.String(), true
 			return customer.AddContactPoint{ContactPoint: point}, err
 		}),
 	describe("customer.verify_contact_point", http.MethodPost, "/customers/{id}/contact-points/{part}/verify", "Say that the customer was reached there",

@@ -15,7 +15,7 @@ import (
 type LineItemInput struct {
 	Product   domain.ProductID `json:"product,omitzero" format:"uuid"`
 	Name      string           `json:"name,omitempty" maxLength:"500" doc:"Default: the product's."`
-	Quantity  domain.Quantity  `json:"quantity,omitzero" doc:"A decimal text with at most three places, such as 1.5. Default 1."`
+	Quantity  *domain.Quantity `json:"quantity,omitempty" nullable:"false" doc:"A decimal text with at most three places, such as 1.5. Default 1."`
 	UnitPrice domain.Money     `json:"unit_price,omitzero" doc:"Default: the product's list price."`
 	Discount  int              `json:"discount_basis_points,omitempty" minimum:"0" maximum:"10000" doc:"In basis points: 1000 are 10 %."`
 }
@@ -26,15 +26,21 @@ type NewLineItemInput struct {
 	LineItemInput
 }
 
-func (l LineItemInput) item(id uuid.UUID) deal.LineItem {
-	return deal.LineItem{
+func (l LineItemInput) item(id uuid.UUID) (deal.LineItem, error) {
+	item := deal.LineItem{
 		ID: domain.LineItemID{UUID: id}, Product: l.Product, Name: l.Name,
-		Quantity: l.Quantity, UnitPrice: l.UnitPrice, Discount: l.Discount,
+		UnitPrice: l.UnitPrice, Discount: l.Discount,
 	}
+	if l.Quantity != nil {
+		if item.Quantity = *l.Quantity; item.Quantity == 0 { // which would mean the default
+			return item, domain.ErrInvalid.At("/quantity", "A quantity is more than nothing.")
+		}
+	}
+	return item, nil
 }
 
 // item is the line item with its id, or with one derived from the command.
-func (l NewLineItemInput) item(at *place, what string) deal.LineItem {
+func (l NewLineItemInput) item(at *place, what string) (deal.LineItem, error) {
 	if l.ID == uuid.Nil {
 		l.ID = at.derived(what)
 	}
@@ -124,14 +130,18 @@ var dealCommands = []*command{
 		}),
 	describe("deal.add_line_item", http.MethodPost, "/deals/{id}/line-items", "Add a line item",
 		func(_ *Server, at *place, b *addLineItemBody) (domain.Command, error) {
-			item := b.item(at, "line_item")
+			item, err := b.item(at, "line_item")
 			at.part = item.ID.String()
-			return deal.AddLineItem{Item: item}, nil
+			return deal.AddLineItem{Item: item}, err
 		}),
 	describe("deal.change_line_item", http.MethodPost, "/deals/{id}/line-items/{part}", "Replace a line item",
 		func(_ *Server, at *place, b *changeLineItemBody) (domain.Command, error) {
 			id, err := at.partID()
-			return deal.ChangeLineItem{Item: b.item(id)}, err
+			if err != nil {
+				return nil, err
+			}
+			item, err := b.item(id)
+			return deal.ChangeLineItem{Item: item}, err
 		}),
 	describe("deal.remove_line_item", http.MethodPost, "/deals/{id}/line-items/{part}/remove", "Remove a line item",
 		func(_ *Server, at *place, _ *nothing) (domain.Command, error) {
@@ -153,8 +163,12 @@ func openDeal(_ *Server, at *place, b *openDealBody) (domain.Command, error) {
 		Title: b.Title, Stage: deal.Stage{Pipeline: b.Pipeline, ID: b.Stage}, Customer: b.Customer,
 		Owner: domain.EmployeeID(b.Owner), Amount: b.Amount, ExpectedClose: b.ExpectedClose,
 	}
-	for i, item := range b.LineItems {
-		open.LineItems = append(open.LineItems, item.item(at, "line_item/"+strconv.Itoa(i)))
+	for i, input := range b.LineItems {
+		item, err := input.item(at, "line_item/"+strconv.Itoa(i))
+		if err != nil {
+			return nil, domain.Within("/line_items/"+strconv.Itoa(i), err)
+		}
+		open.LineItems = append(open.LineItems, item)
 	}
 	return open, nil
 }

@@ -4,8 +4,11 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
+	"net/url"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"github.com/go-chi/chi/v5"
@@ -99,6 +102,26 @@ func (s *Server) limitTime(next http.Handler) http.Handler {
 		ctx, cancel := context.WithTimeout(r.Context(), s.cfg.Timeout)
 		defer cancel()
 		next.ServeHTTP(w, r.WithContext(ctx))
+	})
+}
+
+// plainQuery refuses a query string of which a part would be passed over: one
+// that cannot be read, or a parameter given twice. What is not understood must
+// not widen a list.
+func plainQuery(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		given, err := url.ParseQuery(r.URL.RawQuery)
+		if err != nil {
+			fail(w, r, ErrParameter.At("", "The query string cannot be read. In a value, ; and %% are percent-encoded."))
+			return
+		}
+		for _, name := range slices.Sorted(maps.Keys(given)) {
+			if len(given[name]) > 1 {
+				fail(w, r, &parameterFault{name, "The parameter is there more than once."})
+				return
+			}
+		}
+		next.ServeHTTP(w, r)
 	})
 }
 

@@ -188,6 +188,9 @@ func humaProblem(ctx context.Context, status int, message string, errs []error) 
 			continue
 		}
 		found := detail.ErrorDetail()
+		if strings.HasPrefix(found.Message, "invalid value: invalid UUID") || strings.HasPrefix(found.Message, "invalid value: invalid urn") {
+			found.Message = "The value is not a UUID."
+		}
 		place, name, _ := strings.Cut(found.Location, ".")
 		fault := Fault{Parameter: name, Detail: found.Message}
 		if place == "header" {

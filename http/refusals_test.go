@@ -60,9 +60,12 @@ var bad = map[string]struct {
 	"an expiry before time":         {"POST", "/v1/customers/" + id("ada") + "/consents", `{"purpose":"p","channel":"email","expires_at":"0000-01-01T00:00:00Z"}`, 422, "invalid-value", "/expires_at"},
 	"a quantity":                    {"POST", "/v1/deals/" + id("deal") + "/line-items", `{"name":"X","quantity":"1,5","unit_price":{"minor":1,"currency":"EUR"}}`, 422, "invalid-value", "/quantity"},
 	"a quantity as a number":        {"POST", "/v1/deals/" + id("deal") + "/line-items", `{"name":"X","quantity":1.5,"unit_price":{"minor":1,"currency":"EUR"}}`, 422, "invalid-value", "/quantity"},
+	"a quantity of nothing":         {"POST", "/v1/deals/" + id("deal") + "/line-items", `{"name":"X","quantity":"0","unit_price":{"minor":1,"currency":"EUR"}}`, 422, "invalid-value", "/quantity"},
+	"nothing while opening":         {"POST", "/v1/deals", `{"title":"T","line_items":[{"name":"X","quantity":"0.000","unit_price":{"minor":1,"currency":"EUR"}}]}`, 422, "invalid-value", "/line_items/0/quantity"},
+	"a query that is none":          {"POST", "/v1/customers?a;b", `{"kind":"person","name":"A"}`, 400, "invalid-parameter", ""},
 	"an unknown owner":              {"POST", "/v1/deals", `{"title":"T","owner":"` + id("nobody") + `"}`, 422, "unknown-reference", "/owner"},
 	"a stage of no pipeline":        {"POST", "/v1/deals/" + id("deal") + "/stage", `{"stage":"pilot"}`, 422, "stage-unknown", "/stage"},
-	"a stage of another pipeline":   {"POST", "/v1/deals/" + id("deal") + "/stage", `{"stage":"pilot","pipeline":"` + id("other") + `"}`, 422, "stage-of-another-pipeline", ""},
+	"a stage of another pipeline":   {"POST", "/v1/deals/" + id("deal") + "/stage", `{"stage":"pilot","pipeline":"` + id("other") + `"}`, 422, "stage-of-another-pipeline", "/pipeline"},
 	"an unknown deal":               {"POST", "/v1/deals/" + id("none") + "/win", ``, 404, "deal-unknown", ""},
 	"an unknown customer":           {"POST", "/v1/customers/" + id("none") + "/interactions", `{"channel":"call"}`, 404, "customer-unknown", ""},
 	"a wrong state":                 {"POST", "/v1/deals/" + id("won") + "/lose", ``, 409, "deal-not-open", ""},
@@ -182,12 +185,13 @@ func TestABatchWithGoodAndBad(t *testing.T) {
 		{"command":"deal.change_amount","target":"`+won+`","body":{"amount":{"minor":1,"currency":"EUR"},"x":1}},
 		{"command":"deal.assign_owner","target":"`+won+`","body":{"owner":"`+id("nobody")+`"}},
 		{"command":"deal.reopen","target":"`+won+`","idempotency_key":"1"},
-		{"command":"deal.reopen","target":"`+won+`","idempotency_key":"3"}
+		{"command":"deal.reopen","target":"`+won+`","idempotency_key":"3"},
+		{"command":"deal.remove_line_item","target":"`+won+`","part":"x"}
 	]}`)
 	want := []string{
 		"201", "201", "200", "412 stale-revision ", "409 deal-not-open ", "422 command-unknown /command", "422 invalid-value /target",
 		"422 invalid-value /target", "422 invalid-value /part", "422 invalid-value /part", "422 invalid-value /if_match", "422 invalid-value /idempotency_key",
-		"400 unknown-field /body/x", "422 unknown-reference /body/owner", "422 idempotency-key-reused ", "200",
+		"400 unknown-field /body/x", "422 unknown-reference /body/owner", "422 idempotency-key-reused ", "200", "400 invalid-parameter /part",
 	}
 	for i, result := range r.json["results"].([]any) {
 		result := result.(map[string]any)

@@ -28,7 +28,7 @@ func (s *Server) routes() error {
 
 	var err error
 	r.Group(func(r chi.Router) {
-		r.Use(s.authenticate)
+		r.Use(s.authenticate, plainQuery)
 		r.Method(http.MethodGet, "/metrics", s.measures.handler)
 		s.api = humachi.New(r, s.openAPI())
 		for _, c := range slices.Concat(

@@ -25,7 +25,7 @@ func validDetails(kind Kind, d Details) error {
 	}
 	for _, name := range foreign {
 		if DetailFields.Touches(domain.Patch[Details]{Set: d}, name) {
-			return domain.ErrInvalid.At("/"+name, "A %s has no %s.", kind, name)
+			return domain.ErrInvalid.At("/"+name, "The customer is of kind %s, which has no %s.", kind, name)
 		}
 	}
 	return cmp.Or(

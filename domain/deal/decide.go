@@ -122,7 +122,7 @@ func changeStage(s State, c ChangeStage) ([]Event, error) {
 	}
 	switch {
 	case c.Stage.Pipeline != s.Stage.Pipeline:
-		return nil, ErrOtherPipeline
+		return nil, ErrOtherPipeline.At("/pipeline", "The stage is not one of the deal's pipeline.")
 	case c.Stage.ID == s.Stage.ID:
 		return nil, nil
 	}

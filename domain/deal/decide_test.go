@@ -124,7 +124,7 @@ func TestChangeStage(t *testing.T) {
 			Name: "to where it stands, though the stage means more now", Given: facts(opened),
 			When: deal.ChangeStage{Stage: deal.Stage{Pipeline: sales, ID: "prospecting", Probability: 20, Category: domain.Commit}},
 		},
-		{Name: "to another pipeline", Given: facts(opened), When: deal.ChangeStage{Stage: elsewhere}, Refused: deal.ErrOtherPipeline},
+		{Name: "to another pipeline", Given: facts(opened), When: deal.ChangeStage{Stage: elsewhere}, Refused: deal.ErrOtherPipeline, At: "/pipeline"},
 		{Name: "to no stage", Given: facts(opened), When: deal.ChangeStage{Stage: deal.Stage{Pipeline: sales}}, Refused: domain.ErrInvalid, At: "/stage"},
 		{Name: "of a won deal", Given: facts(opened, won), When: deal.ChangeStage{Stage: proposal}, Refused: deal.ErrNotOpen},
 		{Name: "of no deal", When: deal.ChangeStage{Stage: proposal}, Refused: deal.ErrUnknown},
