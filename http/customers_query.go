@@ -104,7 +104,7 @@ func (s *Server) customerQueries() {
 	serveQuery(s, query{
 		"customer.timeline", "/customers/{id}/timeline", "customers",
 		"What happened with a customer, newest first: its own events and those of its consents, interactions and deals",
-		[]string{"timeline", "customers", "deals"},
+		[]string{"timeline", "customers", "deals", "catalog"},
 	}, s.listTimeline)
 }
 

@@ -13,19 +13,20 @@ import (
 
 // entryCard is one event on a timeline.
 type entryCard struct {
-	Position   string          `json:"position" doc:"Where in the log it stands." example:"184467"`
-	Entity     entityCard      `json:"entity"`
-	EventID    uuid.UUID       `json:"event_id" format:"uuid"`
-	Revision   domain.Revision `json:"revision" doc:"In the entity's stream."`
-	Type       string          `json:"type" example:"deal.won"`
-	Summary    string          `json:"summary" doc:"In a sentence; where the event knows both, from which to which value." example:"Lifecycle: lead → customer"`
-	Data       json.RawMessage `json:"data" doc:"The event's payload."`
-	OccurredAt time.Time       `json:"occurred_at" doc:"When it was true in the business."`
-	RecordedAt time.Time       `json:"recorded_at" doc:"When the store took it."`
-	Actor      string          `json:"actor"`
-	OnBehalfOf string          `json:"on_behalf_of,omitempty"`
-	Reason     domain.Personal `json:"reason,omitempty"`
-	Source     *domain.Source  `json:"source,omitempty" doc:"What brought the command."`
+	Position   string               `json:"position" doc:"Where in the log it stands." example:"184467"`
+	Entity     entityCard           `json:"entity"`
+	EventID    uuid.UUID            `json:"event_id" format:"uuid"`
+	Revision   domain.Revision      `json:"revision" doc:"In the entity's stream."`
+	Type       string               `json:"type" example:"deal.won"`
+	Summary    string               `json:"summary" doc:"In a sentence; where the event knows both, from which to which value." example:"Lifecycle: lead → customer"`
+	Data       json.RawMessage      `json:"data" doc:"The event's payload."`
+	Names      map[uuid.UUID]string `json:"names,omitempty" doc:"Of what data names by id, an owner or a contact point for example, as it is called today." example:"{\"0190a5a0-0000-7000-8000-000000000003\":\"Grace Hopper\"}"`
+	OccurredAt time.Time            `json:"occurred_at" doc:"When it was true in the business."`
+	RecordedAt time.Time            `json:"recorded_at" doc:"When the store took it."`
+	Actor      string               `json:"actor"`
+	OnBehalfOf string               `json:"on_behalf_of,omitempty"`
+	Reason     domain.Personal      `json:"reason,omitempty"`
+	Source     *domain.Source       `json:"source,omitempty" doc:"What brought the command."`
 }
 
 type entityCard struct {
@@ -54,7 +55,7 @@ func (s *Server) listTimeline(ctx context.Context, in *customerPageInput) (*list
 func entryOf(e projections.Entry) entryCard {
 	card := entryCard{
 		Position: e.Position.String(), Entity: entityCard{e.EntityKind, e.EntityID, e.EntityName},
-		EventID: e.EventID, Revision: e.Revision, Type: e.Type, Summary: e.Summary, Data: e.Data,
+		EventID: e.EventID, Revision: e.Revision, Type: e.Type, Summary: e.Summary, Data: e.Data, Names: e.Names,
 		OccurredAt: e.OccurredAt, RecordedAt: e.RecordedAt, Actor: e.Actor, OnBehalfOf: e.OnBehalfOf, Reason: e.Reason,
 	}
 	if e.Source != (domain.Source{}) {

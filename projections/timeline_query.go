@@ -18,10 +18,11 @@ type Entry struct {
 	EntityID   uuid.UUID // of the deal for a deal, else of the customer
 	EntityName string    // the deal's title
 	EventID    uuid.UUID
-	Revision   domain.Revision // in the entity's stream
-	Type       string          // "deal.won"
-	Summary    string          // in a sentence
-	Data       json.RawMessage // the event's payload
+	Revision   domain.Revision      // in the entity's stream
+	Type       string               // "deal.won"
+	Summary    string               // in a sentence
+	Data       json.RawMessage      // the event's payload
+	Names      map[uuid.UUID]string // of what Data names by id, as it is called today, where known
 	OccurredAt time.Time
 	RecordedAt time.Time
 	Actor      string
@@ -72,7 +73,8 @@ func (m Timeline) Of(ctx context.Context, id domain.CustomerID, after *EntryMark
 	if err != nil {
 		return Page[Entry, EntryMark]{}, err
 	}
-	return pageOf(rows, limit, entryRead.entry, func(e Entry) EntryMark { return EntryMark{e.OccurredAt, e.Position.Commit} }), nil
+	page := pageOf(rows, limit, entryRead.entry, func(e Entry) EntryMark { return EntryMark{e.OccurredAt, e.Position.Commit} })
+	return page, m.name(ctx, page.Items)
 }
 
 type entryRead struct {

@@ -13,6 +13,7 @@ import (
 	"crm/domain/consent"
 	"crm/domain/customer"
 	"crm/domain/deal"
+	"crm/domain/employee"
 	"crm/domain/interaction"
 	"crm/projections"
 )
@@ -85,6 +86,10 @@ func TestTimelineStory(t *testing.T) {
 		t.Errorf("the deal's entry is about %s %s %q", first.EntityKind, first.EntityID, first.EntityName)
 	}
 
+	if names := entries[0].Names; names[jane.UUID] != "Jane" {
+		t.Errorf("whom the deal was linked to: %v", names)
+	}
+
 	on(6)
 	w.must(t, w.deal(dealID(1), deal.LinkCustomer{Customer: john}))
 	models, _ = w.build(t)
@@ -97,6 +102,45 @@ func TestTimelineStory(t *testing.T) {
 		if e.EntityKind == "deal" {
 			t.Errorf("the deal is John's now, and Jane's timeline still says %q", e.Summary)
 		}
+	}
+}
+
+// A reader of a timeline meets names where events hold ids.
+func TestTimelineNames(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	jane, works, eve := customerID(1), customerID(2), domain.EmployeeID{UUID: numbered("e", 1)}
+	point := reachedAt(customer.Phone, "01 234567", "+431234567")
+	w.must(t, w.employee(eve, employee.Register{Details: employee.Details{Name: "Eve"}}))
+	w.must(t, w.customer(works, customer.Register{Kind: customer.Organization, Details: customer.Details{Name: "Works"}}))
+	w.must(t, w.customer(jane, register("Jane", point, func(c *customer.Register) {
+		c.Owner = eve
+		c.Links = []customer.Link{{Organization: works, Relation: customer.WorksAt}}
+	})))
+	call := interaction.Log{ID: domain.InteractionID{UUID: numbered("i", 1)}, Details: interaction.Details{Channel: interaction.Call, Subject: "Offer", Employee: eve}}
+	w.must(t, w.interaction(jane, call))
+	w.must(t, w.interaction(jane, interaction.Amend{ID: call.ID, Patch: domain.Patch[interaction.Details]{Set: interaction.Details{Mood: interaction.Angry}}}))
+	card := w.states[domain.CustomerStream(jane)].(customer.State)
+	for _, known := range card.ContactPoints {
+		w.must(t, w.customer(jane, customer.RemoveContactPoint{ID: known.ID}))
+	}
+	w.must(t, w.customer(works, customer.ChangeDetails{Patch: domain.Patch[customer.Details]{Set: customer.Details{Name: "Works Ltd"}}}))
+	models, _ := w.build(t)
+	got := map[string][]string{}
+	for _, e := range timeline(t, models, jane) {
+		for _, name := range e.Names {
+			got[e.Type] = append(got[e.Type], name)
+		}
+	}
+	want := map[string][]string{
+		"customer.owner_assigned":         {"Eve"},
+		"customer.linked_to_organization": {"Works Ltd"},
+		"customer.contact_point_removed":  {"01 234567"},
+		"interaction.logged":              {"Eve"},
+		"interaction.amended":             {"Offer"},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("names (-want +got)\n%s", diff)
 	}
 }
 
