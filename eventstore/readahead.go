@@ -64,6 +64,9 @@ func (a *readAhead) add(event domain.Recorded) bool {
 	return true
 }
 
+// sizeOf is what an event takes, about.
+func sizeOf(event domain.Recorded) int { return len(event.Data) + metaBytes }
+
 // metaBytes is what an event takes beside its payload, about.
 const metaBytes = 512
 

@@ -3,6 +3,7 @@ package eventstore
 import (
 	"context"
 	"errors"
+	"slices"
 	"sort"
 	"sync"
 
@@ -55,7 +56,7 @@ func (t *tail) join(position domain.Position) bool {
 		ctx, cancel := context.WithCancel(context.Background())
 		t.cancel, t.start, t.through, t.err = cancel, position, position, nil
 		t.events, t.bytes, t.changed = nil, 0, make(chan struct{})
-		t.running.Go(func() { t.fail(ctx, t.run(ctx, position)) })
+		t.running.Go(func() { t.fail(t.run(ctx, position)) })
 	}
 	if t.err != nil || position.Before(t.start) {
 		return false
@@ -139,8 +140,7 @@ func (t *tail) run(ctx context.Context, start domain.Position) error {
 		case received.SubscriptionDropped != nil:
 			return received.SubscriptionDropped.Error
 		case received.CheckPointReached != nil:
-			at := received.CheckPointReached
-			t.change(func() { t.through = domain.Position{Commit: at.Commit, Prepare: at.Prepare} })
+			t.change(func() { t.through = domain.Position(*received.CheckPointReached) })
 		case received.EventAppeared != nil:
 			if e := received.EventAppeared.OriginalEvent(); !isSystem(e) {
 				event := t.store.recorded(e)
@@ -161,7 +161,7 @@ func (t *tail) add(event domain.Recorded) {
 	}
 	half := len(t.events) / 2
 	t.start = t.events[half-1].Position
-	t.events = append([]domain.Recorded(nil), t.events[half:]...)
+	t.events = slices.Clone(t.events[half:])
 	t.bytes = 0
 	for _, kept := range t.events {
 		t.bytes += sizeOf(kept)
@@ -178,12 +178,6 @@ func (t *tail) change(do func()) {
 
 // fail tells the users that the tail goes no further. The last of them to leave
 // makes room for a new one.
-func (t *tail) fail(ctx context.Context, err error) {
-	if ctx.Err() != nil {
-		err = ctx.Err()
-	}
+func (t *tail) fail(err error) {
 	t.change(func() { t.err = err })
 }
-
-// sizeOf is what an event takes, about.
-func sizeOf(event domain.Recorded) int { return len(event.Data) + metaBytes }

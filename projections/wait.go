@@ -48,6 +48,26 @@ func (e *Engine) WaitFor(ctx context.Context, model string, position domain.Posi
 	}
 }
 
+// Started blocks until every read model has found or made its tables, so that it
+// can be asked, be it behind. While Postgres is away it waits. It returns ctx.Err()
+// when ctx ends first.
+func (e *Engine) Started(ctx context.Context) error {
+	for _, m := range e.models {
+		for {
+			started, changed := m.progress.begun()
+			if started {
+				break
+			}
+			select {
+			case <-changed:
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+	}
+	return nil
+}
+
 // progress is what others may know of a model while it works. The zero value has
 // not started.
 type progress struct {
@@ -65,10 +85,22 @@ type progress struct {
 func (p *progress) at(position domain.Position) (there, stopped bool, changed <-chan struct{}) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	return !p.checkpoint.Position.Before(position), p.failure != nil, p.next()
+}
+
+// begun reports whether the model has its tables, and what to wait for.
+func (p *progress) begun() (started bool, changed <-chan struct{}) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.started, p.next()
+}
+
+// next is closed at the next change. The lock is held.
+func (p *progress) next() <-chan struct{} {
 	if p.changed == nil {
 		p.changed = make(chan struct{})
 	}
-	return !p.checkpoint.Position.Before(position), p.failure != nil, p.changed
+	return p.changed
 }
 
 // change does what it is given under the lock, wakes who waits, and reports

@@ -8,8 +8,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"runtime/debug"
-	"slices"
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
@@ -156,18 +154,13 @@ func (a *app) run(ctx context.Context, began func(context.Context) error) (err e
 }
 
 // begin does what is done once at each start. It is over when commands are taken
-// and the read models have their tables, be they behind.
+// and the read models can be asked, be they behind.
 func (a *app) begin(ctx context.Context, began func(context.Context) error) error {
-	err := a.defineDefaultPipeline(ctx)
-	for err == nil && slices.ContainsFunc(a.engine.Status(), func(s projections.Status) bool { return s.State == projections.Starting }) {
-		select {
-		case <-time.After(5 * time.Millisecond):
-		case <-ctx.Done():
-			return nil // asked to stop
-		}
-	}
-	if err != nil {
+	if err := a.defineDefaultPipeline(ctx); err != nil {
 		return err
+	}
+	if a.engine.Started(ctx) != nil {
+		return nil // asked to stop
 	}
 	return began(ctx)
 }
@@ -221,13 +214,4 @@ func (a *app) defineDefaultPipeline(ctx context.Context) error {
 func (a *app) announce(out io.Writer, more string) error {
 	_, err := fmt.Fprintf(out, "ready %s docs=%s/docs%s\n", a.url(), a.url(), more)
 	return err
-}
-
-// buildVersion is the version of this program.
-func buildVersion() string {
-	build, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "unknown"
-	}
-	return build.Main.Version
 }

@@ -49,7 +49,7 @@ func (b *benchHTTP) Validate() (err error) {
 }
 
 // Run measures and prints.
-func (b *benchHTTP) Run(ctx context.Context, io streams) error {
+func (b *benchHTTP) Run(ctx context.Context, std streams) error {
 	key, err := b.key()
 	if err != nil {
 		return err
@@ -61,5 +61,5 @@ func (b *benchHTTP) Run(ctx context.Context, io streams) error {
 	if err != nil {
 		return err
 	}
-	return report.Print(io.out)
+	return report.Print(std.out)
 }

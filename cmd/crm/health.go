@@ -18,7 +18,7 @@ type health struct {
 func (h *health) Validate() error { return checkServer(h.Server) }
 
 // Run asks once.
-func (h *health) Run(ctx context.Context, io streams) error {
+func (h *health) Run(ctx context.Context, std streams) error {
 	ctx, cancel := context.WithTimeout(ctx, h.Timeout)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(h.Server, "/")+"/health/ready", nil)
@@ -33,6 +33,6 @@ func (h *health) Run(ctx context.Context, io streams) error {
 	if response.StatusCode != http.StatusOK {
 		return fmt.Errorf("%s is not ready: %s", h.Server, response.Status)
 	}
-	_, err = fmt.Fprintln(io.out, "ready", h.Server)
+	_, err = fmt.Fprintln(std.out, "ready", h.Server)
 	return err
 }

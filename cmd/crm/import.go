@@ -14,7 +14,7 @@ import (
 
 // imports is `crm import`.
 type imports struct {
-	Mapping string   `required:"" placeholder:"M" help:"How rows become commands: a built-in mapping (crm-sales-opportunities, x-education-leads, vcard) or a YAML file."`
+	Mapping string   `required:"" placeholder:"M" help:"How rows become commands: a built-in mapping (${mappings}) or a YAML file."`
 	DryRun  bool     `help:"Say what would happen; contact no server."`
 	Errors  string   `default:"rejected.csv" placeholder:"FILE" help:"File for rejected rows, with line and reason; written only when there are any. Default ${default}."`
 	Paths   []string `arg:"" name:"file" type:"path" help:"Files, or folders with files."`
@@ -22,7 +22,7 @@ type imports struct {
 }
 
 // Run imports, and says so.
-func (i *imports) Run(ctx context.Context, streams streams) error {
+func (i *imports) Run(ctx context.Context, std streams) error {
 	key := ""
 	if !i.DryRun {
 		var err error
@@ -32,7 +32,7 @@ func (i *imports) Run(ctx context.Context, streams streams) error {
 	}
 	summary, err := importing.Run(ctx, importing.Options{
 		Mapping: i.Mapping, Server: i.Server, Key: key, Paths: i.Paths, DryRun: i.DryRun,
-		ErrorsFile: i.Errors, Out: streams.out, Terminal: isTerminal(streams.out),
+		ErrorsFile: i.Errors, Out: std.out, Terminal: isTerminal(std.out),
 	})
 	switch {
 	case errors.Is(err, context.Canceled):

@@ -13,6 +13,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"crm/cmd/crm/importing"
 	"crm/cmd/crm/load"
 )
 
@@ -55,17 +56,20 @@ func main() {
 }
 
 // run is the program, less the process.
-func run(ctx context.Context, args []string, io streams) int {
+func run(ctx context.Context, args []string, std streams) int {
 	code, exited := 0, false
 	parser, err := kong.New(&cli{},
 		kong.Name("crm"),
 		kong.Description("An event-sourced CRM backend. Every change is an immutable event; everything else is derived from it."),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
-		kong.Writers(io.out, io.err),
+		kong.Writers(std.out, std.err),
 		kong.Exit(func(c int) { code, exited = c, true }),
 		kong.BindTo(ctx, (*context.Context)(nil)),
-		kong.Bind(io),
-		kong.Vars{"operations": strings.Join(load.Operations(), ", ")},
+		kong.Bind(std),
+		kong.Vars{
+			"operations": strings.Join(load.Operations(), ", "),
+			"mappings":   strings.Join(importing.Builtins(), ", "),
+		},
 	)
 	if err != nil {
 		panic(err) // the tags above are wrong
@@ -75,9 +79,9 @@ func run(ctx context.Context, args []string, io streams) int {
 		return code
 	}
 	if err != nil {
-		return explain(io.err, usage(err))
+		return explain(std.err, usage(err))
 	}
-	return explain(io.err, command.Run())
+	return explain(std.err, command.Run())
 }
 
 // explain prints an error, if any, as one line and gives its exit code.
@@ -102,19 +106,3 @@ func (e *exitError) Unwrap() error { return e.error }
 
 // usage marks an error as the caller's to mend.
 func usage(err error) error { return &exitError{exitUsage, err} }
-
-// version prints what was built.
-type version struct{}
-
-// Run prints the module version and the revision it was built from.
-func (version) Run(io streams) error {
-	build, _ := debug.ReadBuildInfo()
-	revision := "unknown revision"
-	for _, setting := range build.Settings {
-		if setting.Key == "vcs.revision" {
-			revision = setting.Value
-		}
-	}
-	_, err := fmt.Fprintf(io.out, "crm %s (%s, %s)\n", build.Main.Version, revision, build.GoVersion)
-	return err
-}

@@ -16,14 +16,14 @@ func (s *serve) Validate() error { return errors.Join(s.production.check(), s.se
 
 // Run starts the server. It returns when the context ends and everything has
 // stopped.
-func (s *serve) Run(ctx context.Context, io streams) error {
+func (s *serve) Run(ctx context.Context, std streams) error {
 	keys, err := s.keys()
 	if err != nil {
 		return err
 	}
-	app, err := openApp(ctx, s.settings, backends{connection: s.EventStore, postgres: s.Postgres}, keys, s.logger(io.err))
+	app, err := openApp(ctx, s.settings, backends{connection: s.EventStore, postgres: s.Postgres}, keys, s.logger(std.err))
 	if err != nil {
 		return err
 	}
-	return app.run(ctx, func(context.Context) error { return app.announce(io.out, "") })
+	return app.run(ctx, func(context.Context) error { return app.announce(std.out, "") })
 }

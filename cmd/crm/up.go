@@ -28,8 +28,8 @@ func (u *up) Validate() error {
 
 // Run starts everything in one folder and prints one line when it is ready. It
 // returns when the context ends and everything has stopped.
-func (u *up) Run(ctx context.Context, io streams) (err error) {
-	log := u.logger(io.err)
+func (u *up) Run(ctx context.Context, std streams) (err error) {
+	log := u.logger(std.err)
 	laptop, err := startLaptop(ctx, u.Data, log)
 	switch {
 	case err != nil && ctx.Err() != nil: // and not what became of initdb then
@@ -70,7 +70,7 @@ func (u *up) Run(ctx context.Context, io streams) (err error) {
 				return err
 			}
 		}
-		return app.announce(io.out, " key="+filepath.Join(u.Data, "admin.key"))
+		return app.announce(std.out, " key="+filepath.Join(u.Data, "admin.key"))
 	})
 }
 

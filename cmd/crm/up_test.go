@@ -8,7 +8,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 )
 
 func TestUpStopsInOrderAndLeavesNothingRunning(t *testing.T) {
@@ -113,16 +112,23 @@ func TestDemoTwiceIsTheSame(t *testing.T) {
 	count := func() (events int64) {
 		p := runUp(t, data, "--demo")
 		defer p.stop(syscall.SIGTERM)
+		head := p.position()
 		eventually(t, "the read models have caught up", func() bool {
-			var models struct{ Data []struct{ Events int64 } }
+			var models struct {
+				Data []struct {
+					Position string
+					Events   int64
+				}
+			}
 			p.must(http.MethodGet, "/v1/projections", "", &models)
-			before := events
 			events = 0
 			for _, model := range models.Data {
+				if model.Position != head {
+					return false
+				}
 				events += model.Events
 			}
-			time.Sleep(200 * time.Millisecond)
-			return events > 0 && events == before
+			return true
 		})
 		return events
 	}

@@ -17,8 +17,8 @@ import (
 //go:embed builtin/*.yaml
 var builtin embed.FS
 
-// builtins are the names of the mappings that come with the program.
-func builtins() []string {
+// Builtins are the names of the mappings that come with the program.
+func Builtins() []string {
 	files, _ := fs.Glob(builtin, "builtin/*.yaml") // the pattern is well formed
 	names := make([]string, len(files))
 	for i, file := range files {
@@ -35,7 +35,7 @@ func load(name string) (*plan, error) {
 	}
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, fmt.Errorf("there is no mapping file %s, and the built-in mappings are %s", name, strings.Join(builtins(), ", "))
+		return nil, fmt.Errorf("there is no mapping file %s, and the built-in mappings are %s", name, strings.Join(Builtins(), ", "))
 	case err != nil:
 		return nil, err
 	}

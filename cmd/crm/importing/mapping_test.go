@@ -9,10 +9,10 @@ import (
 
 func TestBuiltinsAreValid(t *testing.T) {
 	t.Parallel()
-	if len(builtins()) < 3 {
-		t.Fatalf("built in: %v", builtins())
+	if len(Builtins()) < 3 {
+		t.Fatalf("built in: %v", Builtins())
 	}
-	for _, name := range builtins() {
+	for _, name := range Builtins() {
 		p, err := load(name)
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
