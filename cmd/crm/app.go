@@ -159,8 +159,9 @@ func (a *app) begin(ctx context.Context, began func(context.Context) error) erro
 	if err := a.defineDefaultPipeline(ctx); err != nil {
 		return err
 	}
-	if a.engine.Started(ctx) != nil {
-		return nil // asked to stop
+	_ = a.engine.Started(ctx) // it fails only when ctx ends
+	if ctx.Err() != nil {
+		return nil
 	}
 	return began(ctx)
 }
