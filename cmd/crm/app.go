@@ -160,10 +160,12 @@ func (a *app) begin(ctx context.Context, began func(context.Context) error) erro
 		return err
 	}
 	_ = a.engine.Started(ctx) // it fails only when ctx ends
-	if ctx.Err() != nil {
+	select {
+	case <-ctx.Done():
 		return nil
+	default:
+		return began(ctx)
 	}
-	return began(ctx)
 }
 
 // shutdown lets requests finish, but not for ever.
