@@ -24,7 +24,7 @@ func (Timeline) Name() string { return "timeline" }
 
 // Version changes with the tables or what is written into them, also with the
 // wording of a summary.
-func (Timeline) Version() int { return 1 }
+func (Timeline) Version() int { return 2 }
 
 // Schema is its tables and indexes.
 func (Timeline) Schema() Schema { return parseSchema(timelineSQL) }

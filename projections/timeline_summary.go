@@ -75,7 +75,7 @@ func dealSummary(event deal.Event) string {
 		if e.Previous.IsZero() {
 			return "Deal linked to the customer"
 		}
-		return "Deal moved here from another customer"
+		return "Deal moved from one customer to another"
 	case deal.StageChanged:
 		return "Deal stage: " + change(words(string(e.From)), words(string(e.To.ID)))
 	case deal.AmountChanged:
@@ -114,7 +114,10 @@ func consentSummary(event consent.Event) string {
 	case consent.Confirmed:
 		return about + "confirmed"
 	case consent.Granted:
-		return about + "granted on the basis of " + words(string(e.Evidence.LegalBasis))
+		if e.Evidence.LegalBasis == consent.ByConsent {
+			return about + "granted"
+		}
+		return "Allowed on the basis of " + words(string(e.Evidence.LegalBasis)) + ": " + key.Purpose + " by " + words(string(key.Channel))
 	case consent.Withdrawn:
 		return about + "withdrawn"
 	case consent.Objected:

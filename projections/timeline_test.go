@@ -68,7 +68,7 @@ func TestTimelineStory(t *testing.T) {
 	want := []string{
 		"Deal linked to the customer",
 		"Call: Offer, outbound, interested, satisfied",
-		"Consent to newsletter by email granted on the basis of consent",
+		"Consent to newsletter by email granted",
 		"Deal opened: Machine, new, 1234.56 EUR",
 		"E-mail address added: Jane@x.example",
 		"Registered: Jane, lead, from Fair",
@@ -94,7 +94,7 @@ func TestTimelineStory(t *testing.T) {
 	w.must(t, w.deal(dealID(1), deal.LinkCustomer{Customer: john}))
 	models, _ = w.build(t)
 	if diff := cmp.Diff([]string{
-		"Deal moved here from another customer", "Deal linked to the customer", "Deal opened: Machine, new, 1234.56 EUR", "Registered: John, lead",
+		"Deal moved from one customer to another", "Deal linked to the customer", "Deal opened: Machine, new, 1234.56 EUR", "Registered: John, lead",
 	}, summaries(timeline(t, models, john))); diff != "" {
 		t.Errorf("John's timeline (-want +got)\n%s", diff)
 	}
