@@ -34,7 +34,10 @@ func (i *imports) Run(ctx context.Context, std streams) error {
 		Mapping: i.Mapping, Server: i.Server, Key: key, Paths: i.Paths, DryRun: i.DryRun,
 		ErrorsFile: i.Errors, Out: std.out, Terminal: isTerminal(std.out),
 	})
+	mapping, wrong := errors.AsType[*importing.MappingError](err)
 	switch {
+	case wrong:
+		return usage(mapping)
 	case errors.Is(err, context.Canceled):
 		return errors.New("interrupted; run it again and it goes on where it was")
 	case err != nil:

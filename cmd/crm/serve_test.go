@@ -121,6 +121,10 @@ func TestWrongSettings(t *testing.T) {
 	if err := os.WriteFile(short, []byte("shop secret\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	slip := filepath.Join(dir, "slip.yaml")
+	if err := os.WriteFile(slip, []byte("name: m\nfiles:\n  - name: f\n    colour: red\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	production := []string{"serve", "--key-file", short, "--eventstore", "esdb://localhost:2113?tls=false", "--postgres", "postgres://crm@localhost/crm"}
 	for _, args := range [][]string{
 		{},
@@ -143,6 +147,8 @@ func TestWrongSettings(t *testing.T) {
 		{"import", "file.csv"},
 		{"import", "--mapping", "vcard", "--server", "localhost:8080", "file.vcf"},
 		{"import", "--mapping", "vcard", "--key-file", short, "file.vcf"}, // a line of crm serve's
+		{"import", "--dry-run", "--mapping", "nobody's", "."},
+		{"import", "--dry-run", "--mapping", slip, "."},
 		{"bench", "http", "--server", "here"},
 		{"health", "--server", "here"},
 		{"bench", "http", "--mix", "dance=1"},

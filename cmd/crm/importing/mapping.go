@@ -46,7 +46,10 @@ func load(name string) (*plan, error) {
 func parse(name string, text []byte) (*plan, error) {
 	var m mapping
 	if err := yaml.UnmarshalWithOptions(text, &m, yaml.Strict()); err != nil {
-		return nil, fmt.Errorf("mapping %s: %s", name, yaml.FormatError(err, false, true))
+		if at, ok := errors.AsType[yaml.Error](err); ok && at.GetToken() != nil {
+			return nil, fmt.Errorf("mapping %s: line %d: %s", name, at.GetToken().Position.Line, at.GetMessage())
+		}
+		return nil, fmt.Errorf("mapping %s: %w", name, err)
 	}
 	p, err := compile(&m)
 	if err != nil {

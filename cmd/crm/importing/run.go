@@ -28,6 +28,11 @@ type Options struct {
 	pause func(context.Context, time.Duration) error // tests do not wait
 }
 
+// MappingError is a mapping that is not there or has a slip.
+type MappingError struct{ error }
+
+func (e *MappingError) Unwrap() error { return e.error }
+
 // Summary is what an import came to.
 type Summary struct {
 	Rows       int            // read, good and bad
@@ -54,7 +59,7 @@ func Run(ctx context.Context, o Options) (Summary, error) {
 	}
 	p, err := load(o.Mapping)
 	if err != nil {
-		return Summary{}, err
+		return Summary{}, &MappingError{err}
 	}
 	jobs, left, err := p.jobs(o.Paths, o.ErrorsFile)
 	if err != nil {
