@@ -1,6 +1,7 @@
 package http
 
 import (
+	"bytes"
 	"encoding/json"
 	"net/http"
 	"net/url"
@@ -71,6 +72,9 @@ func describe[T any, B body[T]](name, method, path, summary string, read func(s 
 		if err := at.has(c.required); err != nil {
 			return reading{}, err
 		}
+		if bytes.Contains(data, []byte(zeros)) && string(members(data)["id"]) == zeros {
+			return reading{}, domain.ErrInvalid.At("/id", "An id of zeros names nothing. Leave it out to get one.")
+		}
 		made, err := read(s, &at, B(&value))
 		result := reading{command: made, about: B(&value).common(), part: at.part, made: at.made}
 		if c.creates() {
@@ -83,6 +87,9 @@ func describe[T any, B body[T]](name, method, path, summary string, read func(s 
 	}
 	return c
 }
+
+// zeros is the UUID that everywhere else means "none", as JSON.
+const zeros = `"00000000-0000-0000-0000-000000000000"`
 
 // NewID is the body's part of a command that creates.
 type NewID struct {

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/uuid"
 )
 
 // bad is what callers get wrong, and how they are told.
@@ -37,6 +39,7 @@ var bad = map[string]struct {
 	"no kind":                       {"POST", "/v1/customers", `{"name":"A"}`, 422, "invalid-value", "/kind"},
 	"an unknown kind":               {"POST", "/v1/customers", `{"kind":"robot","name":"A"}`, 422, "invalid-value", "/kind"},
 	"an id that is none":            {"POST", "/v1/customers", `{"id":"7","kind":"person","name":"A"}`, 422, "invalid-value", "/id"},
+	"an id of zeros":                {"POST", "/v1/customers", `{"id":"` + uuid.Nil.String() + `","kind":"person","name":"A"}`, 422, "invalid-value", "/id"},
 	"an id in the path":             {"POST", "/v1/customers/7/archive", ``, 400, "invalid-parameter", "id"},
 	"a part in the path":            {"POST", "/v1/customers/" + id("ada") + "/contact-points/7/verify", `{}`, 400, "invalid-parameter", "part"},
 	"a consent in the path":         {"POST", "/v1/customers/" + id("ada") + "/consents/newsletter/withdraw", `{}`, 400, "invalid-parameter", "part"},
