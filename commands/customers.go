@@ -2,6 +2,7 @@ package commands
 
 import (
 	"context"
+	"slices"
 	"strconv"
 
 	"github.com/google/uuid"
@@ -19,8 +20,18 @@ var customers = &kind[customer.State, customer.Command, customer.Event]{
 		if !s.Exists() {
 			return nil
 		}
-		return s.Kind
+		known := knownCustomer{kind: s.Kind}
+		for _, point := range s.ContactPoints {
+			known.contactPoints = append(known.contactPoints, point.ID)
+		}
+		return known
 	},
+}
+
+// knownCustomer is what others may know of a customer.
+type knownCustomer struct {
+	kind          customer.Kind
+	contactPoints []domain.ContactPointID
 }
 
 func init() { customers.resolve = resolveCustomer } // it looks at other customers
@@ -71,13 +82,13 @@ func (h *Handler) mustBeOrganization(ctx context.Context, target uuid.UUID, id d
 	if id.UUID == target {
 		return domain.ErrInvalid.At(pointer, "A customer is not linked to itself.")
 	}
-	known, err := h.about(ctx, customers, id.UUID, lasting)
-	switch {
+	about, err := h.about(ctx, customers, id.UUID, lasting)
+	switch known, exists := about.(knownCustomer); {
 	case err != nil:
 		return err
-	case known == nil:
+	case !exists:
 		return ErrUnknownReference.At(pointer, "There is no customer %s.", id)
-	case known != customer.Organization:
+	case known.kind != customer.Organization:
 		return customer.ErrNotOrganization.At(pointer, "%s is not an organisation.", id)
 	}
 	return nil
@@ -90,4 +101,23 @@ func (h *Handler) mustBeCustomer(ctx context.Context, id uuid.UUID) error {
 		err = customer.ErrUnknown
 	}
 	return err
+}
+
+// mustHaveContactPoint refuses a reference to a contact point that is not the
+// customer's. The zero id refers to nothing and passes. One that is not known is
+// looked for in the log, for it may be new.
+func (h *Handler) mustHaveContactPoint(ctx context.Context, target uuid.UUID, id domain.ContactPointID, pointer string) error {
+	if id.IsZero() {
+		return nil
+	}
+	for _, needed := range []freshness{lasting, current} {
+		about, err := h.about(ctx, customers, target, needed)
+		if err != nil {
+			return err
+		}
+		if known, exists := about.(knownCustomer); exists && slices.Contains(known.contactPoints, id) {
+			return nil
+		}
+	}
+	return ErrUnknownReference.At(pointer, "The customer has no contact point %s.", id)
 }

@@ -47,9 +47,12 @@ func decode(data jsontext.Value, into any) error {
 	if deeper(data, maxDepth) {
 		return ErrMalformed.At("", "The body is nested more than %d levels deep.", maxDepth)
 	}
-	err := json.Unmarshal(data, into, json.RejectUnknownMembers(true))
+	err := json.Unmarshal(data, into, json.RejectUnknownMembers(true), json.WithUnmarshalers(wholeMoney))
 	if err == nil {
 		return nil
+	}
+	if refusal, ok := errors.AsType[*domain.Refusal](err); ok {
+		return refusal
 	}
 	if syntactic, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
 		if errors.Is(err, jsontext.ErrDuplicateName) {
@@ -67,6 +70,27 @@ func decode(data jsontext.Value, into any) error {
 	}
 	return domain.ErrInvalid.At(pointer, "%s", expected(semantic))
 }
+
+// wholeMoney reads money that names both its parts: an amount that was left out is
+// not an amount of nothing.
+var wholeMoney = json.UnmarshalFromFunc(func(in *jsontext.Decoder, money *domain.Money) error {
+	if in.PeekKind() != '{' {
+		return errors.ErrUnsupported // null, or a wrong type: as of any object
+	}
+	pointer := string(in.StackPointer())
+	var parts struct {
+		Minor    *int64          `json:"minor"`
+		Currency domain.Currency `json:"currency"`
+	}
+	if err := json.UnmarshalDecode(in, &parts); err != nil {
+		return err
+	}
+	if parts.Minor == nil {
+		return domain.ErrInvalid.At(pointer+"/minor", "Money says how much, in minor units.")
+	}
+	*money = domain.Money{Minor: *parts.Minor, Currency: parts.Currency}
+	return nil
+})
 
 // deeper reports whether JSON nests deeper than limit. It need not be valid.
 func deeper(data []byte, limit int) bool {

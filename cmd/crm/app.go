@@ -25,6 +25,9 @@ import (
 	"crm/projections"
 )
 
+// errDiskFull is an event store that answers, but takes nothing.
+var errDiskFull = errors.New("the event store's disk is full")
+
 // backends are what an app stands on.
 type backends struct {
 	connection string         // to EventStoreDB, or
@@ -95,8 +98,14 @@ func openApp(ctx context.Context, s settings, b backends, keys map[string]string
 		Status:   a.engine.Status,
 		Keys:     hashes,
 		Ready: map[string]func(context.Context) error{
-			"eventstore": func(ctx context.Context) error { _, _, err := a.store.Head(ctx); return err },
-			"postgres":   a.pool.Ping,
+			"eventstore": func(ctx context.Context) error {
+				if b.node != nil && b.node.Stats().DiskFull {
+					return errDiskFull
+				}
+				_, _, err := a.store.Head(ctx)
+				return err
+			},
+			"postgres": a.pool.Ping,
 		},
 		Log:         log,
 		Metrics:     registry,

@@ -141,7 +141,7 @@ func adminKey(dir string) (string, error) {
 	held, err := os.ReadFile(name)
 	if err == nil {
 		if key := strings.TrimSpace(string(held)); key != "" {
-			return key, nil
+			return key, os.Chmod(name, 0o600) // whoever opened it to others did not mean to
 		}
 	} else if !errors.Is(err, os.ErrNotExist) {
 		return "", fmt.Errorf("admin key: %w", err)
