@@ -195,7 +195,7 @@ type accepted struct {
 // eventually waits until what it is given is true, and fails when it never is.
 func eventually(t *testing.T, what string, is func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(30 * time.Second)
+	deadline := time.Now().Add(2 * time.Minute)
 	for !is() {
 		if time.Now().After(deadline) {
 			t.Fatalf("never happened: %s", what)
