@@ -78,21 +78,22 @@
 //
 // # Figures
 //
-// 2026-11-22, on a 2-core machine with other programs at work (load average 2), by
+// 2026-11-22, on two virtual cores with little else to do, in one run of
 //
-//	go test ./eventstore/embedded -run '^$' -bench . -benchtime 40000x
+//	go test ./eventstore/embedded -run '^$' -bench 'Append|ReadAll' -benchtime 2s
 //
 // with one event of about 350 bytes per append, the Go client over the socket, and
-// node and client in one process. Where a range stands, runs differed that much.
+// node and client in one process; raw Pebble is the same four keys with Sync, without
+// client and server.
 //
-//	durable append, 1 writer                 2,100/s
-//	durable append, 64 writers               17,200 to 20,100/s; 75 to 83 µs of CPU on both sides together
-//	raw Pebble, the same four keys and Sync  81,800/s from 64 goroutines, without client and server
-//	$all forwards                            197,000 events/s
+//	durable append, 1 / 8 / 64 writers   2,026/s / 7,588/s / 14,075/s
+//	CPU per append, both sides           456 µs / 173 µs / 108 µs
+//	raw Pebble, 1 / 8 / 64 goroutines    4,122/s / 15,831/s / 70,833/s
+//	appends in a group, 64 writers       1.5
+//	$all forwards                        168,000 events/s
 //
-// With more load all of these fall, the CPU per append least. The figures in package
-// eventstore are of another run, under a load average of 9 to 13 and with the codec on
-// top: the two are not to be compared.
+// Runs of another hour reached 20,100/s with 64 writers and 197,000 events/s: the
+// machine is shared, and ratios within one run are what can be compared.
 //
 // Two things were tried for the 64 writers and left out, for neither lowered the
 // CPU per append: gRPC's stream workers, and letting the writer yield so that
