@@ -12,7 +12,7 @@ FUZZTIME ?= 30s
 
 linter := go tool -modfile=.ci/tools.mod golangci-lint
 # The packages whose tests take -update, and so have golden files.
-goldens = $(shell grep -rl --include='*_test.go' 'flag.Bool("update"' . | xargs -r dirname | sort -u)
+goldens = $(shell grep -rl --include='*_test.go' 'flag\.Bool."update"' . | xargs -r dirname | sort -u)
 
 .PHONY: help
 help: ## say what there is
