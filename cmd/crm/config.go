@@ -25,8 +25,7 @@ type settings struct {
 	StateCache      int           `default:"64" env:"CRM_STATE_CACHE" placeholder:"MIB" help:"Memory for folded customers, deals and so on, in MiB, at least 1. Default ${default}."`
 	WaitTimeout     time.Duration `default:"5s" env:"CRM_WAIT_TIMEOUT" placeholder:"DURATION" help:"How long a read with min_position waits for its read model before it answers 503, 0s to 1m. Default ${default}."`
 	ShutdownTimeout time.Duration `default:"8s" env:"CRM_SHUTDOWN_TIMEOUT" placeholder:"DURATION" help:"How long running requests may take to finish when the server stops, 0s to 1m. Default ${default}."`
-	LogLevel        slog.Level    `default:"info" env:"CRM_LOG_LEVEL" placeholder:"LEVEL" help:"debug, info, warn or error. Default ${default}."`
-	LogFormat       string        `default:"text" enum:"text,json" env:"CRM_LOG_FORMAT" help:"text or json, on standard error. Default ${default}."`
+	logging
 }
 
 // check refuses settings that cannot work, all at once.
@@ -55,10 +54,16 @@ func (s *settings) check() error {
 	return errors.Join(errs...)
 }
 
+// logging is how a subcommand logs.
+type logging struct {
+	LogLevel  slog.Level `default:"info" env:"CRM_LOG_LEVEL" placeholder:"LEVEL" help:"debug, info, warn or error. Default ${default}."`
+	LogFormat string     `default:"text" enum:"text,json" env:"CRM_LOG_FORMAT" help:"text or json, on standard error. Default ${default}."`
+}
+
 // logger writes to out in the format that was asked for.
-func (s *settings) logger(out io.Writer) *slog.Logger {
-	options := &slog.HandlerOptions{Level: s.LogLevel}
-	if s.LogFormat == "json" {
+func (l *logging) logger(out io.Writer) *slog.Logger {
+	options := &slog.HandlerOptions{Level: l.LogLevel}
+	if l.LogFormat == "json" {
 		return slog.New(slog.NewJSONHandler(out, options))
 	}
 	return slog.New(slog.NewTextHandler(out, options))

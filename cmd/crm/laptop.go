@@ -7,14 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
 	"time"
 
-	"crm/eventstore/embedded"
 	"crm/projections/postgres"
 )
 
@@ -27,12 +25,10 @@ import (
 //	DIR/postgres/   the read models
 type laptop struct {
 	log      *slog.Logger
-	node     *embedded.Node
-	listener net.Listener
+	events   *events
 	postgres string            // connection string; the same after a restart of the cluster
 	cluster  *postgres.Cluster // watch owns it while it runs
 	config   postgres.Config
-	served   chan error
 	stopping chan struct{}
 	watcher  sync.WaitGroup
 }
@@ -49,7 +45,6 @@ func startLaptop(ctx context.Context, dir string, log *slog.Logger) (_ *laptop, 
 	l := &laptop{
 		log:      log,
 		config:   postgres.Config{Dir: filepath.Join(dir, "postgres"), Durable: true, Log: log},
-		served:   make(chan error, 1),
 		stopping: make(chan struct{}),
 	}
 	defer func() {
@@ -65,13 +60,9 @@ func startLaptop(ctx context.Context, dir string, log *slog.Logger) (_ *laptop, 
 		return nil, err
 	}
 	l.postgres = l.cluster.DSN(database)
-	if l.node, err = embedded.Open(embedded.Config{Dir: filepath.Join(dir, "events"), Log: log}); err != nil {
+	if l.events, err = openEvents(dir, log); err != nil {
 		return nil, err
 	}
-	if l.listener, err = embedded.ListenUnix(filepath.Join(dir, "node.sock")); err != nil {
-		return nil, err
-	}
-	go func() { l.served <- l.node.Serve(l.listener) }()
 	l.watcher.Go(l.watch)
 	return l, nil
 }
@@ -110,13 +101,6 @@ func (l *laptop) watch() {
 	}
 }
 
-// failed is closed when the event store can no longer be trusted with anything;
-// the process must end then.
-func (l *laptop) failed() <-chan struct{} { return l.node.Done() }
-
-// socket is where the event store listens.
-func (l *laptop) socket() string { return l.listener.Addr().String() }
-
 // stop ends Postgres and, last, the event store.
 func (l *laptop) stop(ctx context.Context) error {
 	close(l.stopping)
@@ -125,11 +109,8 @@ func (l *laptop) stop(ctx context.Context) error {
 	if l.cluster != nil {
 		errs = append(errs, l.cluster.Stop(ctx))
 	}
-	if l.node != nil {
-		errs = append(errs, l.node.Close())
-	}
-	if l.listener != nil {
-		errs = append(errs, <-l.served)
+	if l.events != nil {
+		errs = append(errs, l.events.close())
 	}
 	return errors.Join(errs...)
 }

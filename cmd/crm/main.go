@@ -21,6 +21,7 @@ import (
 type cli struct {
 	Up      up      `cmd:"" help:"Start everything on this machine: Postgres, event store, server."`
 	Serve   serve   `cmd:"" help:"Start the server against EventStoreDB and Postgres."`
+	Node    node    `cmd:"" help:"Serve the embedded event store alone, and look after it."`
 	Import  imports `cmd:"" help:"Import files of another CRM through the API."`
 	Bench   bench   `cmd:"" help:"Measure a server."`
 	Health  health  `cmd:"" help:"Ask a running server whether it is ready; exit 0 when it is."`
@@ -106,3 +107,6 @@ func (e *exitError) Unwrap() error { return e.error }
 
 // usage marks an error as the caller's to mend.
 func usage(err error) error { return &exitError{exitUsage, err} }
+
+// storageFailed marks an error as one of the event store's disk.
+func storageFailed(err error) error { return &exitError{exitStorage, err} }

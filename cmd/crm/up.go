@@ -41,8 +41,8 @@ func (u *up) Run(ctx context.Context, std streams) (err error) {
 		within, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
 		defer cancel()
 		err = errors.Join(err, laptop.stop(within))
-		if failure := laptop.node.Err(); failure != nil {
-			err = &exitError{exitStorage, failure}
+		if failure := laptop.events.Err(); failure != nil {
+			err = storageFailed(failure) // whatever else went wrong came of it
 		}
 	}()
 	key, err := adminKey(u.Data)
@@ -50,7 +50,7 @@ func (u *up) Run(ctx context.Context, std streams) (err error) {
 		return err
 	}
 	app, err := openApp(ctx, u.settings, backends{
-		socket: laptop.socket(), node: laptop.node, postgres: laptop.postgres,
+		socket: laptop.events.socket, node: laptop.events.Node, postgres: laptop.postgres,
 	}, map[string]string{"admin": key}, log)
 	if err != nil {
 		return err
@@ -59,8 +59,8 @@ func (u *up) Run(ctx context.Context, std streams) (err error) {
 	defer cancel(nil)
 	go func() {
 		select {
-		case <-laptop.failed():
-			cancel(laptop.node.Err())
+		case <-laptop.events.Done():
+			cancel(laptop.events.Err())
 		case <-ctx.Done():
 		}
 	}()
