@@ -46,7 +46,9 @@ var arrows = map[string][]string{
 }
 
 // What the tests of any room may use besides: the real things.
-var arrowsOfTests = []string{"domain/...", "projections/projectionstest", "projections/postgres", "eventstore/embedded"}
+var arrowsOfTests = []string{
+	"domain/...", "projections/projectionstest", "projections/postgres", "eventstore/embedded", "eventstore/mutation",
+}
 
 func TestArrows(t *testing.T) {
 	t.Parallel()
