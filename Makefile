@@ -9,10 +9,14 @@ ARGS ?=
 BENCH ?= .
 BENCH_HTTP ?= --clients 64 --duration 30s
 FUZZTIME ?= 30s
+FAULTS_BUDGET ?= 10m
 
 linter := go tool -modfile=.ci/tools.mod golangci-lint
 # The packages whose tests take -update, and so have golden files.
 goldens = $(shell grep -rl --include='*_test.go' 'flag\.Bool."update"' . | xargs -r dirname | sort -u)
+
+# The packages with tests that have a small and a large size.
+faulttests = $(shell grep -rl --include='*_test.go' '"crm/eventstore/faulttest"' . | xargs -r dirname | sort -u)
 
 .PHONY: help
 help: ## say what there is
@@ -76,6 +80,11 @@ fuzz: ## run every fuzz target for FUZZTIME
 	@grep -rEo --include='*_test.go' '^func Fuzz[A-Za-z0-9_]+' . | sort | while IFS=: read -r file func; do \
 		(set -x; go test -run '^$$' -fuzz "^$${func#func }\$$" -fuzztime $(FUZZTIME) "$$(dirname "$$file")"); \
 	done
+
+.PHONY: faults
+faults: ## run the fault tests in their large sizes; each takes new cases for at most FAULTS_BUDGET
+	@CRM_FAULTS=large CRM_FAULTS_BUDGET=$(FAULTS_BUDGET) go test -v -count 1 -p 1 -timeout 0 $(faulttests) | \
+		grep -vE '^=== |^ +--- PASS: .*/seed='
 
 .PHONY: smoke
 smoke: postgres build ## run the README's commands as printed, against a fresh server

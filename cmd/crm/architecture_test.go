@@ -47,7 +47,7 @@ var arrows = map[string][]string{
 
 // What the tests of any room may use besides: the real things.
 var arrowsOfTests = []string{
-	"domain/...", "projections/projectionstest", "projections/postgres", "eventstore/embedded", "eventstore/mutation",
+	"domain/...", "projections/projectionstest", "projections/postgres", "eventstore/embedded", "eventstore/mutation", "eventstore/faulttest",
 }
 
 func TestArrows(t *testing.T) {

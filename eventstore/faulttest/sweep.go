@@ -1,0 +1,185 @@
+package faulttest
+
+import (
+	"cmp"
+	"context"
+	"encoding/binary"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"regexp"
+	"runtime"
+	"runtime/pprof"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// The environment that decides what a sweep does.
+const (
+	SeedVariable   = "CRM_SEED"          // one case to run, and no other
+	SizeVariable   = "CRM_FAULTS"        // large, or nothing
+	BudgetVariable = "CRM_FAULTS_BUDGET" // how long each test may take new cases, as 10m
+)
+
+// A Sweep says how many cases a test has.
+type Sweep struct {
+	Small int // in every run of go test
+	Large int // with CRM_FAULTS=large
+	// Numbered cases have the seeds 1, 2, 3 and so on, until there are enough or
+	// one of them calls Enough, for tests that try every place a fault can fall.
+	// Of those -short and the race detector leave out the later ones. Otherwise
+	// seeds are random.
+	Numbered bool
+	// Workers is how many cases run at once. Default: as many as Go uses cores.
+	// Cases that mostly wait may take more, cases with a port of their own 1.
+	Workers int
+}
+
+// A Case is one run of a test.
+type Case struct {
+	*testing.T
+	Seed   uint64
+	Rand   *rand.Rand // depends on nothing but Seed
+	enough *atomic.Bool
+}
+
+// Enough ends the sweep: later cases would only do the same again.
+func (c *Case) Enough() { c.enough.Store(true) }
+
+// failures is how many failing cases end a sweep.
+const failures = 3
+
+// Run runs do once for each case of the sweep, as a subtest named for its seed.
+func Run(t *testing.T, s Sweep, do func(c *Case)) {
+	t.Helper()
+	size, err := s.size(os.LookupEnv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if size.only != nil {
+		one(t, *size.only, new(atomic.Bool), do)
+		return
+	}
+	var done, failed atomic.Int64
+	var enough atomic.Bool
+	next := seeds(s.Numbered)
+	start := time.Now()
+	var wg sync.WaitGroup
+	for range cmp.Or(s.Workers, runtime.GOMAXPROCS(0)) {
+		wg.Go(func() {
+			for !enough.Load() && failed.Load() < failures && (size.budget == 0 || time.Since(start) < size.budget) {
+				if done.Add(1) > int64(size.cases) {
+					done.Add(-1)
+					return
+				}
+				if !one(t, next(), &enough, do) {
+					failed.Add(1)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	t.Logf("%d cases in %v", done.Load(), time.Since(start).Round(time.Millisecond))
+}
+
+// A size is what the environment asks for.
+type size struct {
+	cases  int
+	budget time.Duration // 0: none
+	only   *uint64       // the one seed to run
+}
+
+func (s Sweep) size(lookup func(string) (string, bool)) (size, error) {
+	if v, ok := lookup(SeedVariable); ok && v != "" {
+		seed, err := strconv.ParseUint(v, 10, 64)
+		if err != nil {
+			return size{}, fmt.Errorf("%s is %q, must be a number", SeedVariable, v)
+		}
+		return size{only: &seed}, nil
+	}
+	out := size{cases: s.Small}
+	switch v, _ := lookup(SizeVariable); v {
+	case "":
+		if testing.Short() {
+			out.cases = max(1, s.Small/10)
+		} else if raced {
+			out.cases = max(1, s.Small/4)
+		}
+	case "large":
+		out.cases = s.Large
+	default:
+		return size{}, fmt.Errorf("%s is %q, must be large or unset", SizeVariable, v)
+	}
+	if v, ok := lookup(BudgetVariable); ok && v != "" {
+		var err error
+		if out.budget, err = time.ParseDuration(v); err != nil || out.budget <= 0 {
+			return size{}, fmt.Errorf("%s is %q, must be a duration above 0", BudgetVariable, v)
+		}
+	}
+	return out, nil
+}
+
+// seeds returns where the seeds come from.
+func seeds(numbered bool) func() uint64 {
+	if numbered {
+		var last atomic.Uint64
+		return func() uint64 { return last.Add(1) }
+	}
+	return func() uint64 { return rand.Uint64N(1 << 53) } //nolint:gosec // no secret
+}
+
+// one runs one case and reports whether it passed.
+func one(t *testing.T, seed uint64, enough *atomic.Bool, do func(c *Case)) (passed bool) {
+	t.Helper()
+	var key [32]byte
+	binary.LittleEndian.PutUint64(key[:], seed)
+	//nolint:gosec // chance that can be repeated is what is wanted
+	rng := rand.New(rand.NewChaCha8(key))
+	// A goroutine takes its labels from the one that starts it: should one of this
+	// case bring the process down, its trace says which case it was.
+	pprof.Do(context.Background(), pprof.Labels("test", t.Name(), "seed", strconv.FormatUint(seed, 10)), func(context.Context) {
+		passed = t.Run(fmt.Sprint("seed=", seed), func(sub *testing.T) {
+			sub.Cleanup(func() {
+				if sub.Failed() {
+					sub.Log(again(t.Name(), seed))
+				}
+			})
+			do(&Case{T: sub, Seed: seed, Rand: rng, enough: enough})
+		})
+	})
+	return passed
+}
+
+// again is the line that says how a case is run again.
+func again(test string, seed uint64) string {
+	parts := strings.Split(test, "/")
+	for i := range parts {
+		parts[i] = "^" + regexp.QuoteMeta(parts[i]) + "$"
+	}
+	return fmt.Sprintf("rerun with %s=%d go test %s -run '%s' (commit %s)",
+		SeedVariable, seed, folder(), strings.Join(parts, "/"), commit())
+}
+
+// folder is the package under test, as go test wants it from the root of the
+// module. Tests run in their package's folder.
+func folder() string {
+	out, err := exec.CommandContext(context.Background(), "git", "rev-parse", "--show-prefix").Output()
+	if err != nil {
+		return "."
+	}
+	return "./" + strings.Trim(string(out), "/\n")
+}
+
+// commit is what was tested, with -dirty after it if something had been changed.
+func commit() string {
+	out, err := exec.CommandContext(context.Background(), "git", "describe", "--always", "--abbrev=12", "--exclude=*", "--dirty").Output()
+	if err != nil {
+		return "unknown"
+	}
+	return strings.TrimSpace(string(out))
+}
