@@ -232,10 +232,16 @@ func FuzzMetadata(f *testing.F) {
 		f.Add(metadata)
 		f.Add(bytes.ReplaceAll(metadata, []byte(":"), []byte(" : ")))
 		f.Add(bytes.ReplaceAll(metadata, []byte("actor"), []byte("Actor")))
+		copied, _ := Copied(metadata, firstRecordedAt)
+		f.Add(copied)
+		f.Add(bytes.ReplaceAll(copied, []byte(`,"$recordedAt`), []byte(`, "$recordedAt`)))
 	}
+	f.Add([]byte(`{"$recordedAt":"2026-11-22T09:30:15.1234567Z"}`))
+	f.Add([]byte(`{"$recordedAt":"2026-11-22T09:30:15.1234567Z" }`))
 	f.Add([]byte(`{"schema":1,"actor":"a","actor":"b","unknown":{}}`))
 	f.Fuzz(func(t *testing.T, metadata []byte) {
 		schema, meta, err := decodeMeta(metadata)
+		metadata, _, _ = Original(metadata)
 		var want envelope
 		wantErr := json.Unmarshal(metadata, &want)
 		if !isObject(metadata) {
@@ -281,11 +287,17 @@ func BenchmarkDecode(b *testing.B) {
 
 func BenchmarkDecodeMeta(b *testing.B) {
 	_, _, metadata, _ := benchmarkEvents(b)
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, _, err := decodeMeta(metadata); err != nil {
-			b.Fatal(err)
-		}
+	copied, _ := Copied(metadata, firstRecordedAt)
+	for name, metadata := range map[string][]byte{"written here": metadata, "copied": copied} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, _, err := decodeMeta(metadata); err != nil {
+					b.Fatal(err)
+				}
+				firstRecorded(firstRecordedAt, metadata)
+			}
+		})
 	}
 }
 

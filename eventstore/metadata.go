@@ -22,23 +22,32 @@ type envelope struct {
 // else, and what needs unescaping, is left to encoding/json, which takes six
 // times as long and had most of the share in a rebuild.
 func decodeMeta(metadata []byte) (schema int, meta domain.Meta, err error) {
-	if !isObject(metadata) {
-		return 0, domain.Meta{}, errors.New("metadata is not an object")
-	}
 	if schema, meta, ok := scanMeta(metadata); ok {
 		return schema, meta, nil
 	}
+	original, _, _ := Original(metadata)
+	if !isObject(original) {
+		return 0, domain.Meta{}, errors.New("metadata is not an object")
+	}
 	var e envelope
-	if err := json.Unmarshal(metadata, &e); err != nil {
+	if err := json.Unmarshal(original, &e); err != nil {
 		return 0, domain.Meta{}, err
 	}
 	return e.Schema, e.Meta, nil
 }
 
 // scanMeta reads metadata as [marshal] writes it: fields in order, no space, and
-// no escapes. It is false for anything else. The texts share one string.
+// no escapes; and that of a copy. It is false for anything else. The texts share
+// one string.
 func scanMeta(metadata []byte) (schema int, meta domain.Meta, ok bool) {
-	s := scanner{rest: string(metadata)}
+	end := len(metadata) - 1
+	if end < 0 || metadata[end] != '}' {
+		return 0, domain.Meta{}, false
+	}
+	if from, to, _, copied := addition(metadata); copied && to == end {
+		end = from
+	}
+	s := scanner{rest: string(metadata[:end])}
 	if !utf8.ValidString(s.rest) {
 		return 0, domain.Meta{}, false
 	}
@@ -69,7 +78,6 @@ func scanMeta(metadata []byte) (schema int, meta domain.Meta, ok bool) {
 	s.maybe(`"$correlationId":`, &meta.CorrelationID)
 	s.maybe(`"$causationId":`, &meta.CausationID)
 	s.maybe(`"traceparent":`, &meta.TraceParent)
-	s.end()
 	return schema, meta, !s.failed && s.rest == ""
 }
 

@@ -208,7 +208,7 @@ func (s *Store) recorded(e *esdb.RecordedEvent) domain.Recorded {
 		Stream:     domain.Stream(e.StreamID),
 		Revision:   domain.Revision(e.EventNumber),
 		Position:   domain.Position(e.Position),
-		RecordedAt: e.CreatedDate,
+		RecordedAt: firstRecorded(e.CreatedDate, e.UserMetadata),
 		Event:      event,
 		Data:       data,
 		Meta:       meta,
