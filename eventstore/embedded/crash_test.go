@@ -156,7 +156,7 @@ func crash(t *testing.T, seed uint64) {
 	t.Helper()
 	rng := rand.New(rand.NewPCG(seed, 0))
 	fs := vfs.NewCrashableMem()
-	cfg := Config{Dir: "db", MemTableBytes: 64 << 10, fs: fs}
+	cfg := Config{Dir: "db", MemTableBytes: 64 << 10, Durability: Durability(seed % 2), fs: fs}
 	j := &journal{}
 	for round := range 2 { // the second crash is that of a store that has been recovered
 		n, err := Open(cfg)

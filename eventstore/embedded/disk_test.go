@@ -185,7 +185,8 @@ func failAt(t *testing.T, nth int64, sticky bool) {
 		return nil
 	}))
 	j := &journal{}
-	n, err := Open(Config{Dir: "db", fs: fs, MemTableBytes: 64 << 10, CloseTimeout: 100 * time.Millisecond})
+	durability := Durability(nth % 2)
+	n, err := Open(Config{Dir: "db", fs: fs, MemTableBytes: 64 << 10, Durability: durability, CloseTimeout: 100 * time.Millisecond})
 	if err == nil {
 		ctx, cancel := context.WithCancel(t.Context())
 		wg := j.run(ctx, n, 3, func() []byte { return make([]byte, 700) })

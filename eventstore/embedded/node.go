@@ -15,6 +15,7 @@ import (
 	streamspb "github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/google/uuid"
 	dto "github.com/prometheus/client_model/go"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/keepalive"
@@ -31,6 +32,9 @@ type Config struct {
 	// MaxAppendBytes is how much one append may bring: types, data and metadata
 	// of all its events. Default 1 MiB, as in EventStoreDB; at most 16 MiB.
 	MaxAppendBytes int
+	// Durability says how soon a loss of acknowledged events by the disk would be
+	// noticed. Default Normal: within 1 s or 1,000 events of the acknowledgement.
+	Durability Durability
 	// CacheBytes is the size of the cache for blocks read from disk. Default 64 MiB.
 	CacheBytes int64
 	// MemTableBytes is how much is gathered in memory before it is written as a
@@ -75,6 +79,9 @@ func (c *Config) setDefaults() error {
 	if c.MemTableBytes < minMemTable {
 		errs = append(errs, fmt.Errorf("MemTableBytes is %d, must be at least %d", c.MemTableBytes, minMemTable))
 	}
+	if c.Durability > Paranoid {
+		errs = append(errs, fmt.Errorf("Durability is %d, must be Normal or Paranoid", c.Durability))
+	}
 	if c.CacheBytes < 0 || c.HeadCache < 0 || c.CloseTimeout < 0 || c.SpaceRetry < 0 {
 		errs = append(errs, errors.New("CacheBytes, HeadCache, CloseTimeout and SpaceRetry must not be negative"))
 	}
@@ -104,6 +111,7 @@ type Node struct {
 	lock    *pebble.Lock
 	disk    *disk
 	horizon horizon
+	floor   *floor
 	writer  *writer
 	server  *grpc.Server
 
@@ -119,45 +127,57 @@ type Node struct {
 	closeOnce     sync.Once
 	closeErr      error
 	subscriptions atomic.Int64
+	frozen        atomic.Uint64 // how often the store was frozen
 	address       atomic.Pointer[net.Addr]
 }
 
 // Open opens the store in cfg.Dir, creating it if need be, and starts the node's
-// goroutines. It returns ErrInUse when the folder is in use. A node that was
-// opened must be closed.
+// goroutines. It returns ErrInUse when the folder is in use, and ErrWentBack when
+// the store lacks events that it acknowledged. A node that was opened must be
+// closed.
 func Open(cfg Config) (_ *Node, err error) {
 	if err := cfg.setDefaults(); err != nil {
 		return nil, err
 	}
-	n := &Node{cfg: cfg, failed: make(chan struct{})}
+	n := &Node{failed: make(chan struct{})}
 	n.disk = newDisk(cfg.fs, cfg.SpaceRetry, n.fail)
 	n.ctx, n.cancel = context.WithCancelCause(context.Background())
-	if err := n.disk.MkdirAll(cfg.Dir, 0o700); err != nil {
-		return nil, fmt.Errorf("embedded: create %s: %w", cfg.Dir, err)
-	}
-	if cfg.fs == vfs.Default {
-		if cfg.Dir, err = canonical(cfg.Dir); err != nil {
-			return nil, fmt.Errorf("embedded: %w", err)
-		}
-	}
-	if n.lock, err = lockDirectory(cfg.Dir, n.disk); err != nil {
+	if n.lock, err = takeFolder(&cfg, n.disk); err != nil {
 		return nil, err
 	}
+	n.cfg = cfg
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, n.lock.Close())
 		}
 	}()
-	n.db, err = openStorage(cfg.Dir, n.disk, n.lock, cfg, pebbleLogger{log: cfg.Log, fail: n.fail})
-	if err != nil {
+	logger := pebbleLogger{log: cfg.Log, fail: n.fail}
+	marks, loss, err := checkFloor(cfg.Dir, n.disk, n.lock, cfg, logger)
+	if err = errors.Join(err, loss.err(cfg.Dir)); err != nil {
 		return nil, err
 	}
+	if n.db, err = openStorage(cfg.Dir, n.disk, n.lock, cfg, logger); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, n.db.Close())
+		}
+	}()
 	if err := n.Err(); err != nil { // Pebble may fail and not say so
-		return nil, errors.Join(err, n.db.Close())
+		return nil, err
 	}
 	n.writer, err = newWriter(n.db, &n.horizon, cfg, n.fail, n.hasFailed)
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("embedded: find the end of the log: %w", err), n.db.Close())
+		return nil, fmt.Errorf("embedded: find the end of the log: %w", err)
+	}
+	n.floor, err = openFloor(cfg.Dir, n.disk, n.db, marks, n.horizon.position.Load())
+	if err != nil {
+		return nil, fmt.Errorf("embedded: open the floor of %s: %w", cfg.Dir, err)
+	}
+	n.writer.durable = n.floor.moved
+	if cfg.Durability == Paranoid {
+		n.writer.durable = n.floor.raise
 	}
 	n.disk.arm()
 	n.server = grpc.NewServer(
@@ -174,8 +194,10 @@ func Open(cfg Config) (_ *Node, err error) {
 	streamspb.RegisterStreamsServer(n.server, &streams{node: n})
 	serverfeatures.RegisterServerFeaturesServer(n.server, features{})
 	gossip.RegisterGossipServer(n.server, &members{node: n})
+	n.server.RegisterService(&operationsDesc, operator{node: n})
 	n.workers.Go(n.writer.run)
-	n.workers.Go(n.writer.finish)
+	n.workers.Go(n.finish)
+	n.workers.Go(n.followFloor)
 	cfg.Log.Info("event store is open", slog.String("dir", cfg.Dir), slog.Uint64("position", n.horizon.position.Load()))
 	return n, nil
 }
@@ -238,7 +260,7 @@ func (n *Node) close() error {
 	defer n.storage.Unlock()
 	n.closed = true
 	closed := make(chan error, 1)
-	go func() { closed <- errors.Join(n.db.Close(), n.lock.Close()) }()
+	go func() { closed <- errors.Join(n.floor.file.Close(), n.db.Close(), n.lock.Close()) }()
 	select {
 	case err := <-closed:
 		if err != nil {
@@ -251,6 +273,23 @@ func (n *Node) close() error {
 	}
 	n.cfg.Log.Info("event store is closed", slog.Uint64("position", n.horizon.position.Load()))
 	return nil
+}
+
+// Instance is the store's identity: random, kept for its life, and another one
+// after AcceptLoss. Positions of two instances have nothing to do with each other.
+func (n *Node) Instance() uuid.UUID { return n.floor.instance }
+
+// finish answers requests until the writer ends. The floor ends after it.
+func (n *Node) finish() {
+	defer close(n.floor.stop)
+	n.writer.finish()
+}
+
+// followFloor keeps the floor behind the log.
+func (n *Node) followFloor() {
+	if err := n.floor.follow(); err != nil {
+		n.fail(err)
+	}
 }
 
 // fail ends the node: nothing is acknowledged or shown any more.
@@ -281,6 +320,7 @@ func (n *Node) Err() error {
 // Stats are a node's figures at one moment.
 type Stats struct {
 	Position      uint64        // of the last durable event
+	Floor         uint64        // position of the floor: what is before can no longer be lost unnoticed
 	Appended      uint64        // events since Open
 	Groups        uint64        // batches written since Open; Appended/Groups is the mean group
 	Syncs         uint64        // of the log file since Open
@@ -295,6 +335,7 @@ type Stats struct {
 func (n *Node) Stats() Stats {
 	s := Stats{
 		Position:      n.horizon.position.Load(),
+		Floor:         n.floor.position.Load(),
 		Appended:      n.writer.appended.Load(),
 		Groups:        n.writer.synced.Load(),
 		Queued:        len(n.writer.queue),

@@ -26,6 +26,22 @@ var errDamaged = errors.New("embedded: stored data is damaged")
 // has the directory open.
 var ErrInUse = errors.New("embedded: the data directory is in use by another process")
 
+// takeFolder creates the folder of cfg if need be and locks it. It gives
+// cfg.Dir the one name that the folder has.
+func takeFolder(cfg *Config, fs vfs.FS) (*pebble.Lock, error) {
+	if err := fs.MkdirAll(cfg.Dir, 0o700); err != nil {
+		return nil, fmt.Errorf("embedded: create %s: %w", cfg.Dir, err)
+	}
+	if cfg.fs == vfs.Default {
+		dir, err := canonical(cfg.Dir)
+		if err != nil {
+			return nil, fmt.Errorf("embedded: %w", err)
+		}
+		cfg.Dir = dir
+	}
+	return lockDirectory(cfg.Dir, fs)
+}
+
 // openStorage opens the database in dir, creating it if need be, and leaves it
 // with a log file whose damage is noticed.
 //
@@ -157,6 +173,39 @@ func readNumber(db pebble.Reader, key []byte) (uint64, error) {
 	}
 	n, err := numberOf(value)
 	return n, errors.Join(err, closer.Close())
+}
+
+// instanceOf reads the store's identity: random, and new when a loss was accepted.
+// It is zero in a database that no session has begun in.
+func instanceOf(db pebble.Reader) (id uuid.UUID, err error) {
+	value, closer, err := db.Get(storeKey("instance"))
+	if errors.Is(err, pebble.ErrNotFound) {
+		return uuid.Nil, nil
+	}
+	if err != nil {
+		return uuid.Nil, err
+	}
+	if copy(id[:], value) != len(id) {
+		err = errDamaged
+	}
+	return id, errors.Join(err, closer.Close())
+}
+
+// lastPosition is where the log ends, 0 when it is empty.
+func lastPosition(db pebble.Reader) (position uint64, err error) {
+	it, err := db.NewIter(&pebble.IterOptions{LowerBound: eventKey(0), UpperBound: []byte{eventPrefix + 1}})
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, it.Close()) }()
+	if !it.Last() {
+		return 0, it.Error()
+	}
+	position, ok := positionOf(it.Key())
+	if !ok {
+		return 0, errDamaged
+	}
+	return position, nil
 }
 
 // A pebbleLogger hands Pebble's messages on. Fatalf must not return to business

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -64,7 +65,9 @@ type writer struct {
 	now     func() time.Time
 	fail    func(error)
 	failed  func() bool
+	durable func(position uint64) error // the log is on disk so far; called before anyone is told
 
+	hold   sync.Mutex // held by who needs the log file as it is
 	queue  chan *request
 	stop   chan struct{} // closed: take no further request
 	groups chan *group
@@ -98,7 +101,8 @@ func newWriter(db *pebble.DB, h *horizon, cfg Config, fail func(error), failed f
 	w := &writer{
 		db: db, horizon: h, now: cfg.now, fail: fail, failed: failed,
 		queue: make(chan *request, queueLength), stop: make(chan struct{}), groups: make(chan *group, groupsInSync),
-		heads: heads,
+		heads:   heads,
+		durable: func(uint64) error { return nil },
 	}
 	return w, w.resume()
 }
@@ -197,7 +201,10 @@ func (w *writer) commit(g *group) {
 	case g.err != nil:
 		g.batch = nil // never applied: garbage
 	case g.batch != nil:
-		if err := w.db.ApplyNoSyncWait(g.batch, pebble.Sync); err != nil {
+		w.hold.Lock()
+		err := w.db.ApplyNoSyncWait(g.batch, pebble.Sync)
+		w.hold.Unlock()
+		if err != nil {
 			w.fail(err)
 			g.batch, g.err = nil, err
 		}
@@ -212,6 +219,11 @@ func (w *writer) finish() {
 		if g.batch != nil {
 			if err := g.batch.SyncWait(); err != nil {
 				w.fail(fmt.Errorf("sync the log: %w", err))
+			}
+		}
+		if g.batch != nil && !w.failed() {
+			if err := w.durable(g.last); err != nil {
+				w.fail(err)
 			}
 		}
 		if g.err != nil || w.failed() {
