@@ -122,9 +122,21 @@ func (d *disk) OpenDir(name string) (vfs.File, error) {
 	return d.file(func() (vfs.File, error) { return d.FS.OpenDir(name) })
 }
 
-// Link implements vfs.FS.
+// Link implements vfs.FS. That a file system has no links, or no more of them, is
+// no failure: Pebble then copies.
 func (d *disk) Link(oldname, newname string) error {
-	return d.try(func() error { return d.FS.Link(oldname, newname) })
+	var without error
+	err := d.try(func() error {
+		err := d.FS.Link(oldname, newname)
+		for _, e := range []error{syscall.EPERM, syscall.ENOTSUP, syscall.EMLINK, syscall.ENOSYS} {
+			if errors.Is(err, e) {
+				without = err
+				return nil
+			}
+		}
+		return err
+	})
+	return errors.Join(err, without)
 }
 
 // Rename implements vfs.FS.

@@ -156,6 +156,9 @@ func Open(cfg Config) (_ *Node, err error) {
 	if err = errors.Join(err, loss.err(cfg.Dir)); err != nil {
 		return nil, err
 	}
+	if err := thaw(cfg.Dir, n.disk); err != nil {
+		return nil, fmt.Errorf("embedded: remove what a killed process left in %s: %w", cfg.Dir, err)
+	}
 	if n.db, err = openStorage(cfg.Dir, n.disk, n.lock, cfg, logger); err != nil {
 		return nil, err
 	}

@@ -106,6 +106,7 @@ type record struct {
 	created  int64 // ticks
 	data     []byte
 	revision int64
+	position uint64
 }
 
 // parseRecord reads what the node itself needs to know of a stored event. With
@@ -146,6 +147,8 @@ func parseRecord(value []byte, whole bool) (record, error) {
 			}
 		case fieldRevision:
 			r.revision = int64(num)
+		case fieldCommit:
+			r.position = num
 		case fieldMetadata:
 			key, val, ok := consumeEntry(bytes)
 			if !ok {
