@@ -197,7 +197,6 @@ func Open(cfg Config) (_ *Node, err error) {
 	streamspb.RegisterStreamsServer(n.server, &streams{node: n})
 	serverfeatures.RegisterServerFeaturesServer(n.server, features{})
 	gossip.RegisterGossipServer(n.server, &members{node: n})
-	n.server.RegisterService(&operationsDesc, operator{node: n})
 	n.workers.Go(n.writer.run)
 	n.workers.Go(n.finish)
 	n.workers.Go(n.followFloor)
