@@ -23,7 +23,8 @@
 // parts last.
 //
 // Exit codes: 0 done, 1 failed, 2 a wrong flag, setting or file name, 3 done but
-// some rows of an import were rejected, 70 the event store's disk failed.
+// some rows of an import were rejected, 70 the event store's disk failed, 71 the
+// event store went back: it lacks what it had acknowledged.
 //
 // # Log keys
 //

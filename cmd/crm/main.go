@@ -15,6 +15,7 @@ import (
 
 	"crm/cmd/crm/importing"
 	"crm/cmd/crm/load"
+	"crm/eventstore/embedded"
 )
 
 // cli is the command line.
@@ -34,6 +35,7 @@ const (
 	exitUsage    = 2
 	exitRejected = 3
 	exitStorage  = 70
+	exitWentBack = 71
 )
 
 // gcPercent is how much the heap may grow between two collections. Most of it is
@@ -91,6 +93,9 @@ func explain(out io.Writer, err error) int {
 		return 0
 	}
 	_, _ = fmt.Fprintln(out, "crm: "+strings.ReplaceAll(err.Error(), "\n", "; "))
+	if errors.Is(err, embedded.ErrWentBack) {
+		return exitWentBack
+	}
 	if coded, ok := errors.AsType[*exitError](err); ok {
 		return coded.code
 	}
