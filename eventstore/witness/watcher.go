@@ -1,0 +1,135 @@
+package witness
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/EventStore/EventStore-Client-Go/v4/esdb"
+	"github.com/google/uuid"
+)
+
+// A Watcher subscribes and remembers what it was shown. When its subscription or
+// its node ends, Run goes on after the last it saw, as a projection would.
+type Watcher struct {
+	Name    string
+	Journal *Journal
+	// Stream is watched; if empty, $all, through Filter if there is one.
+	Stream string
+	Filter *esdb.SubscriptionFilter
+	// Match says which events it has to be shown, for Finish.
+	Match func(Fact) bool
+	// Each, if any, is called after each event with the number seen; its delay is
+	// the watcher's pace.
+	Each func(ctx context.Context, seen int)
+
+	seen     []uint64 // positions
+	last     uuid.UUID
+	revision uint64 // of the last event seen
+	passed   uint64 // no event it has to see is at or before it
+}
+
+// Run watches until ctx ends, the subscription is dropped or the node is gone,
+// and then returns nil; or until it is shown what it must not be. It may be
+// called again, with another client too, and then goes on.
+func (w *Watcher) Run(ctx context.Context, client *esdb.Client) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	s, err := await(ctx, func() (*esdb.Subscription, error) { return w.subscribe(ctx, client) })
+	if err != nil {
+		if refused(err) {
+			return fmt.Errorf("%s: subscribe: %w", w.Name, err)
+		}
+		return nil
+	}
+	defer func() { _ = s.Close() }() // it never fails
+	for {
+		e := s.Recv()
+		switch {
+		case e.SubscriptionDropped != nil:
+			return nil
+		case e.CheckPointReached != nil:
+			if err := w.pass(e.CheckPointReached.Commit); err != nil {
+				return err
+			}
+		case e.EventAppeared != nil:
+			if err := w.take(e.EventAppeared.Event); err != nil {
+				return fmt.Errorf("%s: %w", w.Name, err)
+			}
+			if w.Each != nil {
+				w.Each(ctx, len(w.seen))
+			}
+		}
+	}
+}
+
+func (w *Watcher) subscribe(ctx context.Context, client *esdb.Client) (*esdb.Subscription, error) {
+	if w.Stream != "" {
+		var from esdb.StreamPosition = esdb.Start{}
+		if len(w.seen) > 0 {
+			from = esdb.StreamRevision{Value: w.revision}
+		}
+		return client.SubscribeToStream(ctx, w.Stream, esdb.SubscribeToStreamOptions{From: from})
+	}
+	var from esdb.AllPosition = esdb.Start{}
+	if w.passed > 0 {
+		from = esdb.Position{Commit: w.passed, Prepare: w.passed}
+	}
+	return client.SubscribeToAll(ctx, esdb.SubscribeToAllOptions{From: from, Filter: w.Filter})
+}
+
+func (w *Watcher) pass(position uint64) error {
+	if position < w.passed {
+		return fmt.Errorf("%s: the checkpoint %d after %d", w.Name, position, w.passed)
+	}
+	w.passed = position
+	return nil
+}
+
+func (w *Watcher) take(e *esdb.RecordedEvent) error {
+	f, position := factOf(e), e.Position.Commit
+	if position <= w.passed {
+		return fmt.Errorf("%s at %d after all up to %d", f, position, w.passed)
+	}
+	if w.Stream != "" && f.Revision != uint64(len(w.seen)) {
+		return fmt.Errorf("%s at %d as event %d", f, position, len(w.seen))
+	}
+	if w.Stream == "" && w.Filter == nil && position != w.passed+1 {
+		return fmt.Errorf("%s at %d after %d", f, position, w.passed)
+	}
+	if !follows(w.last, f.ID) {
+		return fmt.Errorf("%s at %d after %s: half an append", f, position, w.last)
+	}
+	w.seen, w.last, w.revision, w.passed = append(w.seen, position), f.ID, f.Revision, position
+	return errors.Join(intact(e), w.Journal.Heard(position, f))
+}
+
+// Seen returns how many events it has seen. It must not run.
+func (w *Watcher) Seen() int { return len(w.seen) }
+
+// Finish watches on until it has seen as many events as a log has for it, and
+// tells whether they were just those. Nobody may write meanwhile.
+func (w *Watcher) Finish(ctx context.Context, client *esdb.Client, l *Log) error {
+	want := l.Positions(w.Match)
+	run, enough := context.WithCancel(ctx)
+	defer enough()
+	w.Each = func(_ context.Context, seen int) {
+		if seen >= len(want) {
+			enough()
+		}
+	}
+	for len(w.seen) < len(want) {
+		if err := w.Run(run, client); err != nil {
+			return err
+		}
+		if err := ctx.Err(); err != nil {
+			return fmt.Errorf("%s: saw %d events of %d: %w", w.Name, len(w.seen), len(want), err)
+		}
+	}
+	for i, position := range w.seen {
+		if i >= len(want) || want[i] != position {
+			return fmt.Errorf("%s: event %d was that at %d, and not the one to be seen", w.Name, i, position)
+		}
+	}
+	return nil
+}
