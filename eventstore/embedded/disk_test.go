@@ -43,8 +43,8 @@ func TestAFailedSyncIsTheEnd(t *testing.T) {
 	if err := n.Err(); !errors.Is(err, syscall.EIO) {
 		t.Errorf("Err is %v, want EIO", err)
 	}
-	before := len(j.acked)
-	if err := j.write(t.Context(), n, "after", -1, nil); err == nil || len(j.acked) != before {
+	before := len(j.told)
+	if err := j.write(t.Context(), n, "after", -1, nil); err == nil || len(j.told) != before {
 		t.Error("acknowledged after a failed sync")
 	}
 	_, err = s.client.AppendToStream(t.Context(), "after", esdb.AppendToStreamOptions{}, event("x"))
@@ -204,8 +204,8 @@ func failAt(t *testing.T, nth int64, sticky bool) {
 	}
 	again, err := Open(Config{Dir: "db", fs: mem.CrashClone(vfs.CrashCloneCfg{})})
 	if err != nil {
-		if len(j.acked) > 0 {
-			t.Fatalf("%d events were acknowledged, but the store does not open: %v", len(j.acked), err)
+		if len(j.told) > 0 {
+			t.Fatalf("%d events were acknowledged, but the store does not open: %v", len(j.told), err)
 		}
 		return
 	}
