@@ -2,15 +2,18 @@ package embedded
 
 import (
 	"context"
+	"encoding/binary"
 	"net"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/gossip"
 	serverfeatures "github.com/EventStore/EventStore-Client-Go/v4/protos/serverfeatures"
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/shared"
 	streamspb "github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
+	"github.com/google/uuid"
 	"google.golang.org/grpc"
 )
 
@@ -51,6 +54,9 @@ func (features) GetSupportedMethods(context.Context, *shared.Empty) (*serverfeat
 type members struct {
 	gossip.UnimplementedGossipServer
 	node *Node
+
+	once     sync.Once
+	instance uuid.UUID // of this run of the node: by it two addresses are known as one
 }
 
 // Read answers with the node itself, at the address it was first served on.
@@ -64,7 +70,12 @@ func (m *members) Read(context.Context, *shared.Empty) (*gossip.ClusterInfo, err
 			}
 		}
 	}
+	m.once.Do(func() { m.instance = uuid.New() })
+	hi, lo := binary.BigEndian.Uint64(m.instance[:8]), binary.BigEndian.Uint64(m.instance[8:])
 	return &gossip.ClusterInfo{Members: []*gossip.MemberInfo{{
+		InstanceId: &shared.UUID{Value: &shared.UUID_Structured_{Structured: &shared.UUID_Structured{
+			MostSignificantBits: int64(hi), LeastSignificantBits: int64(lo),
+		}}},
 		TimeStamp:    ticks(time.Now()),
 		State:        gossip.MemberInfo_Leader,
 		IsAlive:      !m.node.hasFailed(),
