@@ -65,6 +65,7 @@ func run(ctx context.Context, args []string, std streams) int {
 		kong.Name("crm"),
 		kong.Description("An event-sourced CRM backend. Every change is an immutable event; everything else is derived from it."),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+		kong.Help(printHelp),
 		kong.Writers(std.out, std.err),
 		kong.Exit(func(c int) { code, exited = c, true }),
 		kong.BindTo(ctx, (*context.Context)(nil)),

@@ -15,7 +15,11 @@ import (
 
 // node is `crm node`: the embedded event store by itself.
 type node struct {
-	Run nodeRun `cmd:"" default:"withargs" help:"Serve the event store alone, for EventStoreDB's clients and for development tools."`
+	Run        nodeRun        `cmd:"" default:"withargs" help:"Serve the event store alone, for EventStoreDB's clients and for development tools."`
+	Backup     nodeBackup     `cmd:"" help:"Copy the event store to a folder, with a manifest; also while it is served."`
+	Restore    nodeRestore    `cmd:"" help:"Make an event store of a backup, in a data folder that has none."`
+	Check      nodeCheck      `cmd:"" help:"Read all of the event store, or of a backup, and say what is damaged; also while it is served. Exit 1: damaged; 71: it went back."`
+	AcceptLoss nodeAcceptLoss `cmd:"" help:"Go on with an event store that refuses to start because it went back, without the events that it lacks."`
 }
 
 // nodeRun is `crm node` without a further word.

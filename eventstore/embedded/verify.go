@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -96,6 +98,31 @@ func Check(ctx context.Context, dir string, cfg CheckConfig) (_ Report, err erro
 		}
 	}
 	return v.end(began), nil
+}
+
+// CheckBackup is VerifyBackup, then Check of the store in the backup.
+func CheckBackup(ctx context.Context, backup string, cfg CheckConfig) (Report, error) {
+	m, err := VerifyBackup(ctx, backup, cfg.Progress)
+	if err != nil {
+		return Report{}, err
+	}
+	report, err := Check(ctx, filepath.Join(backup, eventsFolder), cfg)
+	if err == nil && report.Damages == 0 && report.Position != m.Position {
+		err = fmt.Errorf("embedded: %w: it ends at position %d, the manifest says %d", ErrNotABackup, report.Position, m.Position)
+	}
+	return report, err
+}
+
+// Exists reports whether dir holds a store, in whatever state.
+func Exists(dir string) (bool, error) {
+	desc, err := pebble.Peek(dir, vfs.Default)
+	if errors.Is(err, os.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("embedded: look at %s: %w", dir, err)
+	}
+	return desc.Exists, nil
 }
 
 // CheckStopped is Check for the store in cfg.Dir that no node has open. It returns
