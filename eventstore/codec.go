@@ -93,6 +93,14 @@ func (c *codec) decode(eventType string, data, metadata []byte) (domain.Event, [
 	return event, newest, meta
 }
 
+// nameOf gives a type as text, the registered one where there is such.
+func (c *codec) nameOf(eventType []byte) string {
+	if s, ok := c.shapes[string(eventType)]; ok {
+		return s.eventType
+	}
+	return string(eventType)
+}
+
 // isObject tells an object from the other JSON values: null would decode into
 // an event without complaint.
 func isObject(data []byte) bool {

@@ -12,6 +12,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"crm/domain"
+	"crm/eventstore/wire"
 )
 
 var (
@@ -47,6 +48,21 @@ func persist(ctx context.Context, through passage, do func(context.Context) erro
 	}))
 }
 
+// untilReached runs a read until a node was reached, or ctx ends, and turns its
+// errors into those of the domain. The first try after a connection broke is made at
+// once.
+func (s *Store) untilReached(ctx context.Context, read func() error) error {
+	for tries := 0; ; tries++ {
+		err := read()
+		if !errors.Is(err, wire.ErrUnreachable) {
+			return refusal(err)
+		}
+		if tries > 0 && sleep(ctx, s.retry) != nil || ctx.Err() != nil {
+			return refusal(fmt.Errorf("%w (%w)", ctx.Err(), err))
+		}
+	}
+}
+
 // connectionBroke reports whether the node was not reached, or left. A bare EOF
 // is what the client makes of a connection that broke while it was sending.
 func connectionBroke(err error) bool {
@@ -64,11 +80,12 @@ func refusal(err error) error {
 		return err // the caller left; there is nobody to tell
 	case isCode(err, esdb.ErrorCodeWrongExpectedVersion):
 		return fmt.Errorf("%w (%w)", domain.ErrStale, err)
-	case isCode(err, esdb.ErrorCodeStreamDeleted):
+	case isCode(err, esdb.ErrorCodeStreamDeleted), errors.Is(err, wire.ErrStreamDeleted):
 		return fmt.Errorf("%w (%w)", ErrTombstoned, err)
 	case status.Code(err) == codes.InvalidArgument && strings.Contains(err.Error(), "Maximum Append Size"):
 		return fmt.Errorf("%w (%w)", domain.ErrTooLarge, err)
-	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, errClosed), connectionBroke(err),
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, errClosed), errors.Is(err, wire.ErrClosed),
+		errors.Is(err, wire.ErrUnreachable), connectionBroke(err), status.Code(err) == codes.Aborted,
 		isCode(err, esdb.ErrorCodeDeadlineExceeded), isCode(err, esdb.ErrorAborted), isCode(err, esdb.ErrorCodeConnectionClosed):
 		return fmt.Errorf("%w (%w)", domain.ErrStoreUnavailable, err)
 	}

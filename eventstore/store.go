@@ -1,6 +1,7 @@
 package eventstore
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -16,6 +17,7 @@ import (
 	"github.com/EventStore/EventStore-Client-Go/v4/esdb"
 
 	"crm/domain"
+	"crm/eventstore/wire"
 )
 
 // A Config says where the log is. One of ConnectionString and UnixSocket is
@@ -30,7 +32,7 @@ type Config struct {
 	// CallTimeout is how long one call may take when its context ends no
 	// earlier. Default 10 s.
 	CallTimeout time.Duration
-	// InFlight is how many calls run at once; others wait. Default 128.
+	// InFlight is how many appends run at once; others wait. Default 128.
 	InFlight int
 	// Log gets changes of state; at Debug also what the client says. Default:
 	// nothing is logged.
@@ -40,10 +42,13 @@ type Config struct {
 // Store is the log of all events, in EventStoreDB or the embedded node. It is
 // safe for concurrent use.
 type Store struct {
-	codec  *codec
-	client *esdb.Client
-	lanes  *lanes
-	tail   *tail
+	codec   *codec
+	client  *esdb.Client // appends
+	lanes   *lanes
+	log     *wire.Conn // reads
+	timeout time.Duration
+	retry   time.Duration // between looking for a node that is away
+	tail    *tail
 }
 
 // maxAppendBytes is what EventStoreDB takes at once, unless it is told otherwise.
@@ -65,7 +70,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 		cfg.Log.LogAttrs(ctx, slog.LevelWarn, "the event store does not answer yet")
 	})
 	defer waiting.Stop()
-	if _, _, err := s.head(ctx, s.lanes.wait); err != nil {
+	if _, err := s.head(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("eventstore: open: %w", err), s.Close())
 	}
 	return s, nil
@@ -91,9 +96,12 @@ func connect(cfg Config) (*Store, error) {
 		return nil, err
 	}
 	s := &Store{
-		codec:  newCodec(registered, retired),
-		client: client,
-		lanes:  newLanes(cfg.InFlight, cfg.CallTimeout),
+		codec:   newCodec(registered, retired),
+		client:  client,
+		lanes:   newLanes(cfg.InFlight, cfg.CallTimeout),
+		log:     wire.New(settings),
+		timeout: cfg.CallTimeout,
+		retry:   time.Duration(settings.DiscoveryInterval) * time.Millisecond,
 	}
 	s.tail = &tail{store: s, limit: tailBytes}
 	return s, nil
@@ -140,12 +148,14 @@ func (c Config) settings() (*esdb.Configuration, error) {
 	return settings, nil
 }
 
-// Close waits for calls that run, ends the connection, and joins the store's
-// goroutines. Subscribers must be closed before. While the node is away the
-// client cannot be ended: then Close returns an error, and what is left ends
+// Close ends reads, waits for appends that run, ends the connections, and joins
+// the store's goroutines. Subscribers must be closed before. While the node is away
+// the client cannot be ended: then Close returns an error, and what is left ends
 // with the process or when the node is back.
 func (s *Store) Close() error {
-	return s.lanes.close(func() { _ = s.client.Close() }) // it never fails
+	return errors.Join(
+		s.log.Close(),
+		s.lanes.close(func() { _ = s.client.Close() })) // it never fails
 }
 
 // Load gives the events of stream after a revision, in order;
@@ -153,9 +163,11 @@ func (s *Store) Close() error {
 // operator deleted softly, holds none. It returns [ErrHistoryMissing],
 // [ErrTombstoned] or [domain.ErrStoreUnavailable].
 func (s *Store) Load(ctx context.Context, stream domain.Stream, after domain.Revision) ([]domain.Recorded, error) {
+	ctx, cancel := context.WithTimeout(ctx, s.timeout)
+	defer cancel()
 	var events []domain.Recorded
-	err := persist(ctx, s.lanes.call, func(ctx context.Context) (err error) {
-		events, err = s.read(ctx, stream, after)
+	err := s.untilReached(ctx, func() (err error) {
+		events, err = s.load(ctx, stream, after)
 		return err
 	})
 	if err != nil {
@@ -164,26 +176,24 @@ func (s *Store) Load(ctx context.Context, stream domain.Stream, after domain.Rev
 	return events, nil
 }
 
-func (s *Store) read(ctx context.Context, stream domain.Stream, after domain.Revision) ([]domain.Recorded, error) {
-	options := esdb.ReadStreamOptions{From: esdb.Revision(uint64(after + 1))}
-	reading, err := s.client.ReadStream(ctx, string(stream), options, math.MaxInt64)
+func (s *Store) load(ctx context.Context, stream domain.Stream, after domain.Revision) ([]domain.Recorded, error) {
+	reading, err := s.log.Read(ctx, wire.Stream(string(stream), uint64(after+1)))
 	if err != nil {
-		s.rediscover(ctx)
 		return nil, err
 	}
 	defer reading.Close()
 	var events []domain.Recorded
 	for {
-		resolved, err := reading.Recv()
+		m, err := reading.Next()
 		switch {
-		case errors.Is(err, io.EOF):
+		case errors.Is(err, io.EOF) || err == nil && m.Kind == wire.NotFound:
 			return events, nil
-		case isCode(err, esdb.ErrorCodeResourceNotFound):
-			return nil, nil
 		case err != nil:
 			return nil, err
+		case m.Kind != wire.Appeared:
+			continue
 		}
-		event := s.recorded(resolved.OriginalEvent())
+		event := s.recorded(&m.Event)
 		if event.Revision != after+1 {
 			return nil, fmt.Errorf("%w: revision %d follows %d", ErrHistoryMissing, event.Revision, after)
 		}
@@ -192,23 +202,15 @@ func (s *Store) read(ctx context.Context, stream domain.Stream, after domain.Rev
 	}
 }
 
-// rediscover makes the client look for the node anew, which it does after any
-// failed call but a failed read: without this, a process that only reads would
-// wait up to two minutes for a node that is back.
-func (s *Store) rediscover(ctx context.Context) {
-	if sub, err := s.client.SubscribeToAll(ctx, esdb.SubscribeToAllOptions{From: esdb.End{}}); err == nil {
-		_ = sub.Close()
-	}
-}
-
-func (s *Store) recorded(e *esdb.RecordedEvent) domain.Recorded {
-	event, data, meta := s.codec.decode(e.EventType, e.Data, e.UserMetadata)
+// recorded is the event as the domain knows it. It keeps nothing of e.
+func (s *Store) recorded(e *wire.Event) domain.Recorded {
+	event, data, meta := s.codec.decode(s.codec.nameOf(e.Type), bytes.Clone(e.Data), e.Metadata)
 	return domain.Recorded{
-		ID:         e.EventID,
-		Stream:     domain.Stream(e.StreamID),
-		Revision:   domain.Revision(e.EventNumber),
+		ID:         e.ID,
+		Stream:     domain.Stream(e.Stream),
+		Revision:   domain.Revision(e.Revision), //nolint:gosec // checked by wire
 		Position:   domain.Position(e.Position),
-		RecordedAt: firstRecorded(e.CreatedDate, e.UserMetadata),
+		RecordedAt: firstRecorded(e.Created, e.Metadata),
 		Event:      event,
 		Data:       data,
 		Meta:       meta,
@@ -268,46 +270,61 @@ func (s *Store) proposals(events []domain.Proposed) ([]esdb.EventData, error) {
 // Head gives the position of the last event of ours in the log and when it was
 // recorded; zero values when there is none.
 func (s *Store) Head(ctx context.Context) (domain.Position, time.Time, error) {
-	return s.head(ctx, s.lanes.call)
+	ctx, cancel := context.WithTimeout(ctx, s.timeout)
+	defer cancel()
+	head, err := s.head(ctx)
+	return head.Position, head.RecordedAt, err
 }
 
-func (s *Store) head(ctx context.Context, through passage) (domain.Position, time.Time, error) {
+func (s *Store) head(ctx context.Context) (domain.Recorded, error) {
 	var head domain.Recorded
-	err := persist(ctx, through, func(ctx context.Context) (err error) {
+	err := s.untilReached(ctx, func() (err error) {
 		head, err = s.last(ctx)
 		return err
 	})
 	if err != nil {
-		return domain.Position{}, time.Time{}, fmt.Errorf("find the end of the log: %w", err)
+		return domain.Recorded{}, fmt.Errorf("find the end of the log: %w", err)
 	}
-	return head.Position, head.RecordedAt, nil
+	return head, nil
 }
 
-// last reads backwards past what the server keeps for itself. The server sends
-// no further ahead than a connection's window holds.
+// last reads backwards past what the server keeps for itself.
 func (s *Store) last(ctx context.Context) (domain.Recorded, error) {
-	reading, err := s.client.ReadAll(ctx, esdb.ReadAllOptions{Direction: esdb.Backwards, From: esdb.End{}}, math.MaxInt64)
+	for before := (wire.Position{}); ; {
+		event, err := s.lastBefore(ctx, before)
+		if err != nil || event.Position.IsZero() || !isSystem(string(event.Stream), event.Event.EventType()) {
+			return event, err
+		}
+		before = wire.Position(event.Position)
+	}
+}
+
+// lastBefore gives the last event before a position that passes the server's filter.
+func (s *Store) lastBefore(ctx context.Context, before wire.Position) (domain.Recorded, error) {
+	reading, err := s.log.Read(ctx, wire.Backwards(before).Only(wire.Filter{TypePattern: notSystem}).Limit(1))
 	if err != nil {
-		s.rediscover(ctx)
 		return domain.Recorded{}, err
 	}
 	defer reading.Close()
 	for {
-		resolved, err := reading.Recv()
+		m, err := reading.Next()
 		switch {
 		case errors.Is(err, io.EOF):
 			return domain.Recorded{}, nil
 		case err != nil:
 			return domain.Recorded{}, err
-		}
-		if e := resolved.OriginalEvent(); !isSystem(e) {
-			return s.recorded(e), nil
+		case m.Kind == wire.Appeared:
+			return s.recorded(&m.Event), nil
 		}
 	}
 }
 
+// notSystem is the pattern of types that are not the server's own. Servers and
+// the node understand this and nothing cleverer alike.
+const notSystem = `^[^\$].*`
+
 // isSystem tells the server's own events, and those of streams about streams,
 // from ours.
-func isSystem(e *esdb.RecordedEvent) bool {
-	return strings.HasPrefix(e.StreamID, "$") || strings.HasPrefix(e.EventType, "$")
+func isSystem[T ~string | ~[]byte](stream, eventType T) bool {
+	return stream[0] == '$' || eventType[0] == '$'
 }

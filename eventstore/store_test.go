@@ -274,7 +274,10 @@ func TestCloseWhileTheNodeIsAway(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, _, err := s.Head(t.Context()); !errors.Is(err, domain.ErrStoreUnavailable) {
-		t.Errorf("without a node: %v", err)
+		t.Errorf("read without a node: %v", err)
+	}
+	if _, err := s.Append(t.Context(), newStream(), domain.NoStream, proposed("x")); !errors.Is(err, domain.ErrStoreUnavailable) {
+		t.Errorf("append without a node: %v", err)
 	}
 	for range 2 {
 		if err := s.Close(); err == nil {

@@ -10,10 +10,10 @@ import (
 	"sync"
 	"time"
 
-	"github.com/EventStore/EventStore-Client-Go/v4/esdb"
 	"github.com/ThreeDotsLabs/watermill/message"
 
 	"crm/domain"
+	"crm/eventstore/wire"
 )
 
 // All is the topic that holds every event of ours. Any other topic is the name
@@ -222,29 +222,31 @@ func (s *subscription) checkpoint(ctx context.Context) (domain.Position, error) 
 // receive decodes what arrives, so that this is done while the batch before is
 // worked on, and on a stack that has grown already. It gives how far it came, and
 // errShared when the subscription can go on with the tail, which it has joined.
-func (s *subscription) receive(from *esdb.Subscription, ahead *readAhead, after domain.Position) (domain.Position, error) {
+func (s *subscription) receive(from *wire.Reading, ahead *readAhead, after domain.Position) (domain.Position, error) {
+	defer from.Close()
 	for caughtUp := false; ; {
 		if caughtUp && s.store.tail.join(after) {
-			_ = from.Close() // it only says goodbye
 			return after, errShared
 		}
-		received := from.Recv()
-		switch {
-		case received.SubscriptionDropped != nil:
-			return after, received.SubscriptionDropped.Error
-		case received.CheckPointReached != nil:
-			after = domain.Position(*received.CheckPointReached)
+		m, err := from.Next()
+		if err != nil {
+			return after, err
+		}
+		switch m.Kind {
+		case wire.Checkpoint:
+			after = domain.Position(m.Position)
 			ahead.pass(after, s.cfg.MaxBatch > 1)
-		case received.CaughtUp != nil:
+		case wire.CaughtUp:
 			caughtUp = s.topic == All && s.cfg.MaxBatch > 1
-		case received.EventAppeared != nil:
-			e := received.EventAppeared.OriginalEvent()
+		case wire.Appeared:
+			e := &m.Event
 			after = domain.Position(e.Position)
-			if isSystem(e) || s.topic != All && e.StreamID != s.topic {
+			if isSystem(e.Stream, e.Type) || s.topic != All && string(e.Stream) != s.topic {
 				ahead.pass(after, false)
 			} else if !ahead.add(s.store.recorded(e)) {
 				return after, nil
 			}
+		default: // of no use here
 		}
 	}
 }
@@ -313,29 +315,20 @@ func (s *subscription) message(batch domain.Batch) *message.Message {
 
 // subscribe follows the log behind a position. The server leaves out what is
 // not asked for and tells now and then how far it has looked.
-func (s *Store) subscribe(ctx context.Context, topic string, after domain.Position) (*esdb.Subscription, error) {
-	options := esdb.SubscribeToAllOptions{
-		From: esdb.Start{},
-		// Servers understand this and nothing cleverer alike.
-		Filter: &esdb.SubscriptionFilter{Type: esdb.EventFilterType, Regex: `^[^\$].*`},
-		// Together: a checkpoint for every 8,192 events looked at.
-		MaxSearchWindow: 1024, CheckpointInterval: 8,
-	}
+func (s *Store) subscribe(ctx context.Context, topic string, after domain.Position) (*wire.Reading, error) {
+	filter := wire.Filter{TypePattern: notSystem}
 	if topic != All {
-		options.Filter = &esdb.SubscriptionFilter{Type: esdb.StreamFilterType, Prefixes: []string{topic}}
+		filter = wire.Filter{StreamPrefix: topic}
 	}
-	if !after.IsZero() {
-		options.From = esdb.Position(after)
-	}
-	var sub *esdb.Subscription
-	err := persist(ctx, s.lanes.wait, func(ctx context.Context) (err error) {
-		sub, err = s.client.SubscribeToAll(ctx, options)
+	var reading *wire.Reading
+	err := s.untilReached(ctx, func() (err error) {
+		reading, err = s.log.Subscribe(ctx, wire.Follow(wire.Position(after)).Only(filter))
 		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("subscribe to %s: %w", topic, err)
 	}
-	return sub, nil
+	return reading, nil
 }
 
 const longestWait = 5 * time.Second

@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"crm/domain"
+	"crm/eventstore/wire"
 )
 
 // tail is the newest part of the log, read and decoded once for all subscribers
@@ -134,18 +135,21 @@ func (t *tail) run(ctx context.Context, start domain.Position) error {
 	if err != nil {
 		return err
 	}
+	defer from.Close()
 	for {
-		received := from.Recv()
-		switch {
-		case received.SubscriptionDropped != nil:
-			return received.SubscriptionDropped.Error
-		case received.CheckPointReached != nil:
-			t.change(func() { t.through = domain.Position(*received.CheckPointReached) })
-		case received.EventAppeared != nil:
-			if e := received.EventAppeared.OriginalEvent(); !isSystem(e) {
-				event := t.store.recorded(e)
+		m, err := from.Next()
+		if err != nil {
+			return err
+		}
+		switch m.Kind {
+		case wire.Checkpoint:
+			t.change(func() { t.through = domain.Position(m.Position) })
+		case wire.Appeared:
+			if !isSystem(m.Event.Stream, m.Event.Type) {
+				event := t.store.recorded(&m.Event)
 				t.change(func() { t.add(event) })
 			}
+		default: // of no use here
 		}
 	}
 }

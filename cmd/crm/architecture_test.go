@@ -39,7 +39,8 @@ var arrows = map[string][]string{
 	"projections/postgres":        {},
 	"projections/projectionstest": {"projections", "projections/postgres", "domain"}, // databases and replays
 
-	"eventstore":          {"eventstore", "eventstore/keyring", "eventstore/ledger", "domain/..."},
+	"eventstore":          {"eventstore", "eventstore/wire", "eventstore/keyring", "eventstore/ledger", "domain/..."},
+	"eventstore/wire":     {}, // it reads bytes
 	"eventstore/embedded": {}, // it stores bytes
 
 	"domain": {"domain"}, // so an aggregate never imports a sibling
