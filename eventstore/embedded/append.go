@@ -163,12 +163,18 @@ func parseID(id *shared.UUID) (uuid.UUID, error) {
 // queue hands r to the writer; wait waits for its answer. Between the two a
 // caller may queue more.
 func (n *Node) queue(ctx context.Context, r *request) error {
+	if n.shortens(r) {
+		return accessDenied()
+	}
 	r.done = make(chan struct{})
+	full, stalled := n.disk.full(), n.stall.began()
 	select {
-	case <-n.disk.full():
+	case <-full:
 		return errFull
 	case <-n.failed:
 		return errFailed
+	case <-stalled:
+		return errStalled
 	default:
 	}
 	select {
@@ -178,8 +184,10 @@ func (n *Node) queue(ctx context.Context, r *request) error {
 		return ctx.Err()
 	case <-n.failed:
 		return errFailed
-	case <-n.disk.full():
+	case <-full:
 		return errFull
+	case <-stalled:
+		return errStalled
 	}
 }
 
@@ -195,6 +203,8 @@ func (n *Node) wait(ctx context.Context, r *request) (outcome, error) {
 		return outcome{}, errFailed
 	case <-n.disk.full():
 		return outcome{}, errFull
+	case <-n.stall.began():
+		return outcome{}, errStalled
 	}
 }
 

@@ -3,7 +3,6 @@ package embedded
 import (
 	"errors"
 	"os"
-	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -29,24 +28,17 @@ type disk struct {
 	retry time.Duration
 	fail  func(error)
 	armed atomic.Bool
-
-	mu      sync.Mutex
-	waiting int           // calls that wait for space
-	isFull  chan struct{} // closed while waiting > 0
+	space *pause // calls wait for space
 }
 
 func newDisk(fs vfs.FS, retry time.Duration, fail func(error)) *disk {
-	return &disk{FS: fs, retry: retry, fail: fail, isFull: make(chan struct{})}
+	return &disk{FS: fs, retry: retry, fail: fail, space: newPause()}
 }
 
 func (d *disk) arm() { d.armed.Store(true) }
 
 // full returns a channel that is closed while a write waits for space.
-func (d *disk) full() <-chan struct{} {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.isFull
-}
+func (d *disk) full() <-chan struct{} { return d.space.began() }
 
 // try calls op, again and again while there is no space. It returns nil, an error
 // that Pebble expects, or not at all.
@@ -56,34 +48,18 @@ func (d *disk) try(op func() error) error {
 		return err
 	}
 	if noSpace(err) {
-		d.enter()
+		d.space.enter()
 		for noSpace(err) {
 			time.Sleep(d.retry)
 			err = op()
 		}
-		d.leave()
+		d.space.leave()
 	}
 	if err != nil && !errors.Is(err, os.ErrNotExist) && !errors.Is(err, os.ErrExist) {
 		d.fail(err)
 		select {}
 	}
 	return err
-}
-
-func (d *disk) enter() {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.waiting++; d.waiting == 1 {
-		close(d.isFull)
-	}
-}
-
-func (d *disk) leave() {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.waiting--; d.waiting == 0 {
-		d.isFull = make(chan struct{})
-	}
 }
 
 func noSpace(err error) bool {
@@ -104,6 +80,9 @@ func (d *disk) file(open func() (vfs.File, error)) (vfs.File, error) {
 
 // Create implements vfs.FS.
 func (d *disk) Create(name string, category vfs.DiskWriteCategory) (vfs.File, error) {
+	if err := d.settle(name); err != nil {
+		return nil, err
+	}
 	return d.file(func() (vfs.File, error) { return d.FS.Create(name, category) })
 }
 

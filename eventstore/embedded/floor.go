@@ -41,6 +41,7 @@ import (
 // the floor at or below the log's end.
 type floor struct {
 	file     vfs.File
+	pulse    *pulse
 	db       pebble.Reader
 	instance uuid.UUID
 	next     int           // the block to be written
@@ -252,8 +253,8 @@ func checkFloor(dir string, fs vfs.FS, lock *pebble.Lock, cfg Config, logger peb
 // openFloor opens the floor of a store that reaches it, by these marks, and
 // raises it to position, where the store ends. A store without marks gets a new
 // floor, and remembers that from then on it must have one.
-func openFloor(dir string, fs vfs.FS, db *pebble.DB, marks []mark, position uint64) (_ *floor, err error) {
-	f := &floor{db: db, due: make(chan struct{}, 1), stop: make(chan struct{})}
+func openFloor(dir string, fs vfs.FS, db *pebble.DB, marks []mark, position uint64, p *pulse) (_ *floor, err error) {
+	f := &floor{db: db, pulse: p, due: make(chan struct{}, 1), stop: make(chan struct{})}
 	if f.instance, err = instanceOf(db); err != nil {
 		return nil, err
 	}
@@ -302,6 +303,8 @@ func (f *floor) write(position uint64) error {
 	if err != nil {
 		return err
 	}
+	f.pulse.begun.Add(1)
+	defer f.pulse.done.Add(1)
 	block := append(m.encode(), make([]byte, floorBlock-markSize)...)
 	if _, err := f.file.WriteAt(block, int64(f.next)*floorBlock); err != nil {
 		return fmt.Errorf("write the floor: %w", err)
@@ -376,7 +379,7 @@ func AcceptLoss(cfg Config) (loss Loss, err error) {
 	if err := db.Set(storeKey("instance"), instance[:], pebble.Sync); err != nil {
 		return Loss{}, fmt.Errorf("embedded: name the new history of %s: %w", cfg.Dir, err)
 	}
-	f, err := openFloor(cfg.Dir, d, db, nil, loss.Found)
+	f, err := openFloor(cfg.Dir, d, db, nil, loss.Found, &pulse{})
 	if err != nil {
 		return Loss{}, fmt.Errorf("embedded: make the floor of %s: %w", cfg.Dir, err)
 	}

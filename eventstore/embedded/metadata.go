@@ -3,6 +3,7 @@ package embedded
 import (
 	"encoding/json"
 	"math"
+	"slices"
 	"strings"
 	"time"
 )
@@ -63,6 +64,20 @@ func parseRetention(data []byte) retention {
 		maxAge:         time.Duration(min(max(0, m.MaxAge), longest)) * time.Second,
 		truncateBefore: max(0, m.TruncateBefore),
 	}
+}
+
+// shortens reports whether r would take history from a stream that Config.Permanent
+// keeps: hide it, or end it.
+func (n *Node) shortens(r *request) bool {
+	if !slices.ContainsFunc(n.cfg.Permanent, func(prefix string) bool { return strings.HasPrefix(originalOf(r.stream), prefix) }) {
+		return false
+	}
+	if r.operation != appendEvents {
+		return true
+	}
+	return isMetastream(r.stream) && slices.ContainsFunc(r.events, func(p proposal) bool {
+		return parseRetention(p.data) != retention{}
+	})
 }
 
 // undeleted rewrites metadata so that a soft-deleted stream shows its events from

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -47,6 +48,13 @@ type Config struct {
 	// CloseTimeout is how long Close waits for running calls before it cuts them
 	// off. Default 2 s.
 	CloseTimeout time.Duration
+	// StallAfter is how long the disk may leave appends without an answer before
+	// new ones are refused. Default 2 s, at least 10 ms.
+	StallAfter time.Duration
+	// Permanent are beginnings of the names of streams whose history cannot be
+	// taken away: who sets $maxAge, $maxCount or $tb on one, deletes it or
+	// tombstones it is answered AccessDenied. Default: none.
+	Permanent []string
 	// SpaceRetry is how often a write that found the disk full is tried again.
 	// Default 250 ms.
 	SpaceRetry time.Duration
@@ -63,6 +71,7 @@ func (c *Config) setDefaults() error {
 	orElse(&c.HeadCache, 1<<16)
 	orElse(&c.CloseTimeout, 2*time.Second)
 	orElse(&c.SpaceRetry, 250*time.Millisecond)
+	orElse(&c.StallAfter, 2*time.Second)
 	if c.fs == nil {
 		c.fs = vfs.Default
 	}
@@ -78,6 +87,12 @@ func (c *Config) setDefaults() error {
 	}
 	if c.MemTableBytes < minMemTable {
 		errs = append(errs, fmt.Errorf("MemTableBytes is %d, must be at least %d", c.MemTableBytes, minMemTable))
+	}
+	if c.StallAfter < 10*time.Millisecond {
+		errs = append(errs, fmt.Errorf("StallAfter is %s, must be at least 10ms", c.StallAfter))
+	}
+	if slices.Contains(c.Permanent, "") {
+		errs = append(errs, errors.New("Permanent holds an empty name"))
 	}
 	if c.Durability > Paranoid {
 		errs = append(errs, fmt.Errorf("Durability is %d, must be Normal or Paranoid", c.Durability))
@@ -110,6 +125,7 @@ type Node struct {
 	db      *pebble.DB
 	lock    *pebble.Lock
 	disk    *disk
+	stall   *pause // the disk does not answer
 	horizon horizon
 	floor   *floor
 	writer  *writer
@@ -124,6 +140,8 @@ type Node struct {
 	closed  bool
 
 	workers       sync.WaitGroup
+	watcher       sync.WaitGroup // of the workers, until unwatch is closed
+	unwatch       chan struct{}
 	closeOnce     sync.Once
 	closeErr      error
 	subscriptions atomic.Int64
@@ -139,7 +157,7 @@ func Open(cfg Config) (_ *Node, err error) {
 	if err := cfg.setDefaults(); err != nil {
 		return nil, err
 	}
-	n := &Node{failed: make(chan struct{})}
+	n := &Node{failed: make(chan struct{}), stall: newPause(), unwatch: make(chan struct{})}
 	n.disk = newDisk(cfg.fs, cfg.SpaceRetry, n.fail)
 	n.ctx, n.cancel = context.WithCancelCause(context.Background())
 	if n.lock, err = takeFolder(&cfg, n.disk); err != nil {
@@ -174,7 +192,7 @@ func Open(cfg Config) (_ *Node, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("embedded: find the end of the log: %w", err)
 	}
-	n.floor, err = openFloor(cfg.Dir, n.disk, n.db, marks, n.horizon.position.Load())
+	n.floor, err = openFloor(cfg.Dir, n.disk, n.db, marks, n.horizon.position.Load(), &n.writer.pulse)
 	if err != nil {
 		return nil, fmt.Errorf("embedded: open the floor of %s: %w", cfg.Dir, err)
 	}
@@ -197,9 +215,11 @@ func Open(cfg Config) (_ *Node, err error) {
 	streamspb.RegisterStreamsServer(n.server, &streams{node: n})
 	serverfeatures.RegisterServerFeaturesServer(n.server, features{})
 	gossip.RegisterGossipServer(n.server, &members{node: n})
+	n.server.RegisterService(&operationsDesc, operator{node: n})
 	n.workers.Go(n.writer.run)
 	n.workers.Go(n.finish)
 	n.workers.Go(n.followFloor)
+	n.watcher.Go(n.watchDisk)
 	cfg.Log.Info("event store is open", slog.String("dir", cfg.Dir), slog.Uint64("position", n.horizon.position.Load()))
 	return n, nil
 }
@@ -226,6 +246,8 @@ func (n *Node) Close() error {
 }
 
 func (n *Node) close() error {
+	defer n.watcher.Wait()
+	defer close(n.unwatch)
 	n.cancel(errClosing)
 	stopped := make(chan struct{})
 	go func() {
@@ -238,17 +260,20 @@ func (n *Node) close() error {
 		n.server.Stop()
 		<-stopped
 	}
-	select {
-	case <-n.disk.full():
-		n.fail(errFull)
-	default:
-	}
 	close(n.writer.stop)
 	joined := make(chan struct{})
 	go func() {
 		defer close(joined)
 		n.workers.Wait()
 	}()
+	select {
+	case <-joined:
+	case <-n.disk.full():
+		n.fail(errFull)
+	case <-n.stall.began():
+		n.fail(errStalled)
+	case <-n.failed:
+	}
 	if n.hasFailed() {
 		// Pebble's locks may be held for ever by what failed; whatever can end does.
 		select {
@@ -257,7 +282,6 @@ func (n *Node) close() error {
 		}
 		return n.Err()
 	}
-	<-joined
 	n.storage.Lock()
 	defer n.storage.Unlock()
 	n.closed = true
@@ -331,6 +355,7 @@ type Stats struct {
 	Subscriptions int           // open now
 	DiskBytes     uint64        // used by the store
 	DiskFull      bool          // a write waits for space
+	DiskStalled   bool          // the disk does not answer
 }
 
 // Stats returns the node's figures. It costs tens of microseconds.
@@ -343,11 +368,9 @@ func (n *Node) Stats() Stats {
 		Queued:        len(n.writer.queue),
 		Subscriptions: int(n.subscriptions.Load()),
 	}
-	select {
-	case <-n.disk.full():
-		s.DiskFull = true
-		return s // Pebble may hold its locks until there is space
-	default:
+	s.DiskFull, s.DiskStalled = n.disk.space.active(), n.stall.active()
+	if s.DiskFull || s.DiskStalled {
+		return s // Pebble may hold its locks meanwhile
 	}
 	n.storage.RLock()
 	defer n.storage.RUnlock()

@@ -60,13 +60,14 @@ func invalidArgument(format string, args ...any) *refusal {
 }
 
 // Answers of a node that cannot serve now; the same call may be sent again. A
-// full disk is answered as EventStoreDB answers for a disk that is too slow:
-// Aborted. On Unavailable the Go client would open a new connection for every
+// disk that is full or stuck is answered as EventStoreDB answers for one that is
+// too slow: Aborted. On Unavailable the Go client would open a new connection for every
 // refused append, and never close the old one.
 var (
 	errClosing = &refusal{code: codes.Unavailable, message: "the node is closing"}
 	errFailed  = &refusal{code: codes.Unavailable, message: "the storage is unavailable: it failed, and the node stopped"}
 	errFull    = &refusal{code: codes.Aborted, message: "the storage is unavailable: no space left on the device"}
+	errStalled = &refusal{code: codes.Aborted, message: "the storage is unavailable: the disk does not answer"}
 )
 
 // headerSafe makes a stream name fit for a trailer, which may hold printable

@@ -78,6 +78,7 @@ type writer struct {
 	created      int64 // ticks; never goes backwards
 	scratch      []byte
 
+	pulse    pulse         // of groups
 	appended atomic.Uint64 // events
 	synced   atomic.Uint64 // groups
 }
@@ -194,6 +195,7 @@ func (w *writer) gather(r *request) {
 
 // commit hands the group to Pebble, and on to the finisher.
 func (w *writer) commit(g *group) {
+	w.pulse.begun.Add(1)
 	switch {
 	case g.err == nil && w.failed():
 		g.err = errFailed
@@ -216,32 +218,38 @@ func (w *writer) commit(g *group) {
 // and all before it are durable, and never again once the node has failed.
 func (w *writer) finish() {
 	for g := range w.groups {
-		if g.batch != nil {
-			if err := g.batch.SyncWait(); err != nil {
-				w.fail(fmt.Errorf("sync the log: %w", err))
-			}
+		w.answer(g)
+		w.pulse.done.Add(1)
+	}
+}
+
+// answer waits for one group's sync.
+func (w *writer) answer(g *group) {
+	if g.batch != nil {
+		if err := g.batch.SyncWait(); err != nil {
+			w.fail(fmt.Errorf("sync the log: %w", err))
 		}
-		if g.batch != nil && !w.failed() {
-			if err := w.durable(g.last); err != nil {
-				w.fail(err)
-			}
+	}
+	if g.batch != nil && !w.failed() {
+		if err := w.durable(g.last); err != nil {
+			w.fail(err)
 		}
-		if g.err != nil || w.failed() {
-			for _, r := range g.requests {
-				r.outcome = outcome{err: errFailed}
-				close(r.done)
-			}
-			continue
-		}
-		if g.batch != nil {
-			_ = g.batch.Close() // only gives its memory back
-			w.synced.Add(1)
-			w.appended.Add(uint64(g.events))
-			w.horizon.advance(g.last)
-		}
+	}
+	if g.err != nil || w.failed() {
 		for _, r := range g.requests {
+			r.outcome = outcome{err: errFailed}
 			close(r.done)
 		}
+		return
+	}
+	if g.batch != nil {
+		_ = g.batch.Close() // only gives its memory back
+		w.synced.Add(1)
+		w.appended.Add(uint64(g.events))
+		w.horizon.advance(g.last)
+	}
+	for _, r := range g.requests {
+		close(r.done)
 	}
 }
 
