@@ -30,7 +30,7 @@ const jsonSpace = " \t\r\n"
 // counts. It is false, and the metadata unchanged, when that is neither empty nor
 // a JSON object, or the instant not a multiple of 100 ns in the years 0 to 9999.
 func Copied(metadata []byte, recordedAt time.Time) ([]byte, bool) {
-	if _, _, again := Original(metadata); again {
+	if _, _, _, again := addition(metadata); again {
 		return metadata, true
 	}
 	recordedAt = recordedAt.UTC()

@@ -183,6 +183,11 @@ func (r run) request() *streamspb.BatchAppendReq {
 	return request
 }
 
+const (
+	contentJSON  = "application/json"
+	contentBytes = "application/octet-stream"
+)
+
 func systemMetadata(kind string, json bool) map[string]string {
 	content := contentBytes
 	if json {

@@ -104,6 +104,8 @@ func (c *copier) difference(want, found *event) error {
 		return nil
 	case what == "another event" && c.have.events == 0:
 		return &DifferenceError{fmt.Sprintf("the target already holds something else, first %s, where the source begins with %s; copy to an empty store", found, want)}
+	case what == "another event" && found.revision < c.survey.next[found.stream]:
+		return &DifferenceError{fmt.Sprintf("after %d events that are the same, the target holds %s before %s: an append was overtaken; empty the target and copy anew, with one append in flight", c.have.events, found, want)}
 	case what == "another event":
 		return &DifferenceError{fmt.Sprintf("after %d events that are the same, the target holds %s where the source holds %s", c.have.events, found, want)}
 	default:

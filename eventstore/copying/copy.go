@@ -14,6 +14,7 @@ import (
 
 	"crm/domain"
 	"crm/eventstore"
+	"crm/eventstore/wire"
 )
 
 // Options say what to copy where. Source and Target are needed; the zero value of
@@ -227,8 +228,8 @@ func final(err error) bool {
 		GRPCStatus() *status.Status
 	}](err)
 	if !ok {
-		// Of connections: a wrong setting, unless nobody answered.
-		return !errors.Is(err, domain.ErrStoreUnavailable) && !errors.Is(err, io.ErrUnexpectedEOF)
+		// A wrong setting or a malformed answer, unless nobody answered.
+		return !errors.Is(err, domain.ErrStoreUnavailable) && !errors.Is(err, wire.ErrUnreachable) && !errors.Is(err, io.ErrUnexpectedEOF)
 	}
 	switch s.GRPCStatus().Code() {
 	case codes.InvalidArgument, codes.PermissionDenied, codes.Unauthenticated, codes.Unimplemented, codes.DataLoss, codes.FailedPrecondition:

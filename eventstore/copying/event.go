@@ -6,12 +6,12 @@ import (
 	"fmt"
 	"hash"
 	"strings"
-	"time"
 
 	"github.com/google/uuid"
 
 	"crm/domain"
 	"crm/eventstore"
+	"crm/eventstore/wire"
 )
 
 // An event is one of a log, as a copy of it is: its metadata says when it was
@@ -28,10 +28,16 @@ type event struct {
 	dated    bool // metadata says when; else it is no JSON object, and as it was
 }
 
-// newEvent makes an event of what a store holds.
-func newEvent(e event, created time.Time) event {
-	e.metadata, e.dated = eventstore.Copied(e.metadata, created)
-	return e
+// newEvent makes an event of what a store holds, sharing no memory with it.
+func newEvent(e *wire.Event, kind string) event {
+	metadata, dated := eventstore.Copied(e.Metadata, e.Created)
+	if len(metadata) == len(e.Metadata) { // it was good as it is
+		metadata = bytes.Clone(metadata)
+	}
+	return event{
+		id: e.ID, stream: string(e.Stream), revision: e.Revision, position: domain.Position(e.Position), kind: kind,
+		json: e.JSON, data: bytes.Clone(e.Data), metadata: metadata, dated: dated,
+	}
 }
 
 func (e *event) String() string { return fmt.Sprintf("%s@%d (%s)", e.stream, e.revision, e.kind) }

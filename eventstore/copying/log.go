@@ -5,9 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
-	"strconv"
-	"time"
 
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/gossip"
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/shared"
@@ -20,18 +17,25 @@ import (
 
 	"crm/domain"
 	"crm/eventstore"
+	"crm/eventstore/wire"
 )
 
-// A log is one of the two stores, over a connection of its own.
+// A log is one of the two stores, over connections of its own.
 type log struct {
-	name string // "source" or "target"
-	cfg  eventstore.Config
-	conn *grpc.ClientConn
+	name   string // "source" or "target"
+	cfg    eventstore.Config
+	reader *wire.Conn
+	conn   *grpc.ClientConn // for all else
 }
 
 // connect connects, anew if need be. Nothing may run over the old connection.
 func (l *log) connect(ctx context.Context) error {
 	l.close()
+	reader, err := eventstore.Reader(l.cfg)
+	if err != nil {
+		return l.explain(err)
+	}
+	l.reader = reader
 	conn, err := eventstore.Connect(ctx, l.cfg)
 	if err != nil {
 		return l.explain(err)
@@ -41,6 +45,10 @@ func (l *log) connect(ctx context.Context) error {
 }
 
 func (l *log) close() {
+	if l.reader != nil {
+		_ = l.reader.Close() // as below
+		l.reader = nil
+	}
 	if l.conn != nil {
 		_ = l.conn.Close() // it was only asked for what it said
 		l.conn = nil
@@ -123,78 +131,41 @@ func (r *reading) close() {
 }
 
 func (r *reading) receive(ctx context.Context, l *log, after domain.Position) error {
-	all := &streamspb.ReadReq_Options_AllOptions{AllOption: &streamspb.ReadReq_Options_AllOptions_Start{Start: &shared.Empty{}}}
-	if !after.IsZero() {
-		all.AllOption = &streamspb.ReadReq_Options_AllOptions_Position{
-			Position: &streamspb.ReadReq_Options_Position{CommitPosition: after.Commit, PreparePosition: after.Prepare},
-		}
-	}
-	call, err := l.stub().Read(leading(ctx), &streamspb.ReadReq{Options: &streamspb.ReadReq_Options{
-		StreamOption:  &streamspb.ReadReq_Options_All{All: all},
-		ReadDirection: streamspb.ReadReq_Options_Forwards,
-		CountOption:   &streamspb.ReadReq_Options_Count{Count: math.MaxInt64},
-		FilterOption:  &streamspb.ReadReq_Options_NoFilter{NoFilter: &shared.Empty{}},
-		UuidOption:    &streamspb.ReadReq_Options_UUIDOption{Content: &streamspb.ReadReq_Options_UUIDOption_Structured{Structured: &shared.Empty{}}},
-	}})
+	all, err := l.reader.Read(ctx, wire.From(wire.Position(after)))
 	if err != nil {
 		return err
 	}
+	defer all.Close()
 	var batch []event
 	send := func() error {
 		select {
 		case r.batches <- batch:
-			batch = nil
+			batch = make([]event, 0, readBatch)
 			return nil
 		case <-ctx.Done():
 			return ctx.Err()
 		}
 	}
+	kinds := map[string]string{} // there are few, and many events
 	for {
-		answer, err := call.Recv()
-		if errors.Is(err, io.EOF) {
+		m, err := all.Next()
+		switch {
+		case errors.Is(err, io.EOF):
 			return send()
-		}
-		if err != nil {
+		case err != nil:
 			return err
-		}
-		recorded := answer.GetEvent().GetEvent()
-		if recorded == nil {
-			continue // a newer server's news
-		}
-		e, err := parse(recorded)
-		if err != nil {
-			return err
-		}
-		if !after.Before(e.position) {
+		case m.Kind != wire.Appeared || !after.Before(domain.Position(m.Event.Position)):
 			continue // a read from a position begins with the event there
 		}
-		if batch = append(batch, e); len(batch) == readBatch {
+		kind, known := kinds[string(m.Event.Type)]
+		if !known {
+			kind = string(m.Event.Type)
+			kinds[kind] = kind
+		}
+		if batch = append(batch, newEvent(&m.Event, kind)); len(batch) == readBatch {
 			if err := send(); err != nil {
 				return err
 			}
 		}
 	}
 }
-
-func parse(e *streamspb.ReadResp_ReadEvent_RecordedEvent) (event, error) {
-	ticks, err := strconv.ParseInt(e.GetMetadata()["created"], 10, 64)
-	if err != nil {
-		return event{}, fmt.Errorf("the event at position %d has no time: %w", e.GetCommitPosition(), err)
-	}
-	const perSecond = 10_000_000
-	return newEvent(event{
-		id:       idOf(e.GetId()),
-		stream:   string(e.GetStreamIdentifier().GetStreamName()),
-		revision: e.GetStreamRevision(),
-		position: domain.Position{Commit: e.GetCommitPosition(), Prepare: e.GetPreparePosition()},
-		kind:     e.GetMetadata()["type"],
-		json:     e.GetMetadata()["content-type"] == contentJSON,
-		data:     e.GetData(),
-		metadata: e.GetCustomMetadata(),
-	}, time.Unix(ticks/perSecond, ticks%perSecond*100)), nil
-}
-
-const (
-	contentJSON  = "application/json"
-	contentBytes = "application/octet-stream"
-)

@@ -42,6 +42,18 @@ func Log() Query {
 	return q
 }
 
+// From reads $all from a position on, which is included, to where it ends now; the
+// zero position is the start.
+func From(position Position) Query {
+	q := newQuery()
+	if position == (Position{}) {
+		q.start()
+	} else {
+		q.at(position)
+	}
+	return q
+}
+
 // Backwards reads $all from its end, or from what lies before a position, which is
 // not included; the zero position is the end.
 func Backwards(before Position) Query {
