@@ -19,6 +19,7 @@ type node struct {
 	Backup     nodeBackup     `cmd:"" help:"Copy the event store to a folder, with a manifest; also while it is served."`
 	Restore    nodeRestore    `cmd:"" help:"Make an event store of a backup, in a data folder that has none."`
 	Check      nodeCheck      `cmd:"" help:"Read all of the event store, or of a backup, and say what is damaged; also while it is served. Exit 1: damaged; 71: it went back."`
+	Copy       nodeCopy       `cmd:"" help:"Copy the whole history to another event store, and verify it: the way from the laptop to a cluster. Run again, it goes on where it was."`
 	AcceptLoss nodeAcceptLoss `cmd:"" help:"Go on with an event store that refuses to start because it went back, without the events that it lacks."`
 }
 
