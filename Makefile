@@ -8,6 +8,7 @@ SHELL := /bin/bash
 ARGS ?=
 BENCH ?= .
 BENCH_HTTP ?= --clients 64 --duration 30s
+BENCH_NODE ?=
 FUZZTIME ?= 30s
 FAULTS_BUDGET ?= 10m
 
@@ -74,6 +75,10 @@ bench: postgres ## run the Go benchmarks; BENCH=regexp chooses
 .PHONY: bench/http
 bench/http: postgres build ## measure commands over HTTP against a fresh server; BENCH_HTTP=flags of crm bench http
 	.ci/with-server bin/crm bench http $(BENCH_HTTP)
+
+.PHONY: bench/node
+bench/node: build ## measure the embedded event store beside raw Pebble; BENCH_NODE=flags of crm bench node
+	bin/crm bench node $(BENCH_NODE)
 
 .PHONY: fuzz
 fuzz: ## run every fuzz target for FUZZTIME

@@ -39,9 +39,10 @@ var arrows = map[string][]string{
 	"projections/postgres":        {},
 	"projections/projectionstest": {"projections", "projections/postgres", "domain"}, // databases and replays
 
-	"eventstore":          {"eventstore", "eventstore/wire", "eventstore/keyring", "eventstore/ledger", "domain/..."},
-	"eventstore/wire":     {}, // it reads bytes
-	"eventstore/embedded": {}, // it stores bytes
+	"eventstore":           {"eventstore", "eventstore/wire", "eventstore/keyring", "eventstore/ledger", "domain/..."},
+	"eventstore/wire":      {},                                         // it reads bytes
+	"eventstore/nodebench": {"eventstore/embedded", "eventstore/wire"}, // it measures them
+	"eventstore/embedded":  {},                                         // it stores bytes
 
 	"domain": {"domain"}, // so an aggregate never imports a sibling
 }
