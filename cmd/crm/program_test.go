@@ -74,10 +74,32 @@ func command(ctx context.Context, t *testing.T, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// serving starts a command that serves, and waits for its ready line.
+// serving starts a command that serves, and waits for its ready line. There may be
+// no key file.
 func serving(t *testing.T, keyFile string, args ...string) *program {
 	t.Helper()
-	p := &program{t: t, errs: &lockedBuffer{}, done: make(chan struct{})}
+	p, line := launch(t, args...)
+	if p.url == "" {
+		t.Fatalf("crm %s: no ready line but %q\n%s", strings.Join(args, " "), line, p.errs)
+	}
+	if keyFile == "" {
+		return p
+	}
+	key, err := os.ReadFile(keyFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	words := strings.Fields(string(key)) // of a key file the last word
+	p.key = words[len(words)-1]
+	return p
+}
+
+// launch starts a command that is to serve, and waits for its first line, which
+// is "" when it ends without one. Only when it is a ready line has the program a
+// URL.
+func launch(t *testing.T, args ...string) (p *program, line string) {
+	t.Helper()
+	p = &program{t: t, errs: &lockedBuffer{}, done: make(chan struct{})}
 	p.cmd = command(context.WithoutCancel(t.Context()), t, args...)
 	p.cmd.Stderr = p.errs
 	out, err := p.cmd.StdoutPipe()
@@ -88,23 +110,15 @@ func serving(t *testing.T, keyFile string, args ...string) *program {
 		t.Fatal(err)
 	}
 	t.Cleanup(p.kill)
-	line, err := bufio.NewReader(out).ReadString('\n')
+	line, err = bufio.NewReader(out).ReadString('\n')
 	go func() {
 		p.err = p.cmd.Wait()
 		close(p.done)
 	}()
-	fields := strings.Fields(line)
-	if err != nil || len(fields) < 2 || fields[0] != "ready" {
-		t.Fatalf("crm %s: no ready line but %q, %v\n%s", strings.Join(args, " "), line, err, p.errs)
+	if fields := strings.Fields(line); err == nil && len(fields) >= 2 && fields[0] == "ready" {
+		p.url = fields[1]
 	}
-	p.url = fields[1]
-	key, err := os.ReadFile(keyFile)
-	if err != nil {
-		t.Fatal(err)
-	}
-	words := strings.Fields(string(key)) // of a key file the last word
-	p.key = words[len(words)-1]
-	return p
+	return p, line
 }
 
 // up starts `crm up` in a folder.

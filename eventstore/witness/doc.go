@@ -4,7 +4,8 @@
 //
 //	j := &witness.Journal{}
 //	writers := witness.NewWriters(j, 64, seed, witness.Load{Batch: 5, Bytes: 1 << 10})
-//	err := writers.Run(ctx, client)   // until ctx ends, for instance because the node died
+//	client, err := witness.Dial("esdb://127.0.0.1:2113?tls=false", "")
+//	err = writers.Run(ctx, client)    // until ctx ends, for instance because the node died
 //	…                                 // start the node again
 //	err = j.Hold(ctx, client)         // nothing acknowledged or seen is missing or changed
 //	err = writers.Finish(ctx, client) // what was in doubt is sent again, under the same ids
@@ -38,7 +39,9 @@
 // # Decisions
 //
 //   - Every call is made in a goroutine of its own and given up when its context
-//     ends: the client can ignore a context while its node is away.
+//     ends: the client can ignore a context while its node is away, and panics
+//     when it is closed then. So one client is kept while a node is killed and
+//     started again, as by the program, and closed when all its calls returned.
 //   - What was in doubt is settled by sending it again, as the program does, and
 //     not by looking for it: that the answer to a repetition is the first answer is
 //     part of what is tested.

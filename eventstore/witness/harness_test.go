@@ -5,14 +5,12 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/EventStore/EventStore-Client-Go/v4/esdb"
-
 	"crm/eventstore/embedded"
 )
 
 // start serves an embedded node until the test ends, and returns a way to get
 // clients of it.
-func start(t *testing.T, cfg embedded.Config) func() *esdb.Client {
+func start(t *testing.T, cfg embedded.Config) func() *Client {
 	t.Helper()
 	if cfg.Dir == "" {
 		cfg.Dir = t.TempDir()
@@ -42,12 +40,12 @@ func start(t *testing.T, cfg embedded.Config) func() *esdb.Client {
 			t.Error(err)
 		}
 	})
-	return func() *esdb.Client {
+	return func() *Client {
 		client, err := Dial("esdb://localhost:1?tls=false", embedded.Address(l))
 		if err != nil {
 			t.Fatal(err)
 		}
-		t.Cleanup(func() { _ = client.Close() }) // it never fails
+		t.Cleanup(client.Close)
 		return client
 	}
 }

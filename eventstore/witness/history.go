@@ -123,8 +123,8 @@ func (h *History) Contender(n int, seed uint64) *Contender {
 // no stream, or nothing, reads of a stream's last events, and appends sent again
 // when their end is unknown. Some are given up early. It ends early with ctx, and
 // with an error when an answer makes no sense.
-func (c *Contender) Run(ctx context.Context, client *esdb.Client, operations int) (done int, err error) {
-	for ; done < operations && ctx.Err() == nil; done++ {
+func (c *Contender) Run(ctx context.Context, client *Client, operations int) error {
+	for done := 0; done < operations && ctx.Err() == nil; done++ {
 		call, cancel := ctx, func() {}
 		if c.rng.IntN(40) == 0 {
 			call, cancel = context.WithTimeout(ctx, time.Duration(c.rng.IntN(1000))*time.Microsecond)
@@ -132,13 +132,13 @@ func (c *Contender) Run(ctx context.Context, client *esdb.Client, operations int
 		err := c.operate(call, client)
 		cancel()
 		if err != nil {
-			return done, err
+			return err
 		}
 	}
-	return done, nil
+	return nil
 }
 
-func (c *Contender) operate(ctx context.Context, client *esdb.Client) error {
+func (c *Contender) operate(ctx context.Context, client *Client) error {
 	if in := c.doubt; in != nil && c.rng.IntN(2) == 0 {
 		c.doubt = nil
 		return c.append(ctx, client, *in)
@@ -161,7 +161,7 @@ func (c *Contender) operate(ctx context.Context, client *esdb.Client) error {
 	return c.append(ctx, client, in)
 }
 
-func (c *Contender) append(ctx context.Context, client *esdb.Client, in input) error {
+func (c *Contender) append(ctx context.Context, client *Client, in input) error {
 	events := make([]esdb.EventData, len(in.ids))
 	for i, id := range in.ids {
 		events[i] = eventOf(id)
@@ -174,7 +174,7 @@ func (c *Contender) append(ctx context.Context, client *esdb.Client, in input) e
 		expected = esdb.Revision(uint64(in.expected))
 	}
 	called, out := c.history.now(), output{}
-	r, err := await(ctx, func() (*esdb.WriteResult, error) {
+	r, err := await(ctx, client, func(client *esdb.Client) (*esdb.WriteResult, error) {
 		return client.AppendToStream(ctx, in.stream, esdb.AppendToStreamOptions{ExpectedRevision: expected}, events...)
 	})
 	e, isError := errors.AsType[*esdb.Error](err)
@@ -199,35 +199,52 @@ func (c *Contender) append(ctx context.Context, client *esdb.Client, in input) e
 // tail is how many events a contender reads.
 const tail = 10
 
-func (c *Contender) read(ctx context.Context, client *esdb.Client, in input) error {
+func (c *Contender) read(ctx context.Context, client *Client, in input) error {
 	in.read = true
 	called, out := c.history.now(), output{last: noStream}
-	events, err := await(ctx, func() (*esdb.ReadStream, error) {
-		return client.ReadStream(ctx, in.stream, esdb.ReadStreamOptions{From: esdb.End{}, Direction: esdb.Backwards}, tail)
+	events, err := await(ctx, client, func(client *esdb.Client) ([]*esdb.RecordedEvent, error) {
+		return lastOf(ctx, client, in.stream)
 	})
-	if err == nil {
-		defer events.Close()
-		for {
-			var e *esdb.ResolvedEvent
-			if e, err = events.Recv(); err != nil {
-				break
-			}
-			if err := intact(e.Event); err != nil {
-				return err
-			}
-			if len(out.tail) == 0 {
-				out.last = int64(e.Event.EventNumber)
-			}
-			out.tail = append(out.tail, e.Event.EventID)
-		}
-	}
-	e, isError := errors.AsType[*esdb.Error](err)
-	switch {
-	case errors.Is(err, io.EOF) || isError && e.Code() == esdb.ErrorCodeResourceNotFound:
-		c.known[in.stream] = out.last
-		c.history.add(c.number, called, in, out)
-	case refused(err):
+	if refused(err) {
 		return err
 	}
-	return nil // a read of an unknown end says nothing
+	if err != nil {
+		return nil //nolint:nilerr // a read of an unknown end says nothing
+	}
+	for i, e := range events {
+		if err := intact(e); err != nil {
+			return err
+		}
+		if i == 0 {
+			out.last = int64(e.EventNumber)
+		}
+		out.tail = append(out.tail, e.EventID)
+	}
+	c.known[in.stream] = out.last
+	c.history.add(c.number, called, in, out)
+	return nil
+}
+
+// lastOf reads the last events of a stream, newest first. Also receiving may not
+// return while the node is away.
+func lastOf(ctx context.Context, client *esdb.Client, stream string) ([]*esdb.RecordedEvent, error) {
+	reading, err := client.ReadStream(ctx, stream, esdb.ReadStreamOptions{From: esdb.End{}, Direction: esdb.Backwards}, tail)
+	if err != nil {
+		return nil, err
+	}
+	defer reading.Close()
+	var events []*esdb.RecordedEvent
+	for {
+		e, err := reading.Recv()
+		if errors.Is(err, io.EOF) {
+			return events, nil
+		}
+		if coded, ok := errors.AsType[*esdb.Error](err); ok && coded.Code() == esdb.ErrorCodeResourceNotFound {
+			return events, nil // no such stream
+		}
+		if err != nil {
+			return nil, err
+		}
+		events = append(events, e.Event)
+	}
 }

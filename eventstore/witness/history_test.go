@@ -23,7 +23,7 @@ func TestStreamsAreLinearizable(t *testing.T) {
 		for n := range 8 {
 			client, contender := connect(), h.Contender(n, c.Seed)
 			wg.Go(func() {
-				if _, err := contender.Run(c.Context(), client, 2000); err != nil {
+				if err := contender.Run(c.Context(), client, 2000); err != nil {
 					c.Error(err)
 				}
 			})

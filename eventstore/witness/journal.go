@@ -57,7 +57,7 @@ func (j *Journal) Heard(position uint64, f Fact) error {
 
 // Hold reads what the log has beyond what it read last, and holds it against
 // what was heard.
-func (j *Journal) Hold(ctx context.Context, client *esdb.Client) error {
+func (j *Journal) Hold(ctx context.Context, client *Client) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if err := j.log.read(ctx, client); err != nil {
@@ -68,7 +68,7 @@ func (j *Journal) Hold(ctx context.Context, client *esdb.Client) error {
 
 // HoldWhole is Hold from the start of the log on, and of the streams by
 // themselves.
-func (j *Journal) HoldWhole(ctx context.Context, client *esdb.Client) error {
+func (j *Journal) HoldWhole(ctx context.Context, client *Client) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	now := Log{}
@@ -84,7 +84,7 @@ func (j *Journal) HoldWhole(ctx context.Context, client *esdb.Client) error {
 
 // HoldPrefix holds another store, a copy, against the log as it was read last: it
 // has to be the log up to some position, which is returned.
-func (j *Journal) HoldPrefix(ctx context.Context, client *esdb.Client) (end uint64, err error) {
+func (j *Journal) HoldPrefix(ctx context.Context, client *Client) (end uint64, err error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	copied := Log{}
@@ -143,13 +143,13 @@ func (l *Log) Positions(match func(Fact) bool) []uint64 {
 }
 
 // read reads on from where the log was read last.
-func (l *Log) read(ctx context.Context, client *esdb.Client) error {
+func (l *Log) read(ctx context.Context, client *Client) error {
 	options := esdb.ReadAllOptions{From: esdb.Start{}}
 	if n := uint64(len(l.facts)); n > 0 {
 		options.From = esdb.Position{Commit: n + 1, Prepare: n + 1} // inclusive
 	}
 	errs := faults{}
-	return errors.Join(errs.each(ctx, func() (*esdb.ReadStream, error) {
+	return errors.Join(errs.each(ctx, client, func(client *esdb.Client) (*esdb.ReadStream, error) {
 		return client.ReadAll(ctx, options, math.MaxInt64)
 	}, l.take), errs.err())
 }
@@ -210,7 +210,7 @@ func (l *Log) beginsWith(prefix *Log) error {
 
 // readStreams reads every stream by itself: the log's index by stream is another
 // than that by position.
-func (l *Log) readStreams(ctx context.Context, client *esdb.Client) error {
+func (l *Log) readStreams(ctx context.Context, client *Client) error {
 	streams := map[string][]uint64{}
 	for i, f := range l.facts {
 		streams[f.Stream] = append(streams[f.Stream], uint64(i)+1)
@@ -218,7 +218,7 @@ func (l *Log) readStreams(ctx context.Context, client *esdb.Client) error {
 	errs := faults{}
 	for stream, positions := range streams {
 		n := 0
-		errs.add(errs.each(ctx, func() (*esdb.ReadStream, error) {
+		errs.add(errs.each(ctx, client, func(client *esdb.Client) (*esdb.ReadStream, error) {
 			return client.ReadStream(ctx, stream, esdb.ReadStreamOptions{From: esdb.Start{}}, math.MaxInt64)
 		}, func(e *esdb.RecordedEvent) error {
 			n++
@@ -259,8 +259,10 @@ func (f *faults) err() error {
 
 // each calls take with every event of a read. Its error is that of the read;
 // those of take are added to f.
-func (f *faults) each(ctx context.Context, read func() (*esdb.ReadStream, error), take func(*esdb.RecordedEvent) error) error {
-	events, err := await(ctx, read)
+func (f *faults) each(
+	ctx context.Context, client *Client, read func(*esdb.Client) (*esdb.ReadStream, error), take func(*esdb.RecordedEvent) error,
+) error {
+	events, err := await(ctx, client, read)
 	if err != nil {
 		return fmt.Errorf("read: %w", err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/EventStore/EventStore-Client-Go/v4/esdb"
 	"github.com/google/uuid"
@@ -29,13 +30,43 @@ type Watcher struct {
 	passed   uint64 // no event it has to see is at or before it
 }
 
+// EverySort returns watchers of $all and of a stream, with filters and without.
+func EverySort(j *Journal) []*Watcher {
+	everything := func(Fact) bool { return true }
+	return []*Watcher{
+		{Name: "$all", Journal: j, Match: everything},
+		{Name: "slow", Journal: j, Match: everything},
+		{
+			Name: "streams with a prefix", Journal: j,
+			Filter: &esdb.SubscriptionFilter{Type: esdb.StreamFilterType, Prefixes: []string{"own-1-", "shared"}},
+			Match: func(f Fact) bool {
+				return strings.HasPrefix(f.Stream, "own-1-") || strings.HasPrefix(f.Stream, "shared")
+			},
+		},
+		{
+			Name: "types", Journal: j,
+			Filter: &esdb.SubscriptionFilter{Type: esdb.EventFilterType, Prefixes: []string{"kind-3", "kind-5"}},
+			Match:  func(f Fact) bool { return Kind(f.ID) == "kind-3" || Kind(f.ID) == "kind-5" },
+		},
+		{
+			Name: "a rare stream", Journal: j,
+			Filter: &esdb.SubscriptionFilter{Type: esdb.StreamFilterType, Regex: "^own-2-0$"},
+			Match:  func(f Fact) bool { return f.Stream == "own-2-0" },
+		},
+		{Name: "the shared stream", Journal: j, Stream: "shared", Match: func(f Fact) bool { return f.Stream == "shared" }},
+		{Name: "an own stream", Journal: j, Stream: "own-3-0", Match: func(f Fact) bool { return f.Stream == "own-3-0" }},
+	}
+}
+
 // Run watches until ctx ends, the subscription is dropped or the node is gone,
 // and then returns nil; or until it is shown what it must not be. It may be
 // called again, with another client too, and then goes on.
-func (w *Watcher) Run(ctx context.Context, client *esdb.Client) error {
+func (w *Watcher) Run(ctx context.Context, client *Client) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	s, err := await(ctx, func() (*esdb.Subscription, error) { return w.subscribe(ctx, client) })
+	s, err := await(ctx, client, func(client *esdb.Client) (*esdb.Subscription, error) {
+		return w.subscribe(ctx, client)
+	})
 	if err != nil {
 		if refused(err) {
 			return fmt.Errorf("%s: subscribe: %w", w.Name, err)
@@ -109,7 +140,7 @@ func (w *Watcher) Seen() int { return len(w.seen) }
 
 // Finish watches on until it has seen as many events as a log has for it, and
 // tells whether they were just those. Nobody may write meanwhile.
-func (w *Watcher) Finish(ctx context.Context, client *esdb.Client, l *Log) error {
+func (w *Watcher) Finish(ctx context.Context, client *Client, l *Log) error {
 	want := l.Positions(w.Match)
 	run, enough := context.WithCancel(ctx)
 	defer enough()

@@ -34,7 +34,7 @@ func TestWatchersSeeAllOnceInOrder(t *testing.T) {
 			}
 		}})
 		var watching sync.WaitGroup
-		watchers := watchersOf(j)
+		watchers := EverySort(j)
 		for i, w := range watchers {
 			rng := rand.New(rand.NewPCG(c.Seed, uint64(i)))
 			start := written.reached(i % 3 * watched / 4)
@@ -76,15 +76,14 @@ func TestWatchersSeeAllOnceInOrder(t *testing.T) {
 }
 
 // interrupted runs a watcher until it has seen some more events.
-func interrupted(ctx context.Context, w *Watcher, connect func() *esdb.Client, written *count, rng *rand.Rand) error {
+func interrupted(ctx context.Context, w *Watcher, connect func() *Client, written *count, rng *rand.Rand) error {
 	run, interrupt := context.WithCancel(ctx)
 	defer interrupt()
 	client := connect()
-	defer func() { _ = client.Close() }() // it never fails
 	enough, cut := w.Seen()+1+rng.IntN(watched/4), rng.IntN(2) == 0
 	w.Each = func(_ context.Context, seen int) {
 		if seen == enough && cut {
-			_ = client.Close()
+			_ = client.esdb.Close() // it never fails
 		} else if seen == enough {
 			interrupt()
 		}
@@ -96,34 +95,6 @@ func interrupted(ctx context.Context, w *Watcher, connect func() *esdb.Client, w
 		}
 	}
 	return w.Run(run, client)
-}
-
-// watchersOf returns one of every sort.
-func watchersOf(j *Journal) []*Watcher {
-	everything := func(Fact) bool { return true }
-	return []*Watcher{
-		{Name: "$all", Journal: j, Match: everything},
-		{Name: "slow", Journal: j, Match: everything},
-		{
-			Name: "streams with a prefix", Journal: j,
-			Filter: &esdb.SubscriptionFilter{Type: esdb.StreamFilterType, Prefixes: []string{"own-1-", "shared"}},
-			Match: func(f Fact) bool {
-				return strings.HasPrefix(f.Stream, "own-1-") || strings.HasPrefix(f.Stream, "shared")
-			},
-		},
-		{
-			Name: "types", Journal: j,
-			Filter: &esdb.SubscriptionFilter{Type: esdb.EventFilterType, Prefixes: []string{"kind-3", "kind-5"}},
-			Match:  func(f Fact) bool { return Kind(f.ID) == "kind-3" || Kind(f.ID) == "kind-5" },
-		},
-		{
-			Name: "a rare stream", Journal: j,
-			Filter: &esdb.SubscriptionFilter{Type: esdb.StreamFilterType, Regex: "^own-2-0$"},
-			Match:  func(f Fact) bool { return f.Stream == "own-2-0" },
-		},
-		{Name: "the shared stream", Journal: j, Stream: "shared", Match: func(f Fact) bool { return f.Stream == "shared" }},
-		{Name: "an own stream", Journal: j, Stream: "own-3-0", Match: func(f Fact) bool { return f.Stream == "own-3-0" }},
-	}
 }
 
 // A count is of events written.

@@ -63,7 +63,7 @@ func NewWriters(j *Journal, n int, seed uint64, load Load) *Writers {
 
 // Run has all append until ctx ends, and whatever fails is in doubt and sent
 // again. It returns an error when an answer cannot be right.
-func (w *Writers) Run(ctx context.Context, client *esdb.Client) error {
+func (w *Writers) Run(ctx context.Context, client *Client) error {
 	return w.all(ctx, func(ctx context.Context, w *writer) error {
 		for ctx.Err() == nil {
 			if w.doubt == nil {
@@ -81,7 +81,7 @@ func (w *Writers) Run(ctx context.Context, client *esdb.Client) error {
 }
 
 // Finish sends again what is in doubt, until it is acknowledged.
-func (w *Writers) Finish(ctx context.Context, client *esdb.Client) error {
+func (w *Writers) Finish(ctx context.Context, client *Client) error {
 	return w.all(ctx, func(ctx context.Context, w *writer) error {
 		for w.doubt != nil {
 			if err := w.send(ctx, client); err != nil {
@@ -159,7 +159,7 @@ func (w *writer) think() *appending {
 
 // send sends what is in doubt once. It returns an error only for an answer that
 // cannot be right.
-func (w *writer) send(ctx context.Context, client *esdb.Client) error {
+func (w *writer) send(ctx context.Context, client *Client) error {
 	call := ctx
 	if w.load.Timeout > 0 {
 		var cancel context.CancelFunc
@@ -167,7 +167,7 @@ func (w *writer) send(ctx context.Context, client *esdb.Client) error {
 		defer cancel()
 	}
 	a := w.doubt
-	r, err := await(call, func() (*esdb.WriteResult, error) {
+	r, err := await(call, client, func(client *esdb.Client) (*esdb.WriteResult, error) {
 		return client.AppendToStream(call, a.stream, esdb.AppendToStreamOptions{ExpectedRevision: a.expected}, a.events...)
 	})
 	if err != nil {
