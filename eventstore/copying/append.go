@@ -28,12 +28,15 @@ type run struct {
 }
 
 // An appending is one BatchAppend call: what the source holds behind the mark,
-// sent in order, with a bounded part of it not yet acknowledged.
+// sent in order, with a bounded part of it not yet acknowledged. The first run goes
+// alone: a target that refuses for a while will begin to take again with one of
+// those, and not in the middle of many.
 type appending struct {
 	*copier
 	call   streamspb.Streams_BatchAppendClient
 	window *semaphore.Weighted
-	size   int64 // of the window
+	size   int64         // of the window
+	opened chan struct{} // closed when the first run was taken
 
 	mu      sync.Mutex
 	pending map[uint64]run
@@ -56,7 +59,7 @@ func (c *copier) append(ctx context.Context) error {
 	size := int64(c.options.InFlight) * slotBytes
 	a := &appending{
 		copier: c, call: call, size: size, window: semaphore.NewWeighted(size),
-		pending: map[uint64]run{}, acked: c.have.events,
+		opened: make(chan struct{}), pending: map[uint64]run{}, acked: c.have.events,
 	}
 	from := c.source.read(ctx, c.have.at)
 	defer from.close()
@@ -113,11 +116,16 @@ func (a *appending) sendRun(ctx context.Context, r run) error {
 	a.mu.Lock()
 	a.pending[r.number] = r
 	a.mu.Unlock()
-	err := a.call.Send(r.request())
-	if errors.Is(err, io.EOF) {
-		return nil // the receiver hears why
+	if err := a.call.Send(r.request()); err != nil && !errors.Is(err, io.EOF) { // of which the receiver hears why
+		return err
 	}
-	return err
+	if r.number == 0 {
+		select {
+		case <-a.opened:
+		case <-ctx.Done():
+		}
+	}
+	return ctx.Err()
 }
 
 // receive takes the answers, until one is a refusal; errTaken when all were sent
@@ -150,6 +158,9 @@ func (a *appending) take(answer *streamspb.BatchAppendResp) error {
 	a.window.Release(r.weight)
 	if answer.GetSuccess() == nil {
 		return a.target.explain(refusalOf(r, answer))
+	}
+	if number == 0 {
+		close(a.opened)
 	}
 	a.acked += uint64(len(r.events))
 	a.progressed(a.acked)

@@ -41,7 +41,7 @@ type original struct {
 // originals reads a log without this package, as its reader has to.
 func originals(t *testing.T, n *node) []original {
 	t.Helper()
-	var events []original
+	events := []original{}
 	for _, e := range stored(t, n) {
 		if strings.HasPrefix(e.StreamID, "$") || e.EventType == "$streamDeleted" {
 			continue
@@ -73,7 +73,7 @@ func TestCopy(t *testing.T) {
 	t.Parallel()
 	source, target, third := newNode(t), newNode(t), newNode(t)
 	w := newWriter(t, source, rand.New(rand.NewPCG(1, 2)))
-	w.some(3000)
+	w.some(1500)
 	// Larger than a run, smaller than an append may be.
 	w.append("large", esdb.EventData{EventID: w.id(), EventType: "large", Data: make([]byte, 600<<10)})
 	w.append("large", esdb.EventData{EventID: w.id(), EventType: "large", Data: make([]byte, 600<<10)})
