@@ -22,12 +22,14 @@ import (
 // a second sync would not tell. The node is failed, and the call never returns:
 // whatever waits for it waits until the process has ended.
 //
-// Until arm is called, errors pass, so that a store that cannot be opened says why.
+// While a store is being opened no space is such a failure, too: nobody is there
+// who could wait for it. Until arm is called, errors pass.
 type disk struct {
 	vfs.FS
 	retry time.Duration
 	fail  func(error)
 	armed atomic.Bool
+	open  atomic.Bool
 	space *pause // calls wait for space
 }
 
@@ -36,6 +38,9 @@ func newDisk(fs vfs.FS, retry time.Duration, fail func(error)) *disk {
 }
 
 func (d *disk) arm() { d.armed.Store(true) }
+
+// opened says that the store is open.
+func (d *disk) opened() { d.open.Store(true) }
 
 // full returns a channel that is closed while a write waits for space.
 func (d *disk) full() <-chan struct{} { return d.space.began() }
@@ -47,7 +52,7 @@ func (d *disk) try(op func() error) error {
 	if err == nil || !d.armed.Load() {
 		return err
 	}
-	if noSpace(err) {
+	if noSpace(err) && d.open.Load() {
 		d.space.enter()
 		for noSpace(err) {
 			time.Sleep(d.retry)

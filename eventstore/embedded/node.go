@@ -151,8 +151,8 @@ type Node struct {
 
 // Open opens the store in cfg.Dir, creating it if need be, and starts the node's
 // goroutines. It returns ErrInUse when the folder is in use, and ErrWentBack when
-// the store lacks events that it acknowledged. A node that was opened must be
-// closed.
+// the store lacks events that it acknowledged. When the disk fails meanwhile, the
+// process must end, as with Done. A node that was opened must be closed.
 func Open(cfg Config) (_ *Node, err error) {
 	if err := cfg.setDefaults(); err != nil {
 		return nil, err
@@ -164,43 +164,22 @@ func Open(cfg Config) (_ *Node, err error) {
 		return nil, err
 	}
 	n.cfg = cfg
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, n.lock.Close())
-		}
-	}()
-	logger := pebbleLogger{log: cfg.Log, fail: n.fail}
-	marks, loss, err := checkFloor(cfg.Dir, n.disk, n.lock, cfg, logger)
-	if err = errors.Join(err, loss.err(cfg.Dir)); err != nil {
-		return nil, err
-	}
-	if err := thaw(cfg.Dir, n.disk); err != nil {
-		return nil, fmt.Errorf("embedded: remove what a killed process left in %s: %w", cfg.Dir, err)
-	}
-	if n.db, err = openStorage(cfg.Dir, n.disk, n.lock, cfg, logger); err != nil {
-		return nil, err
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, n.db.Close())
-		}
-	}()
-	if err := n.Err(); err != nil { // Pebble may fail and not say so
-		return nil, err
-	}
-	n.writer, err = newWriter(n.db, &n.horizon, cfg, n.fail, n.hasFailed)
-	if err != nil {
-		return nil, fmt.Errorf("embedded: find the end of the log: %w", err)
-	}
-	n.floor, err = openFloor(cfg.Dir, n.disk, n.db, marks, n.horizon.position.Load(), &n.writer.pulse)
-	if err != nil {
-		return nil, fmt.Errorf("embedded: open the floor of %s: %w", cfg.Dir, err)
-	}
-	n.writer.durable = n.floor.moved
-	if cfg.Durability == Paranoid {
-		n.writer.durable = n.floor.raise
-	}
+	// Pebble panics, on goroutines of its own, when the disk fails while it opens. So
+	// the disk does not tell it, and whoever waits for it is not to wait for ever.
 	n.disk.arm()
+	stored := make(chan error, 1)
+	go func() { stored <- n.openStore() }()
+	select {
+	case err = <-stored:
+	case <-n.failed:
+	}
+	if n.hasFailed() { // Pebble is stuck, and the folder is not free before the process has ended
+		return nil, fmt.Errorf("embedded: open %s: %w", cfg.Dir, n.Err())
+	}
+	if err != nil {
+		return nil, errors.Join(err, n.lock.Close())
+	}
+	n.disk.opened()
 	n.server = grpc.NewServer(
 		grpc.ForceServerCodecV2(newWireCodec()),
 		grpc.MaxRecvMsgSize(largestCall),
@@ -222,6 +201,41 @@ func Open(cfg Config) (_ *Node, err error) {
 	n.watcher.Go(n.watchDisk)
 	cfg.Log.Info("event store is open", slog.String("dir", cfg.Dir), slog.Uint64("position", n.horizon.position.Load()))
 	return n, nil
+}
+
+// openStore opens the store in the folder, holds it against its floor, and finds
+// where it ends.
+func (n *Node) openStore() (err error) {
+	cfg := n.cfg
+	logger := pebbleLogger{log: cfg.Log, fail: n.fail}
+	marks, loss, err := checkFloor(cfg.Dir, n.disk, n.lock, cfg, logger)
+	if err = errors.Join(err, loss.err(cfg.Dir)); err != nil {
+		return err
+	}
+	if err := thaw(cfg.Dir, n.disk); err != nil {
+		return fmt.Errorf("embedded: remove what a killed process left in %s: %w", cfg.Dir, err)
+	}
+	if n.db, err = openStorage(cfg.Dir, n.disk, n.lock, cfg, logger); err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, n.db.Close())
+		}
+	}()
+	n.writer, err = newWriter(n.db, &n.horizon, cfg, n.fail, n.hasFailed)
+	if err != nil {
+		return fmt.Errorf("embedded: find the end of the log: %w", err)
+	}
+	n.floor, err = openFloor(cfg.Dir, n.disk, n.db, marks, n.horizon.position.Load(), &n.writer.pulse)
+	if err != nil {
+		return fmt.Errorf("embedded: open the floor of %s: %w", cfg.Dir, err)
+	}
+	n.writer.durable = n.floor.moved
+	if cfg.Durability == Paranoid {
+		n.writer.durable = n.floor.raise
+	}
+	return nil
 }
 
 // Serve answers calls that arrive at l until the node is closed; it then returns

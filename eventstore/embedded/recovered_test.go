@@ -30,7 +30,7 @@ func (j *journal) check(tb testing.TB, n *Node) {
 		a.check(tb, n, log)
 	}
 	read := map[uint64][]byte{}
-	for _, message := range readLog(tb, n) {
+	for _, message := range shownLog(n) {
 		if position, ok := eventIn(tb, message); ok {
 			read[position] = message
 		}
