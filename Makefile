@@ -45,6 +45,10 @@ test: postgres ## test everything: race detector, real Postgres, real event stor
 test/short: ## test what is quick; without Postgres its tests are skipped
 	go test -short -timeout 5m ./...
 
+.PHONY: conformance
+conformance: ## ask the embedded event store, or the server at ESDB=esdb://…, whether it answers as EventStoreDB
+	go test -count 1 -timeout 10m ./eventstore/conformance -skip '^TestMutants$$' $(if $(ESDB),-esdb '$(ESDB)')
+
 .PHONY: lint
 lint: ## vet and lint; the first time builds the linter, which takes minutes
 	go vet ./...

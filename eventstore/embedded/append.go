@@ -130,6 +130,9 @@ func (s *streams) addProposal(r *request, m proposedMessage) error {
 	if !ok {
 		return missingMetadata(metadataContentType)
 	}
+	if kind == "" || id == uuid.Nil {
+		return invalidArgument("an event with an empty type or an id of zeros")
+	}
 	p := proposal{
 		id: id, kind: kind, json: content == contentJSON, data: m.GetData(), metadata: m.GetCustomMetadata(),
 	}

@@ -46,24 +46,35 @@ func (r retention) first(last int64) int64 {
 	return first
 }
 
-// parseRetention reads $maxCount, $maxAge (seconds) and $tb. Metadata that is not
-// what it should be restricts nothing: a stream must not become unreadable by a
-// typing error.
+// parseRetention reads $maxCount, $maxAge (seconds) and $tb. Metadata in which one
+// of them is not what it should be restricts nothing at all, as on a server.
 func parseRetention(data []byte) retention {
-	var m struct {
-		MaxCount       int64 `json:"$maxCount"`
-		MaxAge         int64 `json:"$maxAge"`
-		TruncateBefore int64 `json:"$tb"`
-	}
-	if err := json.Unmarshal(data, &m); err != nil {
+	fields := map[string]json.RawMessage{} // not a struct: its fields would match in any case
+	if err := json.Unmarshal(data, &fields); err != nil {
 		return retention{}
 	}
-	const longest = math.MaxInt64 / int64(time.Second)
-	return retention{
-		maxCount:       max(0, m.MaxCount),
-		maxAge:         time.Duration(min(max(0, m.MaxAge), longest)) * time.Second,
-		truncateBefore: max(0, m.TruncateBefore),
+	sound := true
+	number := func(name string, least int64) int64 {
+		text, ok := fields[name]
+		if !ok {
+			return 0
+		}
+		var n int64
+		if err := json.Unmarshal(text, &n); err != nil || n < least {
+			sound = false
+		}
+		return n
 	}
+	const longest = math.MaxInt64 / int64(time.Second)
+	r := retention{
+		maxCount:       number("$maxCount", 1),
+		maxAge:         time.Duration(min(number("$maxAge", 1), longest)) * time.Second,
+		truncateBefore: number("$tb", 0),
+	}
+	if !sound {
+		return retention{}
+	}
+	return r
 }
 
 // shortens reports whether r would take history from a stream that Config.Permanent

@@ -30,8 +30,9 @@ type Config struct {
 	// Log gets state changes and Pebble's warnings; Pebble's chatter at Debug.
 	// Default: nothing is logged.
 	Log *slog.Logger
-	// MaxAppendBytes is how much one append may bring: types, data and metadata
-	// of all its events. Default 1 MiB, as in EventStoreDB; at most 16 MiB.
+	// MaxAppendBytes is how much one append may bring: data and metadata of all its
+	// events, and two bytes for each character of their types. Default 1 MiB, as in
+	// EventStoreDB; at most 16 MiB.
 	MaxAppendBytes int
 	// Durability says how soon a loss of acknowledged events by the disk would be
 	// noticed. Default Normal: within 1 s or 1,000 events of the acknowledgement.

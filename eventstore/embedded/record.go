@@ -5,6 +5,7 @@ import (
 	"math"
 	"strconv"
 	"time"
+	"unicode/utf16"
 
 	"github.com/google/uuid"
 	"google.golang.org/protobuf/encoding/protowire"
@@ -46,8 +47,15 @@ type proposal struct {
 	metadata []byte
 }
 
-// size is what counts against the append limit.
-func (p proposal) size() int { return len(p.kind) + len(p.data) + len(p.metadata) }
+// size is what counts against the append limit: as on a server, two bytes for
+// each UTF-16 unit of the type.
+func (p proposal) size() int {
+	size := len(p.data) + len(p.metadata)
+	for _, r := range p.kind {
+		size += 2 * utf16.RuneLen(r)
+	}
+	return size
+}
 
 func (p proposal) contentType() string {
 	if p.json {
@@ -103,6 +111,7 @@ type record struct {
 	id       uuid.UUID
 	stream   []byte
 	kind     []byte
+	json     bool
 	created  int64 // ticks
 	data     []byte
 	revision int64
@@ -157,6 +166,8 @@ func parseRecord(value []byte, whole bool) (record, error) {
 			switch string(key) {
 			case metadataType:
 				r.kind = val
+			case metadataContentType:
+				r.json = string(val) == contentJSON
 			case metadataCreated:
 				created, err := strconv.ParseInt(string(val), 10, 64)
 				if err != nil {

@@ -15,7 +15,11 @@ func (w *writer) revive(g *group, r *request, h, meta *head) error {
 			return err
 		}
 		if original.retention.softDeleted() {
-			if err := w.addUndelete(g, r.stream, h, r.events[len(r.events)-1].data, original.last+1); err != nil {
+			data := softDeleteMetadata
+			if n := len(r.events); n > 0 {
+				data = r.events[n-1].data
+			}
+			if err := w.addUndelete(g, r.stream, h, data, original.last+1); err != nil {
 				return err
 			}
 		}

@@ -60,7 +60,8 @@ func loadHead(db pebble.Reader, stream string, upto uint64) (*head, error) {
 	return h, nil
 }
 
-// lastMetadata returns the newest metadata of a stream at upto, nil if it has none.
+// lastMetadata returns the newest metadata of a stream at upto, nil if it has
+// none or that is not JSON.
 func lastMetadata(db pebble.Reader, stream string, upto uint64) ([]byte, error) {
 	id, err := readNumber(db, nameKey(metastreamOf(stream)))
 	if err != nil || id == 0 {
@@ -73,7 +74,9 @@ func lastMetadata(db pebble.Reader, stream string, upto uint64) ([]byte, error) 
 	var data []byte
 	err = readEvent(db, id, last, func(_ uint64, value []byte) error {
 		r, err := parseRecord(value, true)
-		data = append([]byte{}, r.data...)
+		if r.json { // what is not said to be JSON says nothing
+			data = append([]byte{}, r.data...)
+		}
 		return err
 	})
 	return data, err

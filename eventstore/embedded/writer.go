@@ -310,7 +310,7 @@ func (w *writer) write(g *group, r *request, h, meta *head) error {
 		}
 	default:
 		if len(r.events) == 0 {
-			return nil
+			return w.revive(g, r, h, meta) // nothing is enough to revive
 		}
 		if err := w.add(g, r.stream, h, h.last+1, r.events); err != nil {
 			return err

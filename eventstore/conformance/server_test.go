@@ -1,0 +1,221 @@
+package conformance
+
+import (
+	"context"
+	"crypto/tls"
+	"encoding/base64"
+	"errors"
+	"flag"
+	"fmt"
+	"log"
+	"net"
+	"os"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/EventStore/EventStore-Client-Go/v4/esdb"
+	streamspb "github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
+	"github.com/google/uuid"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/metadata"
+
+	"crm/eventstore/embedded"
+)
+
+var foreign = flag.String("esdb", "", "connection string of the server to examine; without it, an embedded node is")
+
+// patience is how long an answer may take before it counts as none.
+const patience = 20 * time.Second
+
+// A server is what is examined, as one test sees it.
+type server struct {
+	// own tells that it is our node: that it can be restarted, and that what it
+	// does beyond EventStoreDB is asked for.
+	own        bool
+	connection string
+	client     *esdb.Client
+	conn       *grpc.ClientConn
+	raw        streamspb.StreamsClient
+	prefix     string // of the names of the test's streams
+	restart    func(t *testing.T) *server
+}
+
+// A node is an embedded node on a loopback port.
+type node struct {
+	*embedded.Node
+	connection string
+	served     chan error
+}
+
+func startNode(dir string) (*node, error) {
+	n, err := embedded.Open(embedded.Config{Dir: dir})
+	if err != nil {
+		return nil, err
+	}
+	l, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, errors.Join(err, n.Close())
+	}
+	started := &node{Node: n, connection: fmt.Sprintf("esdb://%s?tls=false", l.Addr()), served: make(chan error, 1)}
+	go func() { started.served <- n.Serve(l) }()
+	return started, nil
+}
+
+func (n *node) close() error { return errors.Join(n.Close(), <-n.served) }
+
+// resident is the node of all tests that restart nothing, so that each test finds
+// data of others, as it does on a foreign server.
+var resident struct {
+	start func() (*node, error)
+	dir   string
+	node  *node
+}
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	resident.start = sync.OnceValues(func() (_ *node, err error) {
+		if resident.dir, err = os.MkdirTemp("", "conformance"); err != nil {
+			return nil, err
+		}
+		resident.node, err = startNode(resident.dir)
+		return resident.node, err
+	})
+	code := m.Run()
+	if resident.node != nil {
+		if err := resident.node.close(); err != nil {
+			log.Print(err)
+			code = 1
+		}
+	}
+	_ = os.RemoveAll(resident.dir)
+	os.Exit(code)
+}
+
+// examine connects to the server that is examined.
+func examine(t *testing.T) *server {
+	t.Helper()
+	if *foreign != "" {
+		return connect(t, *foreign, false)
+	}
+	n, err := resident.start()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return connect(t, n.connection, true)
+}
+
+// examineRestarting is examine for a test that restarts the server. A foreign
+// server is not restarted: restart connects anew.
+func examineRestarting(t *testing.T) *server {
+	t.Helper()
+	if *foreign != "" {
+		s := connect(t, *foreign, false)
+		s.restart = func(t *testing.T) *server {
+			t.Helper()
+			t.Log("a foreign server is not restarted; its client connects anew")
+			return connect(t, *foreign, false)
+		}
+		return s
+	}
+	dir := t.TempDir()
+	var n *node
+	stop := func() error {
+		if n == nil {
+			return nil
+		}
+		defer func() { n = nil }()
+		return n.close()
+	}
+	t.Cleanup(func() {
+		if err := stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	var start func(t *testing.T) *server
+	start = func(t *testing.T) *server {
+		t.Helper()
+		err := stop()
+		if err == nil {
+			n, err = startNode(dir)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := connect(t, n.connection, true)
+		s.restart = start
+		return s
+	}
+	return start(t)
+}
+
+func connect(t *testing.T, connection string, own bool) *server {
+	t.Helper()
+	settings, err := esdb.ParseConnectionString(connection)
+	if err != nil {
+		t.Fatal(err)
+	}
+	deadline := patience
+	settings.DefaultDeadline = &deadline
+	settings.Logger = func(esdb.LogLevel, string, ...any) {}
+	s := &server{own: own, connection: connection, prefix: "conformance" + uuid.NewString()[:13]}
+	if s.client, err = esdb.NewClient(settings); err != nil {
+		t.Fatal(err)
+	}
+	if s.conn, err = dial(settings); err != nil {
+		t.Fatal(err)
+	}
+	s.raw = streamspb.NewStreamsClient(s.conn)
+	t.Cleanup(func() {
+		_ = s.client.Close()
+		_ = s.conn.Close()
+	})
+	return s
+}
+
+// dial connects for the generated stubs, which say what the client cannot.
+func dial(settings *esdb.Configuration) (*grpc.ClientConn, error) {
+	address := settings.Address
+	if address == "" && len(settings.GossipSeeds) > 0 {
+		address = fmt.Sprintf("%s:%d", settings.GossipSeeds[0].Host, settings.GossipSeeds[0].Port)
+	}
+	transport := insecure.NewCredentials()
+	if !settings.DisableTLS {
+		transport = credentials.NewTLS(&tls.Config{
+			RootCAs:            settings.RootCAs,
+			InsecureSkipVerify: settings.SkipCertificateVerification, //nolint:gosec // as the connection string says
+		})
+	}
+	options := []grpc.DialOption{
+		grpc.WithTransportCredentials(transport),
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(17 << 20)),
+	}
+	if settings.Username != "" && !settings.DisableTLS {
+		options = append(options, grpc.WithPerRPCCredentials(basic(settings.Username+":"+settings.Password)))
+	}
+	return grpc.NewClient(address, options...)
+}
+
+// basic is a user and password as EventStoreDB takes them.
+type basic string
+
+// GetRequestMetadata is called for each call.
+func (b basic) GetRequestMetadata(context.Context, ...string) (map[string]string, error) {
+	return map[string]string{"authorization": "Basic " + base64.StdEncoding.EncodeToString([]byte(b))}, nil
+}
+
+// RequireTransportSecurity keeps the password off an open wire.
+func (basic) RequireTransportSecurity() bool { return true }
+
+// within bounds what a test waits for, and asks a cluster to answer as its leader.
+func within(t *testing.T) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	t.Cleanup(cancel)
+	return metadata.AppendToOutgoingContext(ctx, "requires-leader", "true")
+}
+
+// stream gives the name of a stream of this test.
+func (s *server) stream(name string) string { return s.prefix + "-" + name }
