@@ -5,8 +5,8 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"log/slog"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -18,29 +18,49 @@ import (
 	"crm/commands"
 	"crm/domain"
 	"crm/eventstore"
+	"crm/eventstore/embedded"
 	"crm/eventstore/faulttest"
 	"crm/projections"
 	"crm/projections/projectionstest"
 )
 
+// openFolder opens the event store of a folder that nobody serves until done is
+// called.
+func openFolder(t *testing.T, data string) (_ *eventstore.Store, done func()) {
+	t.Helper()
+	n, err := embedded.Open(embedded.Config{Dir: filepath.Join(data, "events")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := embedded.ListenUnix(filepath.Join(data, "node.sock"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	served := make(chan error, 1)
+	go func() { served <- n.Serve(l) }()
+	s, err := eventstore.Open(t.Context(), eventstore.Config{UnixSocket: embedded.Address(l)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s, func() {
+		if err := errors.Join(s.Close(), n.Close(), <-served); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // demoData is a data folder in which the demo company happened, and nobody is.
 func demoData(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
-	e, err := openEvents(dir, slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := eventstore.Open(t.Context(), eventstore.Config{UnixSocket: e.socket})
-	if err != nil {
-		t.Fatal(err)
-	}
+	s, done := openFolder(t, dir)
+	defer done()
 	handler := commands.New(s, commands.Config{})
-	err = (&app{commands: handler}).defineDefaultPipeline(t.Context())
+	err := (&app{commands: handler}).defineDefaultPipeline(t.Context())
 	for _, answer := range handler.DoAll(t.Context(), demo.Commands(demo.Config{Organizations: 20})) {
 		err = errors.Join(err, answer.Err)
 	}
-	if err := errors.Join(err, s.Close(), e.close()); err != nil {
+	if err != nil {
 		t.Fatal(err)
 	}
 	return dir
@@ -190,24 +210,8 @@ func readModels(t *testing.T, data string) map[string][]string {
 // historyOf is all events of a folder that nobody serves.
 func historyOf(t *testing.T, data string) []domain.Recorded {
 	t.Helper()
-	e, err := openEvents(data, slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := e.close(); err != nil {
-			t.Error(err)
-		}
-	}()
-	s, err := eventstore.Open(t.Context(), eventstore.Config{UnixSocket: e.socket})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	}()
+	s, done := openFolder(t, data)
+	defer done()
 	end, _, err := s.Head(t.Context())
 	if err != nil {
 		t.Fatal(err)
