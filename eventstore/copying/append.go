@@ -147,7 +147,7 @@ func (a *appending) receive() error {
 }
 
 func (a *appending) take(answer *streamspb.BatchAppendResp) error {
-	number := uint64(answer.GetCorrelationId().GetStructured().GetLeastSignificantBits()) //nolint:gosec // as request made it
+	number := uint64(answer.GetCorrelationId().GetStructured().GetLeastSignificantBits())
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	r, ok := a.pending[number]
@@ -182,7 +182,7 @@ func (r run) request() *streamspb.BatchAppendReq {
 	}
 	request := &streamspb.BatchAppendReq{
 		CorrelationId: &shared.UUID{Value: &shared.UUID_Structured_{Structured: &shared.UUID_Structured{
-			LeastSignificantBits: int64(r.number), //nolint:gosec // a count
+			LeastSignificantBits: int64(r.number),
 		}}},
 		Options: options, IsFinal: true,
 	}
@@ -217,7 +217,7 @@ func (r *refusal) Error() string { return r.text }
 
 func refusalOf(r run, answer *streamspb.BatchAppendResp) error {
 	status := answer.GetError()
-	code := codes.Code(status.GetCode()) //nolint:gosec // small
+	code := codes.Code(status.GetCode())
 	what := &r.events[0]
 	text := fmt.Sprintf("%s was refused: %s", what, status.GetMessage())
 	switch {

@@ -150,7 +150,7 @@ func (c *copier) approach(ctx context.Context) error {
 		case errors.Is(err, errShorter):
 			c.display.stage("copying", c.survey.events)
 			if c.first < 0 {
-				c.first = int64(c.have.events) //nolint:gosec // a count
+				c.first = int64(c.have.events)
 			}
 			before, began := c.moved.Load(), time.Now()
 			err := c.append(ctx)

@@ -64,7 +64,7 @@ func (d *display) stage(doing string, total uint64) {
 	if d.terminal {
 		of := int64(-1) // a spinner
 		if total > 0 {
-			of = int64(total) //nolint:gosec // a count of events
+			of = int64(total)
 		}
 		d.bar = progressbar.NewOptions64(of, progressbar.OptionSetWriter(d.out), progressbar.OptionSetDescription(doing),
 			progressbar.OptionShowCount(), progressbar.OptionShowIts(), progressbar.OptionSetItsString("events"),
@@ -78,7 +78,7 @@ func (d *display) tell() {
 	done := d.done.Load()
 	switch {
 	case d.bar != nil:
-		_ = d.bar.Set64(int64(done)) //nolint:gosec // a bar that cannot be drawn stops nothing
+		_ = d.bar.Set64(int64(done)) // a bar that cannot be drawn stops nothing
 	case d.doing != "" && d.total == 0:
 		d.say("%s: %d events", d.doing, done)
 	case d.doing != "" && done > d.first:

@@ -44,7 +44,7 @@
 //   - a source of which a stream lacks its beginning, or a piece, because a server
 //     scavenged it: no server takes a history without its beginning. That one
 //     goes with the server's own means, a backup or another member of its cluster;
-//   - an event that the target takes for too large: the time adds 47 bytes.
+//   - an event that the target takes for too large: the time adds 46 bytes at most.
 //
 // # Order
 //
@@ -71,6 +71,18 @@
 //   - 2026-11-22. The revisions of all streams are held in memory while the source
 //     is surveyed, about 100 MB for a million streams. Else a hole would show only
 //     in the middle of the copy.
+//
+// # Measured
+//
+// 2026-11-22, 50,000 events of 5,000 streams, one or two per append, node to node,
+// both durable and both in the process of
+//
+//	go test -run '^$' -bench Copy -benchtime 1x ./eventstore/copying
+//
+// on two virtual cores that other work kept at a load of 8 to 15:
+//
+//	256 appends in flight   22,500 to 29,800 appended/s, 13,300 to 18,000/s with survey and verification
+//	1 in flight             1,800 to 2,100 appended/s
 //
 // Sources: EventStoreDB's protocol files; its Streams.BatchAppend (facts, no
 // code); eventstore/embedded.

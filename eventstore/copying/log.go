@@ -126,7 +126,7 @@ func (r *reading) next() (*event, error) {
 // close ends the reading and waits for it.
 func (r *reading) close() {
 	r.cancel()
-	for range r.batches { //nolint:revive // it is to end
+	for range r.batches { // it is to end
 	}
 }
 

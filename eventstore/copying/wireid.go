@@ -14,14 +14,14 @@ func idOf(id *shared.UUID) uuid.UUID {
 		return parsed
 	}
 	var u uuid.UUID
-	binary.BigEndian.PutUint64(u[:8], uint64(id.GetStructured().GetMostSignificantBits()))  //nolint:gosec // bits
-	binary.BigEndian.PutUint64(u[8:], uint64(id.GetStructured().GetLeastSignificantBits())) //nolint:gosec // bits
+	binary.BigEndian.PutUint64(u[:8], uint64(id.GetStructured().GetMostSignificantBits()))
+	binary.BigEndian.PutUint64(u[8:], uint64(id.GetStructured().GetLeastSignificantBits()))
 	return u
 }
 
 func wireID(id uuid.UUID) *shared.UUID {
 	return &shared.UUID{Value: &shared.UUID_Structured_{Structured: &shared.UUID_Structured{
-		MostSignificantBits:  int64(binary.BigEndian.Uint64(id[:8])), //nolint:gosec // bits
-		LeastSignificantBits: int64(binary.BigEndian.Uint64(id[8:])), //nolint:gosec // bits
+		MostSignificantBits:  int64(binary.BigEndian.Uint64(id[:8])),
+		LeastSignificantBits: int64(binary.BigEndian.Uint64(id[8:])),
 	}}}
 }
