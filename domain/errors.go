@@ -61,6 +61,8 @@ var (
 	ErrKeyReused = &Error{Invalid, "idempotency-key-reused", "This Idempotency-Key was used for another request. Use a new key."}
 	// ErrStoreUnavailable is an event store that does not answer.
 	ErrStoreUnavailable = &Error{Unavailable, "event-store-unavailable", "The event store does not answer. Nothing is known to be stored; try again with the same Idempotency-Key."}
+	// ErrStorageUnavailable is an event store that answers, but takes nothing.
+	ErrStorageUnavailable = &Error{Unavailable, "storage-unavailable", "The event store's disk is full, or too slow to answer. Nothing is known to be stored; try again with the same Idempotency-Key."}
 	// ErrTooLarge is a command whose events exceed what the store takes at once.
 	ErrTooLarge = &Error{Invalid, "too-large", "The command is larger than the store takes at once (1 MiB)."}
 )

@@ -46,6 +46,10 @@ type (
 // IsZero reports whether the id names nothing.
 func (id ID[Of]) IsZero() bool { return id.UUID == uuid.Nil }
 
+// Categories are those of all streams of ours. The name of an event's type begins
+// with the one of its stream.
+var Categories = []string{"consent", "customer", "deal", "employee", "interaction", "pipeline", "product"}
+
 // CustomerStream holds a customer.
 func CustomerStream(id CustomerID) Stream { return NewStream("customer", id.UUID) }
 

@@ -116,6 +116,17 @@ func TestGoldenFilesAreAllRead(t *testing.T) {
 	}
 }
 
+// TestEveryEventHasItsCategory: an aggregate whose category is not on the list has
+// streams that may be deleted.
+func TestEveryEventHasItsCategory(t *testing.T) {
+	t.Parallel()
+	for _, shape := range registered {
+		if category, _, _ := strings.Cut(shape.eventType, "."); !slices.Contains(domain.Categories, category) {
+			t.Errorf("domain.Categories lacks %s, of which %s is", category, shape.eventType)
+		}
+	}
+}
+
 // TestEveryEventIsRegistered looks for EventType methods in the source of the
 // aggregates, so that forgetting a new event fails here and not in production.
 func TestEveryEventIsRegistered(t *testing.T) {

@@ -85,9 +85,11 @@ func refusal(err error) error {
 	case status.Code(err) == codes.InvalidArgument && strings.Contains(err.Error(), "Maximum Append Size"):
 		return fmt.Errorf("%w (%w)", domain.ErrTooLarge, err)
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, errClosed), errors.Is(err, wire.ErrClosed),
-		errors.Is(err, wire.ErrUnreachable), connectionBroke(err), status.Code(err) == codes.Aborted,
-		isCode(err, esdb.ErrorCodeDeadlineExceeded), isCode(err, esdb.ErrorAborted), isCode(err, esdb.ErrorCodeConnectionClosed):
+		errors.Is(err, wire.ErrUnreachable), connectionBroke(err),
+		isCode(err, esdb.ErrorCodeDeadlineExceeded), isCode(err, esdb.ErrorCodeConnectionClosed):
 		return fmt.Errorf("%w (%w)", domain.ErrStoreUnavailable, err)
+	case isCode(err, esdb.ErrorAborted), status.Code(err) == codes.Aborted: // both servers say so of a disk
+		return fmt.Errorf("%w (%w)", domain.ErrStorageUnavailable, err)
 	}
 	return err
 }

@@ -47,6 +47,10 @@ func TestTheStoreIsAway(t *testing.T) {
 	if !strings.Contains(w.lines.String(), secret) {
 		t.Error("the log does not say why")
 	}
+	full := brokenWorld(t, nil, func(context.Context) error { return errors.Join(domain.ErrStorageUnavailable, errors.New(secret)) })
+	if r := full.must(503, "POST", "/v1/customers", `{"kind":"person","name":"A"}`); r.problem() != "storage-unavailable" || r.header.Get("Retry-After") == "" {
+		t.Errorf("of a full disk: %v %s", r.header, r.body)
+	}
 	batch := w.must(200, "POST", "/v1/commands", `{"commands":[{"command":"customer.register","body":{"kind":"person","name":"A"}}]}`)
 	if !strings.Contains(batch.body, "event-store-unavailable") || strings.Contains(batch.body, secret) {
 		t.Errorf("got %s", batch.body)

@@ -22,7 +22,7 @@ import (
 
 // refusals are all errors that have a page, by slug.
 var refusals = bySlug(
-	domain.ErrInvalid, domain.ErrStale, domain.ErrContended, domain.ErrKeyReused, domain.ErrStoreUnavailable, domain.ErrTooLarge,
+	domain.ErrInvalid, domain.ErrStale, domain.ErrContended, domain.ErrKeyReused, domain.ErrStoreUnavailable, domain.ErrStorageUnavailable, domain.ErrTooLarge,
 	commands.ErrUnknownReference,
 	customer.ErrUnknown, customer.ErrAlreadyRegistered, customer.ErrArchived, customer.ErrNoContactPoint,
 	customer.ErrNotLinked, customer.ErrNotOrganization, customer.ErrLifecycle,

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"crm/domain"
 )
@@ -44,6 +45,33 @@ func (c Checkpoint) move(to Checkpoint) [][]byte {
 
 // moveSQL fails with fencedCode where the checkpoint is not what we left.
 const moveSQL = "SELECT crm.move_checkpoint($1, $2, $3, $4, $5, $6, $7, $8)"
+
+// Checkpoints tells how far each read model is, by name, as Postgres has it; none
+// where no engine ever ran. It changes nothing.
+func Checkpoints(ctx context.Context, pool *pgxpool.Pool) (map[string]domain.Position, error) {
+	var there bool
+	if err := pool.QueryRow(ctx, "SELECT to_regclass('crm.projections') IS NOT NULL").Scan(&there); err != nil {
+		return nil, fmt.Errorf("look for checkpoints: %w", err)
+	}
+	if !there {
+		return nil, nil
+	}
+	rows, err := pool.Query(ctx, "SELECT schema_name, position_commit, position_prepare FROM crm.projections")
+	if err != nil {
+		return nil, fmt.Errorf("read checkpoints: %w", err)
+	}
+	all := map[string]domain.Position{}
+	var name string
+	var commit, prepare int64
+	_, err = pgx.ForEachRow(rows, []any{&name, &commit, &prepare}, func() error {
+		all[name] = domain.Position{Commit: uint64(commit), Prepare: uint64(prepare)}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read checkpoints: %w", err)
+	}
+	return all, nil
+}
 
 // take makes the tables of p ours: creates them where there are none or where
 // they are of another version, and raises the epoch, so that whoever wrote them

@@ -29,6 +29,11 @@ type Config struct {
 	Subscribe func(name string, checkpoint func(context.Context) (domain.Position, error)) message.Subscriber
 	// BatchOf finds the events on the context of a message.
 	BatchOf func(ctx context.Context) (domain.Batch, bool)
+	// Reaches reports whether the log reaches a position, and waits while it does
+	// not answer. A read model whose checkpoint the log does not reach stops with
+	// [WentBack]: it holds what is no longer there, and would leave out what comes
+	// in its place. Default: it is not asked.
+	Reaches func(ctx context.Context, position domain.Position) (bool, error)
 	// Log gets one line per change of a read model's state. Default: nothing is logged.
 	Log *slog.Logger
 	// Registerer gets the engine's metrics. Default: there are none.

@@ -455,3 +455,60 @@ func (l *journal) String() string {
 	defer l.mu.Unlock()
 	return l.buf.String()
 }
+
+// TestALogThatWentBack: a read model that has seen more than the log holds stops and
+// says why, at the start or when it has to look at its checkpoint again. It leaves
+// out nothing in silence: what comes in the place of what it has seen is not applied.
+func TestALogThatWentBack(t *testing.T) {
+	t.Parallel()
+	pool := projectionstest.Pool(t)
+	events := history(20)
+	log := newSource(events, 5)
+	reaches := func(_ context.Context, position domain.Position) (bool, error) {
+		return !log.end().Before(position), nil
+	}
+	e, stop := start(t, pool, log, projections.Config{Reaches: reaches}, notes{name: "notes"})
+	wait(t, e, "notes", log.end())
+	stop()
+	checkpoints, err := projections.Checkpoints(t.Context(), pool)
+	if diff := cmp.Diff(map[string]domain.Position{"notes": log.end()}, checkpoints); err != nil || diff != "" {
+		t.Errorf("checkpoints (-want +got), %v:\n%s", err, diff)
+	}
+
+	before := log
+	log = newSource(events[:12:12], 5)
+	var lines bytes.Buffer
+	registry := prometheus.NewRegistry()
+	e, stop = start(t, pool, log, projections.Config{
+		Reaches: reaches, Registerer: registry, Log: slog.New(slog.NewTextHandler(&lines, nil)),
+	}, notes{name: "notes"})
+	status := eventually(t, e, "notes", "stopped", inState(projections.Stopped))
+	if status.Class != projections.WentBack || status.Failure == nil || status.Failure.Position != before.end() {
+		t.Errorf("stopped with %+v", status)
+	}
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	told := false
+	for _, family := range families {
+		for _, m := range family.GetMetric() {
+			for _, label := range m.GetLabel() {
+				told = told || family.GetName() == "crm_projection_trouble" && label.GetValue() == string(projections.WentBack)
+			}
+		}
+	}
+	log.append(history(30)[12:]...)
+	stop()
+	if !told || !strings.Contains(lines.String(), "class=went-back") {
+		t.Errorf("told by the metrics: %v; by the log:\n%s", told, lines.String())
+	}
+	compare(t, pool, "notes", events)
+}
+
+func TestCheckpointsWhereNoEngineRan(t *testing.T) {
+	t.Parallel()
+	if all, err := projections.Checkpoints(t.Context(), projectionstest.Pool(t)); err != nil || len(all) != 0 {
+		t.Errorf("got %v, %v", all, err)
+	}
+}

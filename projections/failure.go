@@ -28,7 +28,7 @@ type Class string
 
 // The classes. The first group passes by itself, the second needs someone.
 const (
-	Unreachable Class = "unreachable" // no connection to Postgres, or it was lost
+	Unreachable Class = "unreachable" // no connection to Postgres or the log, or it was lost
 	Busy        Class = "busy"        // Postgres could not serve: a conflict, shutdown, full disk
 	Fenced      Class = "fenced"      // another builder wrote
 	OutOfStep   Class = "out-of-step" // the subscriber left events out
@@ -39,6 +39,7 @@ const (
 	Unreadable  Class = "unreadable"   // the event's bytes are not what its type promises
 	Rejected    Class = "rejected"     // Postgres refuses the rows
 	BadSchema   Class = "bad-schema"   // the tables are not what the code describes
+	WentBack    Class = "went-back"    // the log ends before the checkpoint: it was restored, or lost its end
 	Replaced    Class = "replaced"     // another version of the program took the tables over
 	Broken      Class = "broken"       // a mistake in the engine or in how it is wired
 )

@@ -8,10 +8,10 @@ import (
 
 // metrics are what the engine tells Prometheus. Each has the label read_model.
 type metrics struct {
-	position, lag, state *prometheus.Desc
-	events               *prometheus.CounterVec
-	batch, commit        *prometheus.HistogramVec
-	statuses             func() []Status
+	position, lag, state, trouble *prometheus.Desc
+	events                        *prometheus.CounterVec
+	batch, commit                 *prometheus.HistogramVec
+	statuses                      func() []Status
 }
 
 func newMetrics(statuses func() []Status) *metrics {
@@ -23,6 +23,7 @@ func newMetrics(statuses func() []Status) *metrics {
 		position: describe("position", "Commit position in the log up to which the read model holds everything."),
 		lag:      describe("lag_seconds", "How long the oldest event at hand has been waiting; 0 when there is none."),
 		state:    describe("state", "1 for the state the read model is in.", "state"),
+		trouble:  describe("trouble", "1 with the class of what keeps the read model from going on; absent when nothing does.", "class"),
 		events: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "crm_projection_events_total", Help: "Events applied since the start of the program.",
 		}, label),
@@ -50,6 +51,7 @@ func (m *metrics) Describe(to chan<- *prometheus.Desc) {
 	to <- m.position
 	to <- m.lag
 	to <- m.state
+	to <- m.trouble
 	m.events.Describe(to)
 	m.batch.Describe(to)
 	m.commit.Describe(to)
@@ -66,6 +68,9 @@ func (m *metrics) Collect(to chan<- prometheus.Metric) {
 				is = 1
 			}
 			to <- prometheus.MustNewConstMetric(m.state, prometheus.GaugeValue, is, s.Name, string(state))
+		}
+		if s.Class != "" {
+			to <- prometheus.MustNewConstMetric(m.trouble, prometheus.GaugeValue, 1, s.Name, string(s.Class))
 		}
 	}
 	m.events.Collect(to)

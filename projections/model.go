@@ -66,13 +66,37 @@ func (m *model) position(ctx context.Context) (domain.Position, error) {
 		<-ctx.Done()
 		return domain.Position{}, ctx.Err()
 	}
+	checkpoint, err := m.find(ctx)
+	if err != nil {
+		return domain.Position{}, err
+	}
+	// Each time, and not only at the start: the log may come back from an outage
+	// as it was yesterday.
+	if reaches := m.engine.cfg.Reaches; reaches != nil && !checkpoint.Position.IsZero() {
+		switch there, err := reaches(ctx, checkpoint.Position); {
+		case err != nil:
+			return domain.Position{}, err
+		case !there:
+			return domain.Position{}, &Failure{Class: WentBack, Position: checkpoint.Position}
+		}
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.builder != nil { // or it was closed meanwhile
+		checkpoint = m.builder.Checkpoint()
+	}
+	m.reached(checkpoint)
+	return checkpoint.Position, nil
+}
+
+// find gives the checkpoint of the tables.
+func (m *model) find(ctx context.Context) (Checkpoint, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if err := m.open(ctx); err != nil {
-		return domain.Position{}, err
+		return Checkpoint{}, err
 	}
-	m.reached(m.builder.Checkpoint())
-	return m.builder.Checkpoint().Position, nil
+	return m.builder.Checkpoint(), nil
 }
 
 // open connects and takes the tables over. Called with the lock.

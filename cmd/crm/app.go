@@ -25,8 +25,8 @@ import (
 	"crm/projections"
 )
 
-// errDiskFull is an event store that answers, but takes nothing.
-var errDiskFull = errors.New("the event store's disk is full")
+// errDisk is an event store that answers, but takes nothing.
+var errDisk = errors.New("the event store's disk is full or stuck")
 
 // backends are what an app stands on.
 type backends struct {
@@ -34,11 +34,13 @@ type backends struct {
 	socket     string         // to the embedded event store
 	node       *embedded.Node // of that, for its metrics; nil elsewhere
 	postgres   string         // connection string
+	rebuild    string         // what makes all read models anew
 }
 
 // app is the server: the object graph, from the listener to the pools.
 type app struct {
 	settings settings
+	rebuild  string // what makes all read models anew
 	log      *slog.Logger
 	store    *eventstore.Store
 	pool     *pgxpool.Pool
@@ -51,7 +53,7 @@ type app struct {
 // openApp connects everything, and listens, but answers nothing yet. It waits
 // for an event store that is away; Postgres may come later.
 func openApp(ctx context.Context, s settings, b backends, keys map[string]string, log *slog.Logger) (_ *app, err error) {
-	a := &app{settings: s, log: log}
+	a := &app{settings: s, rebuild: b.rebuild, log: log}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, a.close())
@@ -84,6 +86,7 @@ func openApp(ctx context.Context, s settings, b backends, keys map[string]string
 			return eventstore.NewSubscriber(a.store, eventstore.SubscriberConfig{Checkpoint: checkpoint, Log: log})
 		},
 		BatchOf:    eventstore.BatchOf,
+		Reaches:    a.store.Reaches,
 		Log:        log,
 		Registerer: registry,
 	}, models.Projections()...)
@@ -99,8 +102,10 @@ func openApp(ctx context.Context, s settings, b backends, keys map[string]string
 		Keys:     hashes,
 		Ready: map[string]func(context.Context) error{
 			"eventstore": func(ctx context.Context) error {
-				if b.node != nil && b.node.Stats().DiskFull {
-					return errDiskFull
+				if b.node != nil {
+					if s := b.node.Stats(); s.DiskFull || s.DiskStalled {
+						return errDisk
+					}
 				}
 				_, _, err := a.store.Head(ctx)
 				return err
@@ -127,6 +132,9 @@ func (a *app) url() string { return "http://" + a.listener.Addr().String() }
 // nothing new, answer what was accepted, end the read models, then the pools.
 func (a *app) run(ctx context.Context, began func(context.Context) error) (err error) {
 	defer func() { err = errors.Join(err, a.close()) }()
+	if err := a.checkLog(ctx); err != nil {
+		return err
+	}
 	failed := make(chan error, 2)
 	engine, stopEngine := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopEngine()

@@ -14,6 +14,9 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/nyaruka/phonenumbers"
+
+	"crm/domain"
+	"crm/eventstore/embedded"
 )
 
 // settings are what `crm up` and `crm serve` have in common. Each is a flag and
@@ -67,6 +70,24 @@ func (l *logging) logger(out io.Writer) *slog.Logger {
 		return slog.New(slog.NewJSONHandler(out, options))
 	}
 	return slog.New(slog.NewTextHandler(out, options))
+}
+
+// storing is how the embedded event store keeps events.
+type storing struct {
+	Durability string `default:"normal" enum:"normal,paranoid" env:"CRM_DURABILITY" help:"Events are on disk before they are acknowledged. How soon a disk is caught that loses them afterwards: normal, all but the last second or 1,000 events; paranoid, every one, for a second sync per group of appends. Default ${default}."`
+}
+
+// config is the embedded event store's, in a folder. Nobody takes history from a
+// stream of ours.
+func (s storing) config(dir string, log *slog.Logger) embedded.Config {
+	c := embedded.Config{Dir: dir, Log: log}
+	if s.Durability == "paranoid" {
+		c.Durability = embedded.Paranoid
+	}
+	for _, category := range domain.Categories {
+		c.Permanent = append(c.Permanent, category+"-")
+	}
+	return c
 }
 
 // production is where `crm serve` finds what `crm up` brings along.

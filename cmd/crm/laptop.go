@@ -38,7 +38,7 @@ const database = "crm"
 
 // startLaptop opens the folder, creating it if need be. It fails when another
 // process uses it; the error names that process.
-func startLaptop(ctx context.Context, dir string, log *slog.Logger) (_ *laptop, err error) {
+func startLaptop(ctx context.Context, dir string, s storing, log *slog.Logger) (_ *laptop, err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("data folder: %w", err)
 	}
@@ -60,7 +60,7 @@ func startLaptop(ctx context.Context, dir string, log *slog.Logger) (_ *laptop, 
 		return nil, err
 	}
 	l.postgres = l.cluster.DSN(database)
-	if l.events, err = openEvents(dir, log); err != nil {
+	if l.events, err = openEvents(dir, s, log); err != nil {
 		return nil, err
 	}
 	l.watcher.Go(l.watch)

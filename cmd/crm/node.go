@@ -27,6 +27,7 @@ type node struct {
 type nodeRun struct {
 	Data   string `default:".crm" env:"CRM_DATA" type:"path" placeholder:"DIR" help:"Folder whose event store is served, the same as of crm up; created if need be. Default .crm."`
 	Listen string `default:"127.0.0.1:2113" env:"CRM_NODE_LISTEN" placeholder:"HOST:PORT" help:"Loopback address for clients; port 0 takes a free one. Any other is refused: the node has no users and no TLS. Default ${default}."`
+	storing
 	logging
 }
 
@@ -47,7 +48,7 @@ func (r *nodeRun) Validate() error {
 
 // Run serves until the context ends or the disk fails.
 func (r *nodeRun) Run(ctx context.Context, std streams) (err error) {
-	n, err := openEvents(r.Data, r.logger(std.err))
+	n, err := openEvents(r.Data, r.storing, r.logger(std.err))
 	if err != nil {
 		return err
 	}
@@ -78,11 +79,14 @@ type events struct {
 
 // openEvents opens the event store of a data folder, creating the folder if need
 // be, and serves it on the socket there.
-func openEvents(dir string, log *slog.Logger) (*events, error) {
+func openEvents(dir string, s storing, log *slog.Logger) (*events, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("data folder: %w", err)
 	}
-	n, err := embedded.Open(embedded.Config{Dir: filepath.Join(dir, "events"), Log: log})
+	n, err := embedded.Open(s.config(filepath.Join(dir, "events"), log))
+	if errors.Is(err, embedded.ErrWentBack) {
+		return nil, wentBack(err, restoreNode, fmt.Sprintf(acceptLoss, dir))
+	}
 	if err != nil {
 		return nil, err
 	}

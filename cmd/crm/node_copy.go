@@ -53,10 +53,10 @@ func (c *nodeCopy) Run(ctx context.Context, std streams) (err error) {
 	switch {
 	case ctx.Err() != nil:
 		return errors.New("interrupted; run it again and it goes on where it was")
-	case err != nil && !(differ && c.VerifyOnly):
-		return err
+	case err == nil || differ && c.VerifyOnly:
+		return errors.Join(err, c.say(std.out, report))
 	}
-	return errors.Join(err, c.say(std.out, report))
+	return err
 }
 
 // source is the event store to copy from. A folder that nobody serves is opened
@@ -72,7 +72,7 @@ func (c *nodeCopy) source(ctx context.Context, std streams) (_ eventstore.Config
 	if conn, err := new(net.Dialer).DialContext(ctx, "unix", c.socket()); err == nil {
 		return eventstore.Config{UnixSocket: c.socket()}, none, conn.Close()
 	}
-	e, err := openEvents(c.Data, c.logger(std.err))
+	e, err := openEvents(c.Data, storing{}, c.logger(std.err))
 	if err != nil {
 		return eventstore.Config{}, nil, err
 	}

@@ -21,7 +21,10 @@ func (s *serve) Run(ctx context.Context, std streams) error {
 	if err != nil {
 		return err
 	}
-	app, err := openApp(ctx, s.settings, backends{connection: s.EventStore, postgres: s.Postgres}, keys, s.logger(std.err))
+	app, err := openApp(ctx, s.settings, backends{
+		connection: s.EventStore, postgres: s.Postgres,
+		rebuild: "give crm serve an empty database: read models are rebuilt from the log",
+	}, keys, s.logger(std.err))
 	if err != nil {
 		return err
 	}

@@ -15,6 +15,7 @@ import (
 type up struct {
 	Data string `default:".crm" env:"CRM_DATA" type:"path" placeholder:"DIR" help:"Folder that everything is kept in; created if need be. Default .crm."`
 	Demo bool   `env:"CRM_DEMO" help:"Fill it with a believable company: two years of customers, deals, consents and interactions. Doing it twice changes nothing."`
+	storing
 	settings
 }
 
@@ -30,7 +31,7 @@ func (u *up) Validate() error {
 // returns when the context ends and everything has stopped.
 func (u *up) Run(ctx context.Context, std streams) (err error) {
 	log := u.logger(std.err)
-	laptop, err := startLaptop(ctx, u.Data, log)
+	laptop, err := startLaptop(ctx, u.Data, u.storing, log)
 	switch {
 	case err != nil && ctx.Err() != nil: // and not what became of initdb then
 		return errors.New("interrupted before it was ready")
@@ -51,6 +52,7 @@ func (u *up) Run(ctx context.Context, std streams) (err error) {
 	}
 	app, err := openApp(ctx, u.settings, backends{
 		socket: laptop.events.socket, node: laptop.events.Node, postgres: laptop.postgres,
+		rebuild: "remove " + filepath.Join(u.Data, "postgres") + " and start again: read models are rebuilt from the log",
 	}, map[string]string{"admin": key}, log)
 	if err != nil {
 		return err
