@@ -71,6 +71,9 @@
 //   - A log file is damaged before its last 32 KiB: Open says so and refuses.
 //     Damage in that last part passes for the torn end of a killed process, in
 //     Pebble as here: it is not noticed.
+//   - A folder was copied while its node ran, with nothing but the file system:
+//     Open refuses it unless it has the log up to some position, without a hole
+//     (hole.go). What it lacks at the end only the floor in it can tell.
 //   - A table is damaged: the node fails as above, at the latest when the damage
 //     is read.
 //   - It is killed: nothing that was acknowledged is lost, as far as the disk

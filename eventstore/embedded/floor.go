@@ -233,6 +233,10 @@ func checkFloor(dir string, fs vfs.FS, lock *pebble.Lock, cfg Config, logger peb
 	if marks, err = readFloor(dir, fs); err != nil {
 		return nil, Loss{}, fmt.Errorf("embedded: open %s: %w", dir, err)
 	}
+	unflushed, err := logBytes(dir, fs)
+	if err != nil {
+		return nil, Loss{}, fmt.Errorf("embedded: open %s: %w", dir, err)
+	}
 	opts := pebbleOptions(fs, lock, cfg, logger)
 	opts.ReadOnly = true
 	db, err := openPebble(dir, opts)
@@ -244,6 +248,9 @@ func checkFloor(dir string, fs vfs.FS, lock *pebble.Lock, cfg Config, logger peb
 		return nil, Loss{}, fmt.Errorf("embedded: open %s: %w", dir, err)
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
+	if err := checkNoHole(db, unflushed); err != nil {
+		return nil, Loss{}, fmt.Errorf("embedded: open %s: %w", dir, err)
+	}
 	if loss, err = lossOf(db, marks); err != nil {
 		return nil, Loss{}, fmt.Errorf("embedded: hold %s against its floor: %w", dir, err)
 	}
