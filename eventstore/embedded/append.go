@@ -7,7 +7,6 @@ import (
 
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/shared"
 	streamspb "github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
-	"github.com/google/uuid"
 )
 
 // streams is the service event_store.client.streams.Streams.
@@ -25,10 +24,11 @@ func (s *streams) Append(call streamspb.Streams_AppendServer) error {
 	if err != nil {
 		return toStatus(err, call.SetTrailer)
 	}
-	return call.SendAndClose(answer)
+	return call.SendMsg(answer)
 }
 
-func (s *streams) append(call streamspb.Streams_AppendServer) (*streamspb.AppendResp, error) {
+// append gives the answer: a frame, or a message for the rarer ones.
+func (s *streams) append(call streamspb.Streams_AppendServer) (any, error) {
 	r, err := s.receiveAppend(call)
 	if err != nil {
 		return nil, err
@@ -43,7 +43,7 @@ func (s *streams) append(call streamspb.Streams_AppendServer) (*streamspb.Append
 	case wrong:
 		return appendConflict(r.expected, o.current), nil
 	default:
-		return appendSuccess(o), nil
+		return appendSuccessFrame(nil, o), nil
 	}
 }
 
@@ -52,24 +52,25 @@ func (s *streams) append(call streamspb.Streams_AppendServer) (*streamspb.Append
 // client reports a bare EOF and the cause is lost.
 func (s *streams) receiveAppend(call streamspb.Streams_AppendServer) (*request, error) {
 	r := &request{operation: appendEvents}
-	var fault error
-	for first := true; ; first = false {
-		msg, err := call.Recv()
+	msg, err := call.Recv()
+	if errors.Is(err, io.EOF) {
+		return nil, invalidArgument("an append without options")
+	}
+	if err != nil {
+		return nil, err
+	}
+	fault := r.setOptions(msg.GetOptions())
+	for {
+		var p incoming
+		err := call.RecvMsg(&p)
 		if errors.Is(err, io.EOF) {
-			if first {
-				return nil, invalidArgument("an append without options")
-			}
 			return r, fault
 		}
 		if err != nil {
 			return nil, err
 		}
-		switch {
-		case fault != nil:
-		case first:
-			fault = r.setOptions(msg.GetOptions())
-		default:
-			fault = s.addProposal(r, msg.GetProposedMessage())
+		if fault == nil {
+			fault = s.addProposal(r, p)
 		}
 	}
 }
@@ -109,58 +110,23 @@ func (r *request) setStream(id *shared.StreamIdentifier) error {
 	return nil
 }
 
-// proposedMessage is what the messages of Append and BatchAppend have in common.
-type proposedMessage interface {
-	GetId() *shared.UUID
-	GetMetadata() map[string]string
-	GetCustomMetadata() []byte
-	GetData() []byte
-}
-
-func (s *streams) addProposal(r *request, m proposedMessage) error {
-	id, err := parseID(m.GetId())
-	if err != nil {
-		return err
-	}
-	kind, ok := m.GetMetadata()[metadataType]
-	if !ok {
+func (s *streams) addProposal(r *request, p incoming) error {
+	switch {
+	case p.fault != nil:
+		return p.fault
+	case !p.typed:
 		return missingMetadata(metadataType)
-	}
-	content, ok := m.GetMetadata()[metadataContentType]
-	if !ok {
+	case !p.described:
 		return missingMetadata(metadataContentType)
-	}
-	if kind == "" || id == uuid.Nil {
+	case p.kind == "" || p.id == [16]byte{}:
 		return invalidArgument("an event with an empty type or an id of zeros")
-	}
-	p := proposal{
-		id: id, kind: kind, json: content == contentJSON, data: m.GetData(), metadata: m.GetCustomMetadata(),
 	}
 	if r.size += p.size(); r.size > s.node.cfg.MaxAppendBytes {
 		r.events = nil
 		return appendTooLarge(s.node.cfg.MaxAppendBytes)
 	}
-	r.events = append(r.events, p)
+	r.events = append(r.events, p.proposal)
 	return nil
-}
-
-func parseID(id *shared.UUID) (uuid.UUID, error) {
-	switch v := id.GetValue().(type) {
-	case *shared.UUID_Structured_:
-		var u uuid.UUID
-		hi, lo := uint64(v.Structured.GetMostSignificantBits()), uint64(v.Structured.GetLeastSignificantBits()) // bits
-		copy(u[:8], number(hi))
-		copy(u[8:], number(lo))
-		return u, nil
-	case *shared.UUID_String_:
-		u, err := uuid.Parse(v.String_)
-		if err != nil {
-			return uuid.UUID{}, invalidArgument("'%s' is not a valid event id", v.String_)
-		}
-		return u, nil
-	default:
-		return uuid.UUID{}, invalidArgument("an event without an id")
-	}
 }
 
 // queue hands r to the writer; wait waits for its answer. Between the two a
@@ -216,22 +182,6 @@ func (n *Node) submit(ctx context.Context, r *request) (outcome, error) {
 		return outcome{}, err
 	}
 	return n.wait(ctx, r)
-}
-
-func appendSuccess(o outcome) *streamspb.AppendResp {
-	success := &streamspb.AppendResp_Success{
-		CurrentRevisionOption: &streamspb.AppendResp_Success_NoStream{NoStream: &shared.Empty{}},
-		PositionOption:        &streamspb.AppendResp_Success_NoPosition{NoPosition: &shared.Empty{}},
-	}
-	if o.current >= 0 {
-		success.CurrentRevisionOption = &streamspb.AppendResp_Success_CurrentRevision{CurrentRevision: uint64(o.current)}
-	}
-	if o.position != 0 {
-		success.PositionOption = &streamspb.AppendResp_Success_Position{
-			Position: &streamspb.AppendResp_Position{CommitPosition: o.position, PreparePosition: o.position},
-		}
-	}
-	return &streamspb.AppendResp{Result: &streamspb.AppendResp_Success_{Success: success}}
 }
 
 // appendConflict fills the fields for old and for current clients; the old ones

@@ -79,7 +79,7 @@ func (s *streams) receiveBatches(ctx context.Context, call streamspb.Streams_Bat
 		}
 		for _, m := range msg.GetProposedMessages() {
 			if b.fault == nil {
-				b.fault = s.addProposal(&b.request, m)
+				b.fault = s.addProposal(&b.request, incomingOf(m))
 			}
 		}
 		if !msg.GetIsFinal() {

@@ -78,9 +78,9 @@ func FuzzRecord(f *testing.F) {
 			resp.GetEvent().GetCommitPosition() != position {
 			t.Errorf("frame %v", resp)
 		}
-		got, err := parseID(e.GetId())
-		if err != nil || got != p.id {
-			t.Errorf("id %v, %v", got, err)
+		got := incomingOf(&streamspb.BatchAppendReq_ProposedMessage{Id: e.GetId()})
+		if got.fault != nil || got.id != p.id {
+			t.Errorf("id %v, %v", got.id, got.fault)
 		}
 		if (e.GetId().GetString_() != "") != form {
 			t.Errorf("id in the form %v", e.GetId())
