@@ -119,6 +119,8 @@ const (
 	largestCall   = 17 << 20 // what the clients and EventStoreDB accept as one message
 	streamWindow  = 1 << 20  // what a client may send ahead in one call
 	connWindow    = 4 << 20  // and in all its calls together
+	streamWindow  = 1 << 20  // what a client may send ahead in one call
+	connWindow    = 4 << 20  // and in all its calls together
 )
 
 // A Node is an open store and the server that speaks for it.
@@ -187,6 +189,9 @@ func Open(cfg Config) (_ *Node, err error) {
 		grpc.ForceServerCodecV2(newWireCodec()),
 		grpc.MaxRecvMsgSize(largestCall),
 		grpc.MaxSendMsgSize(largestCall),
+		// Windows that grow by themselves cost a ping, and its answer, for most appends.
+		grpc.StaticStreamWindowSize(streamWindow),
+		grpc.StaticConnWindowSize(connWindow),
 		// Windows that grow by themselves cost a ping, and its answer, for most appends.
 		grpc.StaticStreamWindowSize(streamWindow),
 		grpc.StaticConnWindowSize(connWindow),
