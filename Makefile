@@ -84,6 +84,10 @@ bench/http: postgres build ## measure commands over HTTP against a fresh server;
 bench/node: build ## measure the embedded event store beside raw Pebble; BENCH_NODE=flags of crm bench node
 	bin/crm bench node $(BENCH_NODE)
 
+.PHONY: client-suite
+client-suite: ## run EventStore-Client-Go's own tests against crm node; what cannot pass is listed with its reason
+	CI=true go test -count 1 -v ./cmd/crm -run '^TestClientSuite$$'
+
 .PHONY: fuzz
 fuzz: ## run every fuzz target for FUZZTIME
 	@grep -rEo --include='*_test.go' '^func Fuzz[A-Za-z0-9_]+' . | sort | while IFS=: read -r file func; do \

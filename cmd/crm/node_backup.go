@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"time"
 
 	"crm/eventstore/embedded"
@@ -50,14 +51,16 @@ func (r *nodeRestore) Run(ctx context.Context, std streams) error {
 		return interrupted(ctx, err)
 	}
 	_, err = fmt.Fprintf(std.out, `restored %d events of %d streams, to position %d, as of %s, in %.1f s: %s
-Read models that are ahead of position %d hold what this store does not. crm refuses to start with them: %s.
+Read models that are ahead of position %d hold what this store does not, and crm refuses to start with them:
+%s.
 `, m.Events, report.Streams, m.Position, m.Taken.Format(time.RFC3339), time.Since(began).Seconds(), r.events(), m.Position, rebuildAdvice(r.Data))
 	return err
 }
 
 // rebuildAdvice says how read models are derived anew.
 func rebuildAdvice(data string) string {
-	return fmt.Sprintf("remove %s/postgres with crm up, or the database of crm serve, and they are rebuilt at the next start", data)
+	return "with crm up, remove " + filepath.Join(data, "postgres") +
+		" and start again; with crm serve, give it an empty database. They are rebuilt from the log"
 }
 
 // interrupted replaces what came of an interruption by its cause.

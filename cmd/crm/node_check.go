@@ -18,7 +18,7 @@ type nodeCheck struct {
 // Run checks, and fails when there is a damage.
 func (c *nodeCheck) Run(ctx context.Context, std streams) error {
 	tell, done := progress(std.err)
-	report, err := c.check(ctx, embedded.CheckConfig{Progress: tell})
+	report, err := c.check(ctx, embedded.CheckConfig{Permanent: storing{}.config("", nil).Permanent, Progress: tell})
 	done()
 	if ctx.Err() != nil {
 		return errors.New("interrupted")
@@ -31,7 +31,7 @@ func (c *nodeCheck) Run(ctx context.Context, std streams) error {
 	}
 	switch {
 	case report.Loss.What != "":
-		return fmt.Errorf("%w: %s; restore a backup, or go on without with crm node accept-loss", embedded.ErrWentBack, report.Loss.What)
+		return c.advise(fmt.Errorf("%w: %s", embedded.ErrWentBack, report.Loss.What))
 	case report.Damages > 0:
 		return fmt.Errorf("%d damages", report.Damages)
 	}

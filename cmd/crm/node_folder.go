@@ -36,6 +36,14 @@ func (d *dataFolder) mustHaveEvents() error {
 	return err
 }
 
+// advise tells, when the event store went back, what to do.
+func (d *dataFolder) advise(err error) error {
+	if errors.Is(err, embedded.ErrWentBack) {
+		return wentBack(err, restoreNode, fmt.Sprintf(acceptLoss, d.Data))
+	}
+	return err
+}
+
 // freeze takes the event store as it is now: from the process that serves it or,
 // when none does, by opening it until release is called.
 func (d *dataFolder) freeze(ctx context.Context) (_ *embedded.Frozen, release func() error, err error) {
@@ -51,7 +59,7 @@ func (d *dataFolder) freeze(ctx context.Context) (_ *embedded.Frozen, release fu
 	}
 	n, err := embedded.Open(embedded.Config{Dir: d.events()})
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, d.advise(err)
 	}
 	if frozen, err = n.Freeze(ctx); err != nil {
 		return nil, nil, errors.Join(err, n.Close())

@@ -333,6 +333,46 @@ func TestFrozenFilesGo(t *testing.T) {
 	}
 }
 
+// A data folder may have a path that is too long for a socket.
+func TestALongPathIsServed(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), strings.Repeat("d", longestSocketPath))
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	n, err := Open(Config{Dir: filepath.Join(dir, "events")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, "node.sock")
+	for range 2 { // the second time over a link that a killed process left
+		l, err := ListenUnix(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		served := make(chan error, 1)
+		go func() { served <- n.Serve(l) }()
+		frozen, err := FreezeServed(t.Context(), path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := frozen.Close(); err != nil {
+			t.Error(err)
+		}
+		_ = l.Close()
+		<-served // its listener is closed under it
+		if _, err := os.Lstat(path); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("the link stays: %v", err)
+		}
+		if err := os.Symlink("nowhere", path); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := n.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
 func remove(t *testing.T, name string) {
 	t.Helper()
 	if err := os.Remove(name); err != nil {

@@ -59,6 +59,17 @@
 // live mode to hand over to. Stored events are in wire form, and go from disk to
 // the network without being decoded (record.go, codec.go). Keys are in keys.go.
 //
+// # Looking after it
+//
+//	Freeze ─▶ a frozen store (links, in the store's folder) ─▶ Backup ─▶ folder ─▶ Restore
+//	                                                       └─▶ Check
+//
+// A store is frozen by the process that has it open, which others ask over the
+// socket (operations.go); copying and checking are the asker's (backup.go,
+// verify.go). A full or broken target, or a check that takes long, is so never the
+// node's trouble. The frozen files are gone when the asker is. A backup is what
+// has a manifest, which is written last; a restored store gets its name last.
+//
 // # How it fails
 //
 //   - The disk is full: appends are answered with Aborted, reads go on, nothing
@@ -95,6 +106,13 @@
 //	appends in a group, 64 writers       1.5
 //	$all forwards                        168,000 events/s
 //
+// Of a store of 1,000,000 events in 100,000 streams, 173 MiB of tables, on that
+// machine with eight times as much to do as it has cores,
+//
+//	go test ./eventstore/embedded -run '^$' -bench AMillion -benchtime 1x
+//
+//	freeze 0.7 s   backup 1.1 s   restore with check 4.6 s   check 4.6 s to 9.2 s
+//
 // Runs of another hour reached 20,100/s with 64 writers and 197,000 events/s: the
 // machine is shared, and ratios within one run are what can be compared.
 //
@@ -125,6 +143,19 @@
 //   - 2026-11-22. Open writes a record and looks at the encoding of the log file
 //     holding it, and opens again if that is the old one. A new Pebble store
 //     starts in it, and a flipped bit then drops all that follows, silently.
+//
+//   - 2026-11-22. A backup is copied, not linked, on the same file system too: what
+//     damages a file of the store would damage a linked backup with it. Weighed:
+//     Pebble's Checkpoint straight to the target, which is quicker, but by which a
+//     full or failing target stops the node. Would change where copying a store
+//     takes too long; then an incremental backup, of the tables that are new.
+//   - 2026-11-22. Appends wait while a store is frozen. Pebble copies its log file
+//     while it is written to; read from front to back, such a copy can have an end
+//     without what comes before it. The memtable is flushed first, so that there is
+//     little to copy.
+//   - 2026-11-22. Check looks events up in the indexes in the indexes' order, 131,072
+//     at a time, and counts the entries to find those too many. Weighed: sums of
+//     hashes over both sides, which say that something is wrong and not what.
 //
 // # Sources
 //

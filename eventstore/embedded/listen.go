@@ -22,16 +22,16 @@ var ErrSocketInUse = errors.New("embedded: a process listens on the socket")
 // ListenUnix listens on a unix socket that only this user can connect to. A
 // socket that a killed process left behind is replaced; one that is answered is
 // not. A path too long for a socket is replaced by a short one in a private
-// temporary folder, which goes when the listener is closed: use Address, not
-// path, to connect.
+// temporary folder, which goes when the listener is closed, and path becomes a
+// link to it: use Address, not path, to connect.
 func ListenUnix(path string) (net.Listener, error) {
-	temp := ""
+	temp, link := "", ""
 	if len(path) > longestSocketPath {
 		var err error
 		if temp, err = os.MkdirTemp("", "node-"); err != nil { // mode 0700
 			return nil, fmt.Errorf("embedded: a folder for the socket: %w", err)
 		}
-		path = filepath.Join(temp, "node.sock")
+		link, path = path, filepath.Join(temp, "node.sock")
 	}
 	l, err := listenPrivately(path)
 	if err != nil {
@@ -40,7 +40,24 @@ func ListenUnix(path string) (net.Listener, error) {
 		}
 		return nil, fmt.Errorf("embedded: listen: %w", err)
 	}
-	return &unixListener{Listener: l, temp: temp}, nil
+	u := &unixListener{Listener: l, temp: temp, link: link}
+	if link == "" {
+		return u, nil
+	}
+	if err := relink(path, link); err != nil {
+		return nil, errors.Join(fmt.Errorf("embedded: a link to the socket: %w", err), u.Close())
+	}
+	return u, nil
+}
+
+// relink makes link point to path. A link that a killed process left is replaced.
+func relink(path, link string) error {
+	if file, err := os.Lstat(link); err == nil && file.Mode().Type() == os.ModeSymlink {
+		if err := os.Remove(link); err != nil {
+			return err
+		}
+	}
+	return os.Symlink(path, link)
 }
 
 func listenPrivately(path string) (net.Listener, error) {
@@ -76,13 +93,17 @@ func listenPrivately(path string) (net.Listener, error) {
 type unixListener struct {
 	net.Listener
 	temp string // folder made for the socket, "" if none was
+	link string // to the socket in it
 }
 
 // Close removes the socket, and the folder made for it.
 func (l *unixListener) Close() error {
 	err := l.Listener.Close()
-	if l.temp != "" {
-		if e := os.Remove(l.temp); !errors.Is(e, os.ErrNotExist) {
+	for _, made := range []string{l.temp, l.link} {
+		if made == "" {
+			continue
+		}
+		if e := os.Remove(made); !errors.Is(e, os.ErrNotExist) {
 			err = errors.Join(err, e)
 		}
 	}
