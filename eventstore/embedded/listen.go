@@ -23,7 +23,7 @@ var ErrSocketInUse = errors.New("embedded: a process listens on the socket")
 // socket that a killed process left behind is replaced; one that is answered is
 // not. A path too long for a socket is replaced by a short one in a private
 // temporary folder, which goes when the listener is closed, and path becomes a
-// link to it: use Address, not path, to connect.
+// link to it, if its folder exists: use Address, not path, to connect.
 func ListenUnix(path string) (net.Listener, error) {
 	temp, link := "", ""
 	if len(path) > longestSocketPath {
@@ -44,7 +44,7 @@ func ListenUnix(path string) (net.Listener, error) {
 	if link == "" {
 		return u, nil
 	}
-	if err := relink(path, link); err != nil {
+	if err := relink(path, link); err != nil && !errors.Is(err, os.ErrNotExist) { // there is no folder for it
 		return nil, errors.Join(fmt.Errorf("embedded: a link to the socket: %w", err), u.Close())
 	}
 	return u, nil
