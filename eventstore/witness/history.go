@@ -120,7 +120,7 @@ func (h *History) Contender(n int, seed uint64) *Contender {
 }
 
 // Run does some operations: appends that expect the revision the client knows of,
-// no stream, or nothing, reads of a stream's last events, and appends sent again
+// a later one, no stream, or nothing, reads of a stream's last events, and appends sent again
 // when their end is unknown. Some are given up early. It ends early with ctx, and
 // with an error when an answer makes no sense.
 func (c *Contender) Run(ctx context.Context, client *Client, operations int) error {
@@ -153,6 +153,8 @@ func (c *Contender) operate(ctx context.Context, client *Client) error {
 		in.expected = noStream
 	} else if ok && n < 8 {
 		in.expected = known
+	} else if ok && n == 8 {
+		in.expected = known + 1 + c.rng.Int64N(3) // of the future, or not any more
 	}
 	c.appends++
 	for _, e := range eventsOf(uint64(c.number)<<40|c.appends, 1+c.rng.IntN(3), 32) {
