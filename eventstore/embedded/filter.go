@@ -16,6 +16,7 @@ const defaultWindow = 32
 // than ^prefix and ^[^\$].*.
 type filter struct {
 	byType   bool
+	ours     bool // all but what begins with $, which every reader of everything asks for
 	prefixes [][]byte
 	regex    *regexp.Regexp
 	interval int // events considered between two checkpoints
@@ -37,6 +38,8 @@ func parseFilter(o *streamspb.ReadReq_Options_FilterOptions) (*filter, error) {
 	}
 	switch {
 	case len(f.prefixes) > 0:
+	case e.GetRegex() == `^[^\$].*` || e.GetRegex() == `^[^$].*`:
+		f.ours = true
 	case e.GetRegex() != "":
 		var err error
 		if f.regex, err = regexp.Compile(e.GetRegex()); err != nil {
@@ -67,6 +70,9 @@ func (f *filter) match(value []byte) (bool, error) {
 	subject := r.stream
 	if f.byType {
 		subject = r.kind
+	}
+	if f.ours {
+		return len(subject) > 0 && subject[0] != '$', nil
 	}
 	if f.regex != nil {
 		return f.regex.Match(subject), nil

@@ -40,7 +40,7 @@ type Config struct {
 	// CacheBytes is the size of the cache for blocks read from disk. Default 64 MiB.
 	CacheBytes int64
 	// MemTableBytes is how much is gathered in memory before it is written as a
-	// table; up to four such exist. Default 64 MiB, at least 64 KiB. An append of
+	// table; up to four such exist. Default 16 MiB, at least 64 KiB. An append of
 	// more than half of it takes a slower way.
 	MemTableBytes int
 	// HeadCache is how many streams' ends the writer remembers. Default 65,536,
@@ -68,7 +68,7 @@ func (c *Config) setDefaults() error {
 	orElse(&c.Log, slog.New(slog.DiscardHandler))
 	orElse(&c.MaxAppendBytes, 1<<20)
 	orElse(&c.CacheBytes, 64<<20)
-	orElse(&c.MemTableBytes, 64<<20)
+	orElse(&c.MemTableBytes, 16<<20)
 	orElse(&c.HeadCache, 1<<16)
 	orElse(&c.CloseTimeout, 2*time.Second)
 	orElse(&c.SpaceRetry, 250*time.Millisecond)

@@ -17,7 +17,7 @@ const recordBytes = 350
 func rawOptions() *pebble.Options {
 	options := &pebble.Options{
 		FormatMajorVersion: pebble.FormatNewest, Logger: quiet{},
-		CacheSize: 64 << 20, MemTableSize: 64 << 20, MemTableStopWritesThreshold: 4,
+		CacheSize: 64 << 20, MemTableSize: 16 << 20, MemTableStopWritesThreshold: 4,
 		CompactionConcurrencyRange: func() (int, int) { return 1, 2 },
 	}
 	for i := range options.Levels {
