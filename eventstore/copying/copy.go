@@ -103,11 +103,11 @@ func (c *copier) run(ctx context.Context) error {
 	if err := c.persist(ctx, c.begin); err != nil {
 		return err
 	}
-	c.display.stage("reading the source", 0)
+	c.display.stage("reading the source", 0, 0)
 	if err := c.persist(ctx, func(ctx context.Context) error { return c.survey.look(ctx, &c.source, c.progressed) }); err != nil {
 		return err
 	}
-	c.display.stage("comparing", c.survey.events)
+	c.display.stage("comparing", c.have.events, c.survey.events)
 	return c.persist(ctx, c.approach)
 }
 
@@ -148,7 +148,7 @@ func (c *copier) approach(ctx context.Context) error {
 		case errors.Is(err, errShorter) && c.options.VerifyOnly:
 			return &DifferenceError{fmt.Sprintf("the target ends after %d of %d events", c.have.events, c.survey.events)}
 		case errors.Is(err, errShorter):
-			c.display.stage("copying", c.survey.events)
+			c.display.stage("copying", c.have.events, c.survey.events)
 			if c.first < 0 {
 				c.first = int64(c.have.events)
 			}
@@ -158,7 +158,7 @@ func (c *copier) approach(ctx context.Context) error {
 			if err != nil {
 				return c.conflict(err, c.moved.Load() != before)
 			}
-			c.display.stage("verifying", c.survey.events)
+			c.display.stage("verifying", c.have.events, c.survey.events)
 		default:
 			return err
 		}

@@ -328,3 +328,24 @@ func TestAway(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+func TestDisplay(t *testing.T) {
+	t.Parallel()
+	var out strings.Builder
+	d := &display{out: &out}
+	d.tell() // nothing yet
+	d.stage("reading the source", 0, 0)
+	d.done.Store(200)
+	d.tell()
+	d.stage("copying", 50, 200)
+	d.tell() // nothing to tell a rate from
+	d.began = d.began.Add(-10 * time.Second)
+	d.done.Store(150)
+	d.tell()
+	d.note(errors.New("away"))
+	d.note(errors.New("away"))
+	want := "reading the source: 200 events\ncopying: 150 of 200 events (10/s, 5s left)\ntrying again: away\n"
+	if diff := cmp.Diff(want, out.String()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}

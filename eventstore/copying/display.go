@@ -55,12 +55,13 @@ func newDisplay(c *copier) *display {
 	return d
 }
 
-// stage begins another part of the work.
-func (d *display) stage(doing string, total uint64) {
+// stage begins another part of the work, of which some is done.
+func (d *display) stage(doing string, done, total uint64) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.finish()
-	d.doing, d.total, d.began, d.first = doing, total, time.Now(), d.done.Load()
+	d.done.Store(done)
+	d.doing, d.total, d.began, d.first = doing, total, time.Now(), done
 	if d.terminal {
 		of := int64(-1) // a spinner
 		if total > 0 {
