@@ -130,21 +130,28 @@ func TestADamagedBackupIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	damages := map[string]func(t *testing.T, backup string){
-		"no manifest": func(t *testing.T, backup string) { remove(t, filepath.Join(backup, manifestName)) },
+		"no manifest": func(t *testing.T, backup string) {
+			t.Helper()
+			remove(t, filepath.Join(backup, manifestName))
+		},
 		"extra file": func(t *testing.T, backup string) {
+			t.Helper()
 			write(t, filepath.Join(backup, eventsFolder, "000099.sst"), []byte("x"))
 		},
 		"no events": func(t *testing.T, backup string) {
+			t.Helper()
 			if err := os.RemoveAll(filepath.Join(backup, eventsFolder)); err != nil {
 				t.Fatal(err)
 			}
 		},
 		"another position in the manifest": func(t *testing.T, backup string) {
+			t.Helper()
 			edit(t, backup, func(text []byte) []byte {
 				return bytes.Replace(text, []byte(`"position": 100`), []byte(`"position": 101`), 1)
 			})
 		},
 		"another position in the manifest, sealed anew": func(t *testing.T, backup string) {
+			t.Helper()
 			edit(t, backup, func(text []byte) []byte {
 				var m Manifest
 				if err := json.Unmarshal(text, &m); err != nil {
@@ -156,9 +163,11 @@ func TestADamagedBackupIsRefused(t *testing.T) {
 			})
 		},
 		"half a manifest": func(t *testing.T, backup string) {
+			t.Helper()
 			edit(t, backup, func(text []byte) []byte { return text[:len(text)/2] })
 		},
 		"a manifest that points elsewhere": func(t *testing.T, backup string) {
+			t.Helper()
 			edit(t, backup, func(text []byte) []byte {
 				var m Manifest
 				if err := json.Unmarshal(text, &m); err != nil {
@@ -172,14 +181,19 @@ func TestADamagedBackupIsRefused(t *testing.T) {
 	}
 	for _, f := range m.Files {
 		name := filepath.Join(eventsFolder, f.Name)
-		damages["no "+f.Name] = func(t *testing.T, backup string) { remove(t, filepath.Join(backup, name)) }
+		damages["no "+f.Name] = func(t *testing.T, backup string) {
+			t.Helper()
+			remove(t, filepath.Join(backup, name))
+		}
 		if f.Size == 0 {
 			continue
 		}
 		damages["a flipped bit in "+f.Name] = func(t *testing.T, backup string) {
+			t.Helper()
 			flip(t, filepath.Join(backup, name), f.Size/2)
 		}
 		damages["an end cut off "+f.Name] = func(t *testing.T, backup string) {
+			t.Helper()
 			if err := os.Truncate(filepath.Join(backup, name), f.Size-1); err != nil {
 				t.Fatal(err)
 			}
@@ -282,7 +296,12 @@ func TestOnlyTheSocketMayFreeze(t *testing.T) {
 	}
 	served := make(chan error, 1)
 	go func() { served <- s.Serve(l) }()
-	t.Cleanup(func() { s.stop(t); <-served })
+	t.Cleanup(func() {
+		s.stop(t)
+		if err := <-served; err != nil {
+			t.Error(err)
+		}
+	})
 	conn, err := grpc.NewClient(l.Addr().String(), grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
 		t.Fatal(err)
@@ -350,8 +369,11 @@ func TestALongPathIsServed(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		served := make(chan error, 1)
-		go func() { served <- n.Serve(l) }()
+		served := make(chan struct{})
+		go func() {
+			defer close(served)
+			_ = n.Serve(l) // its listener is closed under it
+		}()
 		frozen, err := FreezeServed(t.Context(), path)
 		if err != nil {
 			t.Fatal(err)
@@ -360,7 +382,7 @@ func TestALongPathIsServed(t *testing.T) {
 			t.Error(err)
 		}
 		_ = l.Close()
-		<-served // its listener is closed under it
+		<-served
 		if _, err := os.Lstat(path); !errors.Is(err, os.ErrNotExist) {
 			t.Errorf("the link stays: %v", err)
 		}

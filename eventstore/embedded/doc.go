@@ -127,39 +127,31 @@
 //     construction: an indexed batch, or copies of heads and ids to keep right.
 //     Writers to one stream still share syncs. Would change if many writers to a
 //     single stream were slow.
-//
 //   - 2026-11-22. The writer alone caches stream heads; readers look them up,
 //     bounded by the horizon. No state is shared, so none can be stale. Would
 //     change if reads of short streams were dominated by it.
-//
 //   - 2026-11-22. A failing disk call fails the node and never returns. Handed
 //     the error, Pebble carries on after a failed sync, and brings the process
 //     down by unlocking a lock it does not hold after a failed log rotation;
 //     either is seen when [disk] lets errors pass in the tests.
-//
 //   - 2026-11-22. A full disk is Aborted, as a server says of a disk that is too
 //     slow, not Unavailable: on that the Go client opens a connection for each
 //     refused append and never closes the old one.
-//
 //   - 2026-11-22. A position beyond the end of the log is refused. A server of
 //     this version does so for any that is not one of its own; to wait there
 //     would be to leave out what comes until then.
-//
 //   - 2026-11-22. Open writes a record and looks at the encoding of the log file
 //     holding it, and opens again if that is the old one. A new Pebble store
 //     starts in it, and a flipped bit then drops all that follows, silently.
-//
 //   - 2026-11-22. A backup is copied, not linked, on the same file system too: what
 //     damages a file of the store would damage a linked backup with it. Weighed:
 //     Pebble's Checkpoint straight to the target, which is quicker, but by which a
 //     full or failing target stops the node. Would change where copying a store
 //     takes too long; then an incremental backup, of the tables that are new.
-//
 //   - 2026-11-22. Appends wait while a store is frozen. Pebble copies its log file
 //     while it is written to; read from front to back, such a copy can have an end
 //     without what comes before it. The memtable is flushed first, so that there is
 //     little to copy.
-//
 //   - 2026-11-22. Check looks events up in the indexes in the indexes' order, 131,072
 //     at a time, and counts the entries to find those too many. Weighed: sums of
 //     hashes over both sides, which say that something is wrong and not what.

@@ -254,8 +254,8 @@ func (v *verifier) streams() error {
 			v.find(0, "", "%q is no key of a revision", key)
 			return nil
 		}
-		position, err := numberOf(value)
-		if err != nil {
+		position, ok := wholeNumber(value)
+		if !ok {
 			v.find(0, "", "revision %d of stream number %d has no position", revision, stream)
 			return nil
 		}
@@ -276,6 +276,18 @@ func (v *verifier) streams() error {
 	})
 }
 
+// wholeNumber is numberOf for who goes on after a damage.
+func wholeNumber(value []byte) (uint64, bool) {
+	n, err := numberOf(value)
+	return n, err == nil
+}
+
+// wholeRecord is parseRecord for who goes on after a damage.
+func wholeRecord(value []byte) (record, bool) {
+	r, err := parseRecord(value, true)
+	return r, err == nil
+}
+
 // nameAt is the stream of the event at position, for a finding.
 func (v *verifier) nameAt(position uint64) string {
 	value, closer, err := v.db.Get(eventKey(position))
@@ -283,6 +295,6 @@ func (v *verifier) nameAt(position uint64) string {
 		return ""
 	}
 	defer closer.Close()
-	r, _ := parseRecord(value, false)
+	r, _ := wholeRecord(value)
 	return string(r.stream)
 }

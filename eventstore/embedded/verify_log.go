@@ -50,14 +50,15 @@ func (v *verifier) log() error {
 			v.find(last+1, "", "no event is there; the next is at position %d", position)
 		}
 		last = position
-		r, err := parseRecord(value, true)
-		if err != nil {
+		r, ok := wholeRecord(value)
+		if !ok {
 			v.find(position, "", "the event cannot be read")
 			return nil
 		}
 		v.event(position, r)
 		number, ok := numbers.Get(string(r.stream))
 		if !ok {
+			var err error
 			if number, err = readNumber(v.db, nameKey(string(r.stream))); err != nil {
 				return err
 			}
@@ -71,7 +72,7 @@ func (v *verifier) log() error {
 		if len(entries) < entriesAtOnce {
 			return nil
 		}
-		err = v.lookUp(entries)
+		err := v.lookUp(entries)
 		entries = entries[:0]
 		return err
 	})
@@ -151,8 +152,8 @@ func (v *verifier) inIndex(prefix byte, entries []entry, keyOf func(entry) []byt
 			v.find(e.position, v.nameAt(e.position), "the index of %s lacks revision %d", index, e.revision)
 			continue
 		}
-		n, err := numberOf(it.Value())
-		if err != nil {
+		n, ok := wholeNumber(it.Value())
+		if !ok {
 			v.find(e.position, v.nameAt(e.position), "its entry in an index is no number")
 			continue
 		}
@@ -188,8 +189,8 @@ func (v *verifier) names() error {
 	err := v.scan(namePrefix, "names", func(key, value []byte) error {
 		count++
 		name := string(key[1:])
-		number, err := numberOf(value)
-		if err != nil || number == 0 {
+		number, ok := wholeNumber(value)
+		if !ok || number == 0 {
 			v.find(0, name, "the name has no number")
 			return nil
 		}
@@ -220,8 +221,8 @@ func (v *verifier) strays() error {
 	if v.inStreams != v.report.Events {
 		err := v.scan(revisionPrefix, "entries without an event", func(key, value []byte) error {
 			stream, revision, ok := revisionOf(key)
-			position, err := numberOf(value)
-			if !ok || err != nil {
+			position, whole := wholeNumber(value)
+			if !ok || !whole {
 				return nil // found before
 			}
 			return v.stray(entry{stream: stream, revision: revision, position: position}, nil)
@@ -234,15 +235,14 @@ func (v *verifier) strays() error {
 		return nil
 	}
 	return v.scan(idPrefix, "entries without an event", func(key, value []byte) error {
-		stored, err := numberOf(value)
-		if len(key) != len(idKey(0, uuid.UUID{})) || err != nil {
+		stored, ok := wholeNumber(value)
+		if len(key) != len(idKey(0, uuid.UUID{})) || !ok {
 			v.find(0, "", "%q is no entry of the index of ids", key)
 			return nil
 		}
 		e := entry{revision: int64(stored) - 1}
-		if e.stream, err = numberOf(key[1:9]); err != nil {
-			return err
-		}
+		e.stream, _ = wholeNumber(key[1:9])
+		var err error
 		if e.position, err = readNumber(v.db, revisionKey(e.stream, e.revision)); err != nil {
 			return err
 		}
@@ -261,8 +261,8 @@ func (v *verifier) stray(e entry, id []byte) error {
 	if err != nil {
 		return err
 	}
-	r, err := parseRecord(value, false)
-	if err != nil {
+	r, ok := wholeRecord(value)
+	if !ok {
 		return closer.Close() // found before
 	}
 	number, err := readNumber(v.db, nameKey(string(r.stream)))

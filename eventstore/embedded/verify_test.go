@@ -110,32 +110,40 @@ func TestEveryDamageIsFound(t *testing.T) {
 		want   string // of the first finding
 	}{
 		{name: "an entry of the index of revisions is gone", damage: func(t *testing.T, n *Node, b *pebble.Batch) {
+			t.Helper()
 			_ = b.Delete(revisionKey(numberIn(t, n, "s"), 3), nil)
 		}, want: "position 7, stream s: the index of revisions lacks revision 3"},
 		{name: "the last entry of the index of revisions is gone", damage: func(t *testing.T, n *Node, b *pebble.Batch) {
+			t.Helper()
 			_ = b.Delete(revisionKey(numberIn(t, n, "s"), 9), nil)
 		}, want: "position 19, stream s: the index of revisions lacks revision 9"},
 		{name: "an entry of the index of ids is gone", damage: func(t *testing.T, n *Node, b *pebble.Batch) {
+			t.Helper()
 			_ = b.Delete(idKey(numberIn(t, n, "s"), uuid.UUID(at(t, n, 7)[:16])), nil)
 		}, want: "position 7, stream s: the index of ids lacks revision 3"},
 		{name: "an id is indexed at another revision", damage: func(t *testing.T, n *Node, b *pebble.Batch) {
+			t.Helper()
 			_ = b.Set(idKey(numberIn(t, n, "s"), uuid.UUID(at(t, n, 7)[:16])), number(3), nil)
 		}, want: "position 7, stream s: its id is indexed at revision 2, not 3"},
 		{name: "an id is indexed at a later revision", damage: func(t *testing.T, n *Node, b *pebble.Batch) {
+			t.Helper()
 			_ = b.Set(idKey(numberIn(t, n, "s"), uuid.UUID(at(t, n, 7)[:16])), number(6), nil)
 		}, want: "position 7, stream s: its id is indexed at revision 5, which is another event"},
 		{name: "an event is gone", damage: func(_ *testing.T, _ *Node, b *pebble.Batch) {
 			_ = b.Delete(eventKey(7), nil)
 		}, want: "position 7: no event is there; the next is at position 8"},
 		{name: "two events are swapped", damage: func(t *testing.T, n *Node, b *pebble.Batch) {
+			t.Helper()
 			_ = b.Set(eventKey(7), at(t, n, 8), nil)
 			_ = b.Set(eventKey(8), at(t, n, 7), nil)
 		}, want: "position 7, stream t: the event says that it is at position 8"},
 		{name: "two positions are swapped", damage: func(t *testing.T, n *Node, b *pebble.Batch) {
+			t.Helper()
 			_ = b.Set(revisionKey(numberIn(t, n, "s"), 3), number(9), nil)
 			_ = b.Set(revisionKey(numberIn(t, n, "s"), 4), number(7), nil)
 		}, want: "position 7, stream s: revision 3 is indexed at position 9"},
 		{name: "a revision is missing in both", damage: func(t *testing.T, n *Node, b *pebble.Batch) {
+			t.Helper()
 			id := numberIn(t, n, "s")
 			_ = b.Delete(idKey(id, uuid.UUID(at(t, n, 19)[:16])), nil)
 			_ = b.Delete(revisionKey(id, 9), nil)
@@ -146,15 +154,18 @@ func TestEveryDamageIsFound(t *testing.T) {
 			_ = b.Set(idKey(id, r.id), number(11), nil)
 		}, want: "position 19, stream s: revision 9 is missing, the next is 10"},
 		{name: "an entry too many, by revision", damage: func(t *testing.T, n *Node, b *pebble.Batch) {
+			t.Helper()
 			_ = b.Set(revisionKey(numberIn(t, n, "s"), 10), number(7), nil)
 		}, want: "position 7, stream s: an index calls the event revision 10"},
 		{name: "an entry too many, by id", damage: func(t *testing.T, n *Node, b *pebble.Batch) {
+			t.Helper()
 			_ = b.Set(idKey(numberIn(t, n, "s"), uuid.New()), number(4), nil)
 		}, want: "position 7, stream s: an index calls the event revision 3"},
 		{name: "a name is gone", damage: func(_ *testing.T, _ *Node, b *pebble.Batch) {
 			_ = b.Delete(nameKey("s"), nil)
 		}, want: "position 1, stream s: the name has no number"},
 		{name: "a second name", damage: func(t *testing.T, n *Node, b *pebble.Batch) {
+			t.Helper()
 			_ = b.Set(nameKey("z"), number(numberIn(t, n, "s")), nil)
 		}, want: "stream z: another name has its number"},
 		{name: "a name without a stream", damage: func(_ *testing.T, _ *Node, b *pebble.Batch) {
@@ -163,10 +174,14 @@ func TestEveryDamageIsFound(t *testing.T) {
 		{name: "an event of noise", damage: func(_ *testing.T, _ *Node, b *pebble.Batch) {
 			_ = b.Set(eventKey(7), []byte("noise"), nil)
 		}, want: "position 7: the event cannot be read"},
-		{name: "a permanent stream is shortened", cfg: CheckConfig{Permanent: []string{"again"}},
-			damage: func(*testing.T, *Node, *pebble.Batch) {}, want: "stream $$again: it shortens a history that is permanent"},
-		{name: "a permanent stream is deleted", cfg: CheckConfig{Permanent: []string{"never"}},
-			damage: func(*testing.T, *Node, *pebble.Batch) {}, want: "stream never: it deletes a history that is permanent"},
+		{
+			name: "a permanent stream is shortened", cfg: CheckConfig{Permanent: []string{"again"}},
+			damage: func(*testing.T, *Node, *pebble.Batch) {}, want: "stream $$again: it shortens a history that is permanent",
+		},
+		{
+			name: "a permanent stream is deleted", cfg: CheckConfig{Permanent: []string{"never"}},
+			damage: func(*testing.T, *Node, *pebble.Batch) {}, want: "stream never: it deletes a history that is permanent",
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
