@@ -44,6 +44,12 @@ func (c *chunk) send(call grpc.ServerStream) error {
 	return nil
 }
 
+// expect says how many events the first chunk will have at most.
+func (c *chunk) expect(events uint64) {
+	const typical = 512 // bytes of a frame
+	c.last = int(min(events, chunkFrames)) * typical
+}
+
 // grow makes room for about as much as the chunk before held. Grown by doubling, a
 // replay's chunks were seven tenths of all that it allocated.
 func (c *chunk) grow() {

@@ -85,6 +85,7 @@ func (r *reading) flush() error {
 
 // sendLog sends the events of the log within s.
 func (r *reading) sendLog(s span, k *checkpoints) error {
+	r.chunk.expect(min(s.last-s.first+1, r.left))
 	for !s.empty() && r.left > 0 {
 		if err := r.fillLog(&r.chunk, &s, r.filter, k); err != nil {
 			return err
@@ -98,6 +99,7 @@ func (r *reading) sendLog(s span, k *checkpoints) error {
 
 // sendStream sends a stream's events within s.
 func (r *reading) sendStream(stream uint64, s span) error {
+	r.chunk.expect(min(s.last-s.first+1, r.left))
 	for !s.empty() && r.left > 0 {
 		if err := r.fillStream(&r.chunk, stream, &s); err != nil {
 			return err
