@@ -70,6 +70,7 @@ func TestNothingIsShownBeforeItIsDurable(t *testing.T) {
 	select {
 	case err := <-acked:
 		t.Errorf("acknowledged before it was durable: %v", err)
+		acked <- err
 	default:
 	}
 	close(release)
