@@ -208,7 +208,7 @@ func (s *Store) recorded(e *wire.Event) domain.Recorded {
 	return domain.Recorded{
 		ID:         e.ID,
 		Stream:     domain.Stream(e.Stream),
-		Revision:   domain.Revision(e.Revision), //nolint:gosec // checked by wire
+		Revision:   domain.Revision(e.Revision), // checked by wire
 		Position:   domain.Position(e.Position),
 		RecordedAt: firstRecorded(e.Created, e.Metadata),
 		Event:      event,

@@ -13,7 +13,8 @@ import (
 // does not panic, and what both take they understand alike.
 func FuzzIncoming(f *testing.F) {
 	for _, id := range []*shared.UUID{
-		nil, {},
+		nil,
+		{},
 		{Value: &shared.UUID_String_{String_: "f47ac10b-58cc-4372-a567-0e02b2c3d479"}},
 		{Value: &shared.UUID_String_{String_: "?"}},
 		{Value: &shared.UUID_Structured_{Structured: &shared.UUID_Structured{MostSignificantBits: -5, LeastSignificantBits: 7}}},

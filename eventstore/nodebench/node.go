@@ -108,7 +108,7 @@ func fill(ctx context.Context, dir string, events int) (err error) {
 	defer func() { err = errors.Join(err, s.close()) }()
 	var writing errgroup.Group
 	writing.SetLimit(4)
-	for at := int(s.node.Stats().Position); at < events && ctx.Err() == nil; at += batch { //nolint:gosec // a few millions
+	for at := int(s.node.Stats().Position); at < events && ctx.Err() == nil; at += batch {
 		writing.Go(func() error { return s.appendBatch(ctx, min(batch, events-at)) })
 	}
 	return errors.Join(writing.Wait(), ctx.Err())

@@ -46,6 +46,7 @@ func Dial(ctx context.Context, settings *esdb.Configuration) (*grpc.ClientConn, 
 	if settings.DnsDiscover && settings.Address != "" {
 		seeds = []string{settings.Address}
 	}
+	//nolint:gosec // nothing secret about it
 	rand.Shuffle(len(seeds), func(i, j int) { seeds[i], seeds[j] = seeds[j], seeds[i] })
 	var errs []error
 	for _, seed := range seeds {
@@ -155,6 +156,7 @@ func choose(members []*gossip.MemberInfo, preference esdb.NodePreference) *gossi
 			return true
 		}
 	})
+	//nolint:gosec // nothing secret about it
 	rand.Shuffle(len(members), func(i, j int) { members[i], members[j] = members[j], members[i] })
 	for _, state := range preferences[preference] {
 		for _, m := range members {
