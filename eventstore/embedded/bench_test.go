@@ -68,8 +68,8 @@ func BenchmarkAppend(b *testing.B) {
 					esdb.AppendToStreamOptions{ExpectedRevision: esdb.NoStream{}}, payload)
 				return err
 			})
-			if groups := s.Stats().Groups; groups > 0 {
-				b.ReportMetric(float64(b.N)/float64(groups), "appends/group")
+			if groups := s.Stats().Groups; groups.Count > 0 {
+				b.ReportMetric(groups.Sum/float64(groups.Count), "appends/group")
 			}
 		})
 	}

@@ -17,7 +17,6 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/google/uuid"
-	dto "github.com/prometheus/client_model/go"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/keepalive"
 )
@@ -142,14 +141,15 @@ type Node struct {
 	storage sync.RWMutex // held to look at db from outside of a call, and to close it
 	closed  bool
 
-	workers       sync.WaitGroup
-	watcher       sync.WaitGroup // of the workers, until unwatch is closed
-	unwatch       chan struct{}
-	closeOnce     sync.Once
-	closeErr      error
-	subscriptions atomic.Int64
-	frozen        atomic.Uint64 // how often the store was frozen
-	address       atomic.Pointer[net.Addr]
+	workers   sync.WaitGroup
+	watcher   sync.WaitGroup // of the workers, until unwatch is closed
+	unwatch   chan struct{}
+	closeOnce sync.Once
+	closeErr  error
+	followers followers
+	known     atomic.Pointer[measured] // when last looked
+	frozen    atomic.Uint64            // how often the store was frozen
+	address   atomic.Pointer[net.Addr]
 }
 
 // Open opens the store in cfg.Dir, creating it if need be, and starts the node's
@@ -361,48 +361,4 @@ func (n *Node) Err() error {
 		return *err
 	}
 	return nil
-}
-
-// Stats are a node's figures at one moment.
-type Stats struct {
-	Position      uint64        // of the last durable event
-	Floor         uint64        // position of the floor: what is before can no longer be lost unnoticed
-	Appended      uint64        // events since Open
-	Groups        uint64        // batches written since Open; Appended/Groups is the mean group
-	Syncs         uint64        // of the log file since Open
-	SyncTime      time.Duration // spent in them
-	Queued        int           // requests that wait for the writer
-	Subscriptions int           // open now
-	DiskBytes     uint64        // used by the store
-	DiskFull      bool          // a write waits for space
-	DiskStalled   bool          // the disk does not answer
-}
-
-// Stats returns the node's figures. It costs tens of microseconds.
-func (n *Node) Stats() Stats {
-	s := Stats{
-		Position:      n.horizon.position.Load(),
-		Floor:         n.floor.position.Load(),
-		Appended:      n.writer.appended.Load(),
-		Groups:        n.writer.synced.Load(),
-		Queued:        len(n.writer.queue),
-		Subscriptions: int(n.subscriptions.Load()),
-	}
-	s.DiskFull, s.DiskStalled = n.disk.space.active(), n.stall.active()
-	if s.DiskFull || s.DiskStalled {
-		return s // Pebble may hold its locks meanwhile
-	}
-	n.storage.RLock()
-	defer n.storage.RUnlock()
-	if n.closed || n.hasFailed() {
-		return s
-	}
-	m := n.db.Metrics()
-	s.DiskBytes = m.DiskSpaceUsage()
-	var syncs dto.Metric
-	if m.LogWriter.FsyncLatency != nil && m.LogWriter.FsyncLatency.Write(&syncs) == nil {
-		s.Syncs = syncs.GetHistogram().GetSampleCount()
-		s.SyncTime = time.Duration(syncs.GetHistogram().GetSampleSum())
-	}
-	return s
 }

@@ -52,6 +52,8 @@ type reading struct {
 	stop   func()
 	filter *filter
 	chunk  chunk
+
+	follower *follower // of a subscription: how far it is
 }
 
 func (s *streams) newReading(o *streamspb.ReadReq_Options, call streamspb.Streams_ReadServer) (*reading, error) {
@@ -92,6 +94,9 @@ func (r *reading) sendLog(s span, k *checkpoints) error {
 		}
 		if err := r.flush(); err != nil {
 			return err
+		}
+		if r.follower != nil && !s.empty() {
+			r.follower.passed.Store(s.first - 1)
 		}
 	}
 	return nil

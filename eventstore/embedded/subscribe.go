@@ -21,12 +21,17 @@ import (
 // subscribe answers a subscription, which ends when the client goes, the node
 // closes, or the stream is tombstoned.
 func (r *reading) subscribe(o *streamspb.ReadReq_Options) error {
+	r.follower = &follower{to: "all"}
 	var next func() error // sends what has come since the last call
 	var err error
 	switch from := o.GetStreamOption().(type) {
 	case *streamspb.ReadReq_Options_All:
+		if r.filter != nil {
+			r.follower.to = "all, filtered"
+		}
 		next, err = r.followAll(from.All)
 	case *streamspb.ReadReq_Options_Stream:
+		r.follower.to = "stream"
 		if r.filter != nil {
 			return invalidArgument("a filter on a single stream")
 		}
@@ -37,8 +42,8 @@ func (r *reading) subscribe(o *streamspb.ReadReq_Options) error {
 	if err != nil {
 		return err
 	}
-	r.node.subscriptions.Add(1)
-	defer r.node.subscriptions.Add(-1)
+	r.node.followers.join(r.follower)
+	defer r.node.followers.leave(r.follower)
 	if err := r.call.Send(&streamspb.ReadResp{Content: &streamspb.ReadResp_Confirmation{
 		Confirmation: &streamspb.ReadResp_SubscriptionConfirmation{SubscriptionId: uuid.NewString()},
 	}}); err != nil {
@@ -50,6 +55,7 @@ func (r *reading) subscribe(o *streamspb.ReadReq_Options) error {
 		if err := next(); err != nil {
 			return err
 		}
+		r.follower.passed.Store(before)
 		behind := r.horizon() - before
 		// Under steady writes a reader may never come nearer than a few events.
 		if !caughtUp && behind <= chunkFrames {
@@ -97,6 +103,7 @@ func (r *reading) followAll(o *streamspb.ReadReq_Options_AllOptions) (func() err
 		}
 		k = &checkpoints{interval: r.filter.interval}
 	}
+	r.follower.passed.Store(done)
 	first := true
 	return func() error {
 		end := r.horizon()

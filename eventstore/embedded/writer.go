@@ -80,7 +80,8 @@ type writer struct {
 
 	pulse    pulse         // of groups
 	appended atomic.Uint64 // events
-	synced   atomic.Uint64 // groups
+
+	groupSizes sizes // in events
 }
 
 // A group is the requests of one batch.
@@ -244,7 +245,7 @@ func (w *writer) answer(g *group) {
 	}
 	if g.batch != nil {
 		_ = g.batch.Close() // only gives its memory back
-		w.synced.Add(1)
+		w.groupSizes.observe(g.events)
 		w.appended.Add(uint64(g.events))
 		w.horizon.advance(g.last)
 	}

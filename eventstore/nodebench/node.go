@@ -69,7 +69,7 @@ func (b *bench) appends(ctx context.Context, dir string, writers int) (_ pace, _
 	})
 	stats := s.node.Stats()
 	return p, shared{
-		groups: float64(stats.Appended) / float64(max(1, stats.Groups)), syncs: float64(stats.Appended) / float64(max(1, stats.Syncs)),
+		groups: float64(stats.Appended) / float64(max(1, stats.Groups.Count)), syncs: float64(stats.Appended) / float64(max(1, stats.Syncs.Count)),
 	}, err
 }
 
