@@ -41,7 +41,9 @@
 //
 // It has no side effects but tables; what sends mail is a reactor, fed per event,
 // and not here. It does not know how far the log reaches: [Status] tells the lag
-// of what it was handed. Two engines on one database are safe and slow, as they
+// of what it was handed. That the log went back it asks Config.Reaches, which knows
+// positions only: a log that lost its end and grew past the checkpoint since is not
+// told from one that did not. Two engines on one database are safe and slow, as they
 // take the tables from each other; leadership is not built yet, nor is rebuilding
 // beside live tables: a new version empties them and builds them anew, and
 // answers are incomplete meanwhile (state [Building]).
@@ -56,6 +58,7 @@
 //	event type unknown to the program             Stopped: it may well be for this model
 //	bytes not what their type promises            Stopped where the type is handled, else passed over
 //	tables not as the code describes them         Stopped: BadSchema, with the names of the columns
+//	log ends before the checkpoint                Stopped: WentBack; it was restored, or lost its end
 //	other version of the program took over        Stopped: Replaced; the last one to start wins
 //	Close                                         the batch at work is committed, or broken off after CloseTimeout
 //

@@ -39,6 +39,10 @@
 //   - 2026-11-22 kong reads flags, environment and defaults into one struct, so
 //     that a setting is written once. Weighed: cobra with viper (two libraries,
 //     two places), the standard flag package (no environment, no subcommands).
+//   - 2026-11-22 Before anything is served, the farthest checkpoint of the read models
+//     is compared with the end of the log. Not their business alone: the first command
+//     on an event store of yesterday would begin a second history. Where Postgres is
+//     away the server starts all the same, for commands need it not.
 //   - 2026-11-22 In `crm up` a Postgres that dies is started again, since on a
 //     laptop nobody else does; an event store whose disk failed ends the
 //     process, since nothing it says may be trusted until it has reread its files.

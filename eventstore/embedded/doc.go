@@ -24,6 +24,12 @@
 //     lasts.
 //   - A subscription shows every event after its start once and in order, however
 //     slow its reader.
+//   - A store that lacks events it acknowledged is not opened: whether its disk
+//     lost them, or it is an older copy. The floor tells (floor.go), all but the last
+//     second or 1,000 events of it; with Durability Paranoid, all. What is refused
+//     is left as it was found.
+//   - Streams under Config.Permanent keep their history: nobody can hide, delete or
+//     end it.
 //   - One process has a directory at a time; the error names the one that has it.
 //   - Created times never go backwards, whatever the clock does.
 //
@@ -72,16 +78,23 @@
 //
 // # How it fails
 //
-//   - The disk is full: appends are answered with Aborted, reads go on, nothing
-//     acknowledged is lost, and when there is room again so do appends, without a
-//     restart. An append that met the full disk may have been stored: send it
-//     again.
+//   - The disk is full, or has not answered for Config.StallAfter: appends are
+//     answered with Aborted, reads go on, nothing acknowledged is lost, and when
+//     the disk serves again so does the node, without a restart. An append that met
+//     it may have been stored: send it again.
 //   - A write or sync fails otherwise: the node fails. It acknowledges nothing
 //     from then on, ends every call with Unavailable, closes Done, and waits for
 //     the process to end; the next start reads what the disk holds (disk.go).
 //   - A log file is damaged before its last 32 KiB: Open says so and refuses.
 //     Damage in that last part passes for the torn end of a killed process, in
-//     Pebble as here: it is not noticed.
+//     Pebble: Open refuses with ErrWentBack when the floor is not reached, and else
+//     goes on without what came after the floor.
+//   - The store was replaced by an older copy, or by another store, beside its
+//     floor; or its floor is missing: ErrWentBack. An older copy with its own floor is
+//     a store like any other here. Who derived more from the newer one has to notice,
+//     as read models do.
+//   - Nobody repairs any of this but the operator: by a backup, or by AcceptLoss,
+//     which makes what is left another instance.
 //   - A folder was copied while its node ran, with nothing but the file system:
 //     Open refuses it unless it has the log up to some position, without a hole
 //     (hole.go). What it lacks at the end only the floor in it can tell.
@@ -137,9 +150,21 @@
 //   - 2026-11-22. A full disk is Aborted, as a server says of a disk that is too
 //     slow, not Unavailable: on that the Go client opens a connection for each
 //     refused append and never closes the old one.
-//   - 2026-11-22. A position beyond the end of the log is refused. A server of
-//     this version does so for any that is not one of its own; to wait there
-//     would be to leave out what comes until then.
+//   - 2026-11-22. A position beyond the end of the log is refused. To wait there
+//     would be to leave out what comes until then, which is what a server does.
+//   - 2026-11-22. The floor holds the hash of one event, not of all before it. It
+//     notices every end that is missing, and a copy that went other ways; a change in
+//     the middle of the log is the business of Pebble's checksums, and of a ledger.
+//     Raised in place, in two blocks by turns: no file is made and no directory
+//     synced, for which a full disk might have no room. Weighed: a new file renamed
+//     over the old one (three syncs instead of one), a key in the database (is lost
+//     with it).
+//   - 2026-11-22. Open looks first, through a database that is read only, and opens
+//     for good afterwards: that throws away what follows a damaged place, which
+//     somebody may still want to look at. The price is to read the log files twice.
+//   - 2026-11-22. That the disk does not answer is seen by groups that are begun and
+//     not done, not by timing its calls: it is what callers wait for, whatever the
+//     disk is busy with.
 //   - 2026-11-22. Open writes a record and looks at the encoding of the log file
 //     holding it, and opens again if that is the old one. A new Pebble store
 //     starts in it, and a flipped bit then drops all that follows, silently.
