@@ -3,7 +3,7 @@
 //
 //	crm up       everything on this machine, in one folder
 //	crm serve    the server against an EventStoreDB cluster and a Postgres server
-//	crm node     the embedded event store alone
+//	crm node     the embedded event store alone; its backup, check, restore, copy
 //	crm import   files of another CRM, through the API
 //	crm bench    what this machine and this server reach together
 //	crm health   whether a running server is ready
