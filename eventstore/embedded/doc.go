@@ -105,19 +105,16 @@
 //
 // # Figures
 //
-// 2026-11-22, on two virtual cores with little else to do, in one run of
+//	crm bench node
 //
-//	go test ./eventstore/embedded -run '^$' -bench 'Append|ReadAll' -benchtime 2s
+// prints them beside raw Pebble, in one run; the README has those of a quiet machine.
+// On 2026-11-22, with several times as much to do as the machine had cores, so that
+// only processor time and ratios say something:
 //
-// with one event of about 350 bytes per append, the Go client over the socket, and
-// node and client in one process; raw Pebble is the same four keys with Sync, without
-// client and server.
-//
-//	durable append, 1 / 8 / 64 writers   2,026/s / 7,588/s / 14,075/s
-//	CPU per append, both sides           456 µs / 173 µs / 108 µs
-//	raw Pebble, 1 / 8 / 64 goroutines    4,122/s / 15,831/s / 70,833/s
-//	appends in a group, 64 writers       1.5
-//	$all forwards                        168,000 events/s
+//	CPU per append, client and node, 1 / 8 / 64 writers   252 µs / 122 µs / 75 µs
+//	of raw Pebble's rate, 1 / 8 writers                   0.65 / 0.58
+//	CPU per event, $all by eventstore/wire / the client   3 µs / 7 µs
+//	resident, 5,000,000 events                            112 MiB, at most 138 MiB
 //
 // Of a store of 1,000,000 events in 100,000 streams, 173 MiB of tables, on that
 // machine with eight times as much to do as it has cores,
@@ -126,12 +123,30 @@
 //
 //	freeze 0.7 s   backup 1.1 s   restore with check 4.6 s   check 4.6 s to 9.2 s
 //
-// Runs of another hour reached 20,100/s with 64 writers and 197,000 events/s: the
-// machine is shared, and ratios within one run are what can be compared.
+// Where the time of an append goes, by profiles and execution traces of client and
+// node in one process:
 //
-// Two things were tried for the 64 writers and left out, for neither lowered the
-// CPU per append: gRPC's stream workers, and letting the writer yield so that
-// more requests gather (17 in a batch instead of 1.5; the sync is shared anyway).
+//   - 64 writers, by processor time: the client's call 28 %, the handler of the node
+//     26 % (half of it gRPC's receiving), the transports of both sides 20 %, the
+//     writer 9 %, Pebble's log 6 %, the rest collecting garbage. The disk is shared
+//     by some 16 appends per sync and does not count.
+//   - 1 writer, by the clock: half is the sync. Most of the rest is the waking of
+//     processors that went idle, 15 to 30 µs each on a virtual machine: two for
+//     Pebble's log writer, as without us, one for the writer, three or four for
+//     client and transports.
+//
+// Kept, since profiles showed it: proposals and answers without the generated code
+// (259 → 236 allocations per append), windows of fixed size (a ping less per append:
+// 10 % of the processor time with one writer), chunks of a read that are not grown by
+// doubling (2.0 → 0.4 kB per event of a replay), memtables of 16 MiB (a third of the
+// processor time to start after a kill).
+//
+// Tried and left out, for it lowered no CPU per append: gRPC's stream workers, twice;
+// letting the writer yield so that more requests gather (17 in a batch instead of 1.5;
+// the sync is shared anyway). Left out for the little that it gave: remembering that
+// no stream has metadata, 1.5 % when a stream has ten events. More processors for Go
+// than there are (GOMAXPROCS 4 on two) gave 64 writers up to a fifth and took as much
+// from one, and is not this package's to set.
 //
 // # Decisions
 //
