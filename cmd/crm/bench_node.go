@@ -49,7 +49,6 @@ func (b *benchNode) Run(ctx context.Context, std streams) error {
 	return nodebench.Run(ctx, nodebench.Options{
 		Dir: b.Dir, Events: b.Events, Rounds: b.Rounds, Duration: b.Duration, Out: std.out, Progress: std.err,
 		Command: func(ctx context.Context, data string) *exec.Cmd {
-			//nolint:gosec // the program itself
 			return exec.CommandContext(ctx, self, "node", "--data", data, "--listen", "127.0.0.1:0", "--log-level", "warn")
 		},
 	})
