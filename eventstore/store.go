@@ -101,7 +101,7 @@ func connect(cfg Config) (*Store, error) {
 		lanes:   newLanes(cfg.InFlight, cfg.CallTimeout),
 		log:     wire.New(settings),
 		timeout: cfg.CallTimeout,
-		retry:   time.Duration(settings.DiscoveryInterval) * time.Millisecond,
+		retry:   max(time.Duration(settings.DiscoveryInterval), 10) * time.Millisecond,
 	}
 	s.tail = &tail{store: s, limit: tailBytes}
 	return s, nil
