@@ -117,11 +117,11 @@
 //	resident, 5,000,000 events                            112 MiB, at most 138 MiB
 //
 // Of a store of 1,000,000 events in 100,000 streams, 173 MiB of tables, on that
-// machine with eight times as much to do as it has cores,
+// machine with a load of 10 from elsewhere, once; the events compress well:
 //
 //	go test ./eventstore/embedded -run '^$' -bench AMillion -benchtime 1x
 //
-//	freeze 0.7 s   backup 1.1 s   restore with check 4.6 s   check 4.6 s to 9.2 s
+//	freeze 0.7 s   check 9.2 s   backup 1.1 s   restore, with a check in it, 4.6 s
 //
 // Where the time of an append goes, by profiles and execution traces of client and
 // node in one process:
