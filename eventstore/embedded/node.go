@@ -92,7 +92,7 @@ func (c *Config) setDefaults() error {
 		errs = append(errs, fmt.Errorf("StallAfter is %s, must be at least 10ms", c.StallAfter))
 	}
 	if slices.Contains(c.Permanent, "") {
-		errs = append(errs, errors.New("Permanent holds an empty name"))
+		errs = append(errs, errors.New("an empty name in Permanent"))
 	}
 	if c.Durability > Paranoid {
 		errs = append(errs, fmt.Errorf("Durability is %d, must be Normal or Paranoid", c.Durability))
