@@ -165,7 +165,8 @@ func TestRefusals(t *testing.T) {
 
 		{
 			"too large", s.appending(appendOptions(missing, anything), proposal(id, make([]byte, limit+1), "type", "t", "content-type", "c")),
-			codes.InvalidArgument, map[string]string{"exception": "maximum-append-size-exceeded", "maximum-append-size": fmt.Sprint(limit)},
+			codes.InvalidArgument,
+			map[string]string{"exception": "maximum-append-size-exceeded", "maximum-append-size": fmt.Sprint(limit)},
 		},
 		{"no type", s.appending(appendOptions(missing, anything), proposal(id, nil, "content-type", "application/json")), codes.InvalidArgument, required},
 		{"no content type", s.appending(appendOptions(missing, anything), proposal(id, nil, "type", "t")), codes.InvalidArgument, required},

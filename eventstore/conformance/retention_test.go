@@ -179,8 +179,14 @@ func TestASoftDeletedStreamGoesOn(t *testing.T) {
 		t.Errorf("revived: %v", got)
 	}
 	want := []string{"$$a@2", "a@4", "a@3", "$$a@1", "a@2", "a@1", "a@0", "$$a@0"}
-	if diff := cmp.Diff(want, s.names(s.mine(t, esdb.End{}, esdb.Backwards, "$$a@0"))); diff != "" {
+	log := s.mine(t, esdb.End{}, esdb.Backwards, "$$a@0")
+	if diff := cmp.Diff(want, s.names(log)); diff != "" {
 		t.Error(diff)
+	}
+	for _, e := range log { // what the server writes itself is metadata as well
+		if e.StreamID == "$$"+a && (e.EventType != "$metadata" || e.ContentType != "application/json") {
+			t.Errorf("%s has the type %s and holds %s", s.name(e), e.EventType, e.ContentType)
+		}
 	}
 	// Metadata written to a deleted stream revives it as well, empty, and keeps
 	// what was written.

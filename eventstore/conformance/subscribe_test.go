@@ -251,6 +251,7 @@ func TestFilteredSubscriptions(t *testing.T) {
 			first = r
 		}
 	}
+	s.append(t, s.stream("k2"), esdb.Any{}, event("not "+s.prefix+"4")) // a prefix is at the beginning
 	from := esdb.Position{Commit: first.CommitPosition, Prepare: first.PreparePosition}
 	types := func(suffixes ...string) *esdb.SubscriptionFilter {
 		for i := range suffixes {
@@ -267,12 +268,14 @@ func TestFilteredSubscriptions(t *testing.T) {
 		{"stream prefix", s.streams("k1"), []string{"k1@0", "k1@1", "k1@2", "k1@3", "k1@4"}, []string{"k1@5", "k1@6"}},
 		{
 			"two stream prefixes", s.streams("k1", "k0"),
-			[]string{"k1@0", "k0@1", "k1@1", "k0@2", "k1@2", "k0@3", "k1@3", "k0@4", "k1@4"}, []string{"k0@5", "k1@5", "k1@6"},
+			[]string{"k1@0", "k0@1", "k1@1", "k0@2", "k1@2", "k0@3", "k1@3", "k0@4", "k1@4"},
+			[]string{"k0@5", "k1@5", "k1@6"},
 		},
 		{"type prefixes", types("4", "3"), []string{"k1@1", "k0@2", "k0@4", "k1@4"}, []string{"k0@5", "k1@6"}},
 		{
 			"stream pattern", &esdb.SubscriptionFilter{Type: esdb.StreamFilterType, Regex: "^" + s.stream("k0")},
-			[]string{"k0@1", "k0@2", "k0@3", "k0@4"}, []string{"k0@5"},
+			[]string{"k0@1", "k0@2", "k0@3", "k0@4"},
+			[]string{"k0@5"},
 		},
 		{"type pattern", &esdb.SubscriptionFilter{Type: esdb.EventFilterType, Regex: "^" + s.prefix + "0"}, []string{"k1@2"}, []string{"k1@5"}},
 		{"nothing", s.streams("none"), []string{}, nil},

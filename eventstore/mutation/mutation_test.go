@@ -29,6 +29,8 @@ func TestAMutantCountsOnlyWhenATestNoticesIt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	was := &original{root: root}
+	t.Cleanup(was.close)
 	for _, c := range []struct {
 		name string
 		m    Mutant
@@ -47,7 +49,7 @@ func TestAMutantCountsOnlyWhenATestNoticesIt(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			red, err := c.m.try(t.Context(), root)
+			red, err := c.m.try(t.Context(), was)
 			switch {
 			case c.want == "" && err != nil:
 				t.Error(err)

@@ -72,8 +72,8 @@ var failures = regexp.MustCompile(`(?m)^\s*--- FAIL: (\S+)`)
 // run runs the tests of a binary that match, in the package's own folder. Its
 // error is for a run that tells nothing.
 func (w *workshop) run(ctx context.Context, binary, pkg, test string) (result, error) {
-	tmp := filepath.Join(w.folder, "t")
-	if err := os.MkdirAll(tmp, 0o700); err != nil {
+	tmp, err := os.MkdirTemp(w.folder, "t")
+	if err != nil {
 		return result{}, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, bound+10*time.Second)
@@ -84,7 +84,7 @@ func (w *workshop) run(ctx context.Context, binary, pkg, test string) (result, e
 	tests.Env = append(slices.DeleteFunc(os.Environ(), notForMutants), "TMPDIR="+tmp, inside+"=1")
 	tests.Stdout, tests.Stderr = &output, &output
 	tests.WaitDelay = 5 * time.Second // what a test has started may hold the pipe
-	err := tests.Run()
+	err = tests.Run()
 	r := result{passed: err == nil, output: output.String()}
 	for _, match := range failures.FindAllStringSubmatch(r.output, -1) {
 		r.red = append(r.red, match[1])
