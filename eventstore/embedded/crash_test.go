@@ -18,7 +18,11 @@ import (
 
 // smallConfig makes a node that flushes and compacts tables after little data.
 func smallConfig(fs vfs.FS) Config {
-	return Config{Dir: "db", MemTableBytes: minMemTable, CacheBytes: 1 << 20, HeadCache: 8, CloseTimeout: time.Minute, fs: fs}
+	return Config{
+		Dir: "db", MemTableBytes: minMemTable, CacheBytes: 1 << 20, HeadCache: 8,
+		CloseTimeout: time.Minute, StallAfter: time.Minute, // a busy machine is not a stuck disk
+		fs: fs,
+	}
 }
 
 // A gate lets a number of syncs pass and holds the next, for good or until opened:

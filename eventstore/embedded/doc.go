@@ -85,6 +85,8 @@
 //   - A write or sync fails otherwise: the node fails. It acknowledges nothing
 //     from then on, ends every call with Unavailable, closes Done, and waits for
 //     the process to end; the next start reads what the disk holds (disk.go).
+//   - A call to the disk fails while the store is opened: Open says so. The process
+//     must end then as well, for Pebble may be in the middle of something.
 //   - A log file is damaged before its last 32 KiB: Open says so and refuses.
 //     Damage in that last part passes for the torn end of a killed process, in
 //     Pebble: Open refuses with ErrWentBack when the floor is not reached, and else
@@ -180,6 +182,13 @@
 //   - 2026-11-22. That the disk does not answer is seen by groups that are begun and
 //     not done, not by timing its calls: it is what callers wait for, whatever the
 //     disk is busy with.
+//   - 2026-11-22. The folder is synced before one of Pebble's marker files comes or
+//     goes, for two syncs more per start. Pebble syncs it only afterwards, and a
+//     power cut in between could leave a marker without its manifest, or no marker:
+//     a store that does not open, with all its events (marker.go).
+//   - 2026-11-22. An append that expects no stream and goes into a deleted one is
+//     not known when it is sent again: as with EventStoreDB it is refused, or written
+//     once more if the stream was deleted again. Permanent streams cannot be deleted.
 //   - 2026-11-22. Open writes a record and looks at the encoding of the log file
 //     holding it, and opens again if that is the old one. A new Pebble store
 //     starts in it, and a flipped bit then drops all that follows, silently.

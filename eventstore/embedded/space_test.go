@@ -94,6 +94,7 @@ func TestAFullDiskLosesNothing(t *testing.T) {
 		tight := newTightDisk(mem, int64(c.Rand.IntN(250)), c.Rand.Float64())
 		cfg := smallConfig(tight)
 		cfg.SpaceRetry, cfg.Durability = time.Millisecond, Durability(c.Rand.IntN(2))
+		cfg.CloseTimeout = 50 * time.Millisecond // taken when the disk is full by then
 		work, seen := newWorkload(c.Rand), &journal{}
 		n, err := Open(cfg)
 		if err != nil { // then there is no room for a store
