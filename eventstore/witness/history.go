@@ -76,6 +76,9 @@ func (h *History) Check(each time.Duration) error {
 	defer h.mu.Unlock()
 	errs := faults{}
 	for stream, ops := range h.operations {
+		if len(errs.errs) == 3 { // to explain what cannot be explained takes long
+			break
+		}
 		switch porcupine.CheckOperationsTimeout(streamModel, ops, each) {
 		case porcupine.Ok:
 		case porcupine.Illegal:

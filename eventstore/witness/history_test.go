@@ -12,18 +12,18 @@ import (
 	"crm/eventstore/faulttest"
 )
 
-// TestStreamsAreLinearizable has eight clients compete for fifty streams, 2,000
+// TestStreamsAreLinearizable has eight clients compete for fifty streams, 500
 // operations each.
 func TestStreamsAreLinearizable(t *testing.T) {
 	t.Parallel()
-	faulttest.Run(t, faulttest.Sweep{Small: 1, Large: 10}, func(c *faulttest.Case) {
+	faulttest.Run(t, faulttest.Sweep{Small: 4, Large: 40}, func(c *faulttest.Case) {
 		connect := start(c.T, embedded.Config{MemTableBytes: 256 << 10, HeadCache: 16})
 		h := NewHistory(50)
 		var wg sync.WaitGroup
 		for n := range 8 {
 			client, contender := connect(), h.Contender(n, c.Seed)
 			wg.Go(func() {
-				if err := contender.Run(c.Context(), client, 2000); err != nil {
+				if err := contender.Run(c.Context(), client, 500); err != nil {
 					c.Error(err)
 				}
 			})

@@ -15,7 +15,7 @@ import (
 )
 
 // watched is how many events the watchers of one case are shown.
-const watched = 100_000
+const watched = 25_000
 
 // TestWatchersSeeAllOnceInOrder has writers append while watchers of every sort
 // follow, from the start and late, one at a hundredth of the writers' pace. All
@@ -23,7 +23,7 @@ const watched = 100_000
 // ends with exactly what the log has for it.
 func TestWatchersSeeAllOnceInOrder(t *testing.T) {
 	t.Parallel()
-	faulttest.Run(t, faulttest.Sweep{Small: 1, Large: 100, Workers: 1}, func(c *faulttest.Case) {
+	faulttest.Run(t, faulttest.Sweep{Small: 4, Large: 400, Workers: 1}, func(c *faulttest.Case) {
 		connect := start(c.T, embedded.Config{MemTableBytes: 4 << 20})
 		j, written := &Journal{}, &count{}
 		ctx, enough := context.WithCancel(c.Context())

@@ -107,8 +107,8 @@ func (w *Writers) InDoubt() (n int) {
 }
 
 // all runs every writer to its end; the first error stops the others.
-func (w *Writers) all(ctx context.Context, run func(context.Context, *writer) error) error {
-	ctx, cancel := context.WithCancel(ctx)
+func (w *Writers) all(parent context.Context, run func(context.Context, *writer) error) error {
+	ctx, cancel := context.WithCancel(parent)
 	defer cancel()
 	var wg sync.WaitGroup
 	errs := make([]error, len(w.each))
@@ -122,7 +122,9 @@ func (w *Writers) all(ctx context.Context, run func(context.Context, *writer) er
 	wg.Wait()
 	f := faults{}
 	for _, err := range errs {
-		f.add(err)
+		if parent.Err() != nil || !errors.Is(err, context.Canceled) { // else it is another's error that counts
+			f.add(err)
+		}
 	}
 	return f.err()
 }
