@@ -303,9 +303,14 @@ func TestWhatMakesNoSense(t *testing.T) {
 func TestCallsEndWithTheirContext(t *testing.T) {
 	t.Parallel()
 	s := examine(t)
-	s.append(t, s.stream("a"), esdb.NoStream{}, events("x", 500)...)
+	const n = 12
+	for range n { // more than the windows of a connection hold
+		large := event("x")
+		large.Data = make([]byte, 900_000)
+		s.append(t, s.stream("a"), esdb.Any{}, large)
+	}
 	for name, o := range map[string]*streamspb.ReadReq_Options{
-		"read":         {StreamOption: streamStart(s.stream("a")), CountOption: count(500)},
+		"read":         {StreamOption: streamStart(s.stream("a")), CountOption: count(n)},
 		"subscription": {StreamOption: streamStart(s.stream("a")), CountOption: subscribe},
 	} {
 		o.FilterOption, o.UuidOption = noFilter, structured
@@ -339,7 +344,7 @@ func TestCallsEndWithTheirContext(t *testing.T) {
 	if _, err := s.subscribing(s.stream("none"))(waiting); status.Code(err) != codes.DeadlineExceeded {
 		t.Errorf("a subscription without time: %v", err)
 	}
-	if got := len(s.whole(t, s.stream("a"))); got != 500 {
-		t.Errorf("the server answers %d events afterwards, want 500", got)
+	if got := len(s.whole(t, s.stream("a"))); got != n {
+		t.Errorf("the server answers %d events afterwards, want %d", got, n)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"log"
 	"net"
 	"os"
+	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -43,11 +44,11 @@ type server struct {
 	restart    func(t *testing.T) *server
 }
 
-// A node is an embedded node on a loopback port.
+// A node is an embedded node on a socket and a loopback port, as crm node serves it.
 type node struct {
 	*embedded.Node
 	connection string
-	served     chan error
+	served     [2]chan error
 }
 
 func startNode(dir string) (*node, error) {
@@ -55,16 +56,23 @@ func startNode(dir string) (*node, error) {
 	if err != nil {
 		return nil, err
 	}
-	l, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
+	socket, err := embedded.ListenUnix(filepath.Join(dir, "node.sock"))
 	if err != nil {
 		return nil, errors.Join(err, n.Close())
 	}
-	started := &node{Node: n, connection: fmt.Sprintf("esdb://%s?tls=false", l.Addr()), served: make(chan error, 1)}
-	go func() { started.served <- n.Serve(l) }()
+	port, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, errors.Join(err, socket.Close(), n.Close())
+	}
+	started := &node{Node: n, connection: fmt.Sprintf("esdb://%s?tls=false", port.Addr())}
+	for i, l := range []net.Listener{socket, port} {
+		started.served[i] = make(chan error, 1)
+		go func() { started.served[i] <- n.Serve(l) }()
+	}
 	return started, nil
 }
 
-func (n *node) close() error { return errors.Join(n.Close(), <-n.served) }
+func (n *node) close() error { return errors.Join(n.Close(), <-n.served[0], <-n.served[1]) }
 
 // resident is the node of all tests that restart nothing, so that each test finds
 // data of others, as it does on a foreign server.
@@ -112,13 +120,15 @@ func examine(t *testing.T) *server {
 func examineRestarting(t *testing.T) *server {
 	t.Helper()
 	if *foreign != "" {
-		s := connect(t, *foreign, false)
-		s.restart = func(t *testing.T) *server {
+		t.Log("a foreign server is not restarted; its client connects anew")
+		var again func(t *testing.T) *server
+		again = func(t *testing.T) *server {
 			t.Helper()
-			t.Log("a foreign server is not restarted; its client connects anew")
-			return connect(t, *foreign, false)
+			s := connect(t, *foreign, false)
+			s.restart = again
+			return s
 		}
-		return s
+		return again(t)
 	}
 	dir := t.TempDir()
 	var n *node

@@ -15,6 +15,7 @@ import (
 	streamspb "github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
 	"github.com/google/uuid"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/peer"
 )
 
 // serverVersion is the EventStoreDB release whose answers the node gives.
@@ -59,11 +60,12 @@ type members struct {
 	instance uuid.UUID // of this run of the node: by it two addresses are known as one
 }
 
-// Read answers with the node itself, at the address it was first served on.
-func (m *members) Read(context.Context, *shared.Empty) (*gossip.ClusterInfo, error) {
+// Read answers with the node itself, at the address where it was asked: of
+// several, that is the one the client can reach.
+func (m *members) Read(ctx context.Context, _ *shared.Empty) (*gossip.ClusterInfo, error) {
 	endpoint := &gossip.EndPoint{}
-	if addr := m.node.address.Load(); addr != nil {
-		endpoint.Address = (*addr).String()
+	if asked, ok := peer.FromContext(ctx); ok && asked.LocalAddr != nil {
+		endpoint.Address = asked.LocalAddr.String()
 		if host, port, err := net.SplitHostPort(endpoint.GetAddress()); err == nil {
 			if n, err := strconv.ParseUint(port, 10, 32); err == nil {
 				endpoint.Address, endpoint.Port = host, uint32(n)

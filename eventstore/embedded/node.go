@@ -149,7 +149,6 @@ type Node struct {
 	followers followers
 	known     atomic.Pointer[measured] // when last looked
 	frozen    atomic.Uint64            // how often the store was frozen
-	address   atomic.Pointer[net.Addr]
 }
 
 // Open opens the store in cfg.Dir, creating it if need be, and starts the node's
@@ -248,10 +247,8 @@ func (n *Node) openStore() (err error) {
 // nil. It closes l. It may be called for several listeners. There are no users
 // and no encryption: whoever can connect may do everything.
 func (n *Node) Serve(l net.Listener) error {
-	addr := l.Addr()
-	n.address.CompareAndSwap(nil, &addr)
 	if err := n.server.Serve(l); err != nil && !errors.Is(err, grpc.ErrServerStopped) {
-		return fmt.Errorf("embedded: serve %s: %w", addr, err)
+		return fmt.Errorf("embedded: serve %s: %w", l.Addr(), err)
 	}
 	return nil
 }

@@ -21,4 +21,3 @@ func TestADirectoryHasOneNode(t *testing.T) {
 		t.Error(err)
 	}
 }
-

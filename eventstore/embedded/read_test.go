@@ -61,4 +61,3 @@ func TestCreatedNeverGoesBackwards(t *testing.T) {
 		}
 	}
 }
-
