@@ -64,9 +64,7 @@ func EverySort(j *Journal) []*Watcher {
 func (w *Watcher) Run(ctx context.Context, client *Client) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	s, err := await(ctx, client, func(client *esdb.Client) (*esdb.Subscription, error) {
-		return w.subscribe(ctx, client)
-	})
+	s, err := await(ctx, client, w.subscription(ctx))
 	if err != nil {
 		if refused(err) {
 			return fmt.Errorf("%s: subscribe: %w", w.Name, err)
@@ -94,19 +92,25 @@ func (w *Watcher) Run(ctx context.Context, client *Client) error {
 	}
 }
 
-func (w *Watcher) subscribe(ctx context.Context, client *esdb.Client) (*esdb.Subscription, error) {
+// subscription returns the call that goes on after what was seen. The call may
+// outlast Run, so it has nothing of w.
+func (w *Watcher) subscription(ctx context.Context) func(*esdb.Client) (*esdb.Subscription, error) {
 	if w.Stream != "" {
-		var from esdb.StreamPosition = esdb.Start{}
+		stream, options := w.Stream, esdb.SubscribeToStreamOptions{From: esdb.Start{}}
 		if len(w.seen) > 0 {
-			from = esdb.StreamRevision{Value: w.revision}
+			options.From = esdb.StreamRevision{Value: w.revision}
 		}
-		return client.SubscribeToStream(ctx, w.Stream, esdb.SubscribeToStreamOptions{From: from})
+		return func(client *esdb.Client) (*esdb.Subscription, error) {
+			return client.SubscribeToStream(ctx, stream, options)
+		}
 	}
-	var from esdb.AllPosition = esdb.Start{}
+	options := esdb.SubscribeToAllOptions{From: esdb.Start{}, Filter: w.Filter}
 	if w.passed > 0 {
-		from = esdb.Position{Commit: w.passed, Prepare: w.passed}
+		options.From = esdb.Position{Commit: w.passed, Prepare: w.passed}
 	}
-	return client.SubscribeToAll(ctx, esdb.SubscribeToAllOptions{From: from, Filter: w.Filter})
+	return func(client *esdb.Client) (*esdb.Subscription, error) {
+		return client.SubscribeToAll(ctx, options)
+	}
 }
 
 func (w *Watcher) pass(position uint64) error {
