@@ -7,6 +7,7 @@ import (
 	"io"
 	"math"
 	"sync"
+	"time"
 
 	"github.com/EventStore/EventStore-Client-Go/v4/esdb"
 	"github.com/google/uuid"
@@ -257,23 +258,44 @@ func (f *faults) err() error {
 	return errors.Join(f.errs...)
 }
 
+// patience is how long a read waits for its node: a client whose node was away
+// fails some calls before it finds it again.
+const patience = 30 * time.Second
+
 // each calls take with every event of a read. Its error is that of the read;
 // those of take are added to f.
 func (f *faults) each(
 	ctx context.Context, client *Client, read func(*esdb.Client) (*esdb.ReadStream, error), take func(*esdb.RecordedEvent) error,
 ) error {
-	events, err := await(ctx, client, read)
-	if err != nil {
-		return fmt.Errorf("read: %w", err)
-	}
-	defer events.Close()
-	for {
-		e, err := events.Recv()
-		if errors.Is(err, io.EOF) {
-			return nil
+	for began := time.Now(); ; rest(ctx, 10*time.Millisecond) {
+		n, err := f.once(ctx, client, read, take)
+		e, ok := errors.AsType[*esdb.Error](err)
+		if ok && e.Code() == esdb.ErrorUnavailable && n == 0 && ctx.Err() == nil && time.Since(began) < patience {
+			continue
 		}
 		if err != nil {
-			return fmt.Errorf("read: %w", err)
+			return fmt.Errorf("read, %d events: %w", n, err)
+		}
+		return nil
+	}
+}
+
+// once is one attempt. It returns how many events were taken.
+func (f *faults) once(
+	ctx context.Context, client *Client, read func(*esdb.Client) (*esdb.ReadStream, error), take func(*esdb.RecordedEvent) error,
+) (n int, err error) {
+	events, err := await(ctx, client, read)
+	if err != nil {
+		return 0, err
+	}
+	defer events.Close()
+	for ; ; n++ {
+		e, err := events.Recv()
+		if errors.Is(err, io.EOF) {
+			return n, nil
+		}
+		if err != nil {
+			return n, err
 		}
 		f.add(take(e.Event))
 	}
