@@ -2,15 +2,21 @@ package embedded
 
 import (
 	"context"
+	"errors"
 	"net"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/EventStore/EventStore-Client-Go/v4/esdb"
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/gossip"
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/shared"
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 	"go.uber.org/goleak"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
@@ -62,6 +68,47 @@ func TestCloseLeavesNothingBehind(t *testing.T) { //nolint:paralleltest // see a
 	goleak.VerifyNone(t, before)
 	if _, err := os.Stat(l.Addr().String()); err == nil {
 		t.Error("the socket is still there")
+	}
+}
+
+// TestCloseDoesNotWaitForAFreezeThatTheDiskKeeps: a freeze is at work when the node
+// is closed, and then the disk fails it. Nobody would end Close but Close.
+func TestCloseDoesNotWaitForAFreezeThatTheDiskKeeps(t *testing.T) {
+	t.Parallel()
+	var armed atomic.Bool
+	stuck, free := make(chan struct{}), make(chan struct{})
+	cfg := smallConfig(errorfs.Wrap(vfs.NewMem(), errorfs.InjectorFunc(func(o errorfs.Op) error {
+		if o.Kind != errorfs.OpCreate || !armed.CompareAndSwap(true, false) {
+			return nil
+		}
+		close(stuck)
+		<-free
+		return syscall.EIO
+	})))
+	cfg.CloseTimeout = 50 * time.Millisecond
+	n, err := Open(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := (&journal{}).write(t.Context(), n, "a", -1, nil); err != nil {
+		t.Fatal(err)
+	}
+	armed.Store(true)
+	frozen := make(chan error, 1)
+	go func() {
+		_, err := n.Freeze(t.Context())
+		frozen <- err
+	}()
+	<-stuck
+	closed := make(chan error, 1)
+	go func() { closed <- n.Close() }()
+	n.workers.Wait() // now Close waits for the freeze
+	close(free)
+	if err := <-frozen; !errors.Is(err, errFailed) {
+		t.Errorf("the freeze: %v", err)
+	}
+	if err := <-closed; !errors.Is(err, syscall.EIO) {
+		t.Errorf("closed with %v", err)
 	}
 }
 

@@ -138,7 +138,7 @@ type Node struct {
 	failure atomic.Pointer[error]
 	failed  chan struct{} // closed when the node fails
 
-	storage sync.RWMutex // held to look at db from outside of a call, and to close it
+	storage sync.RWMutex // held to look at db from outside of a call; closed changes under it
 	closed  bool
 
 	workers   sync.WaitGroup
@@ -299,11 +299,13 @@ func (n *Node) close() error {
 		}
 		return n.Err()
 	}
-	n.storage.Lock()
-	defer n.storage.Unlock()
-	n.closed = true
 	closed := make(chan error, 1)
-	go func() { closed <- errors.Join(n.floor.file.Close(), n.db.Close(), n.lock.Close()) }()
+	go func() { // which who looks at the store may keep, while the disk fails them
+		n.storage.Lock()
+		n.closed = true
+		n.storage.Unlock()
+		closed <- errors.Join(n.floor.file.Close(), n.db.Close(), n.lock.Close())
+	}()
 	select {
 	case err := <-closed:
 		if err != nil {
