@@ -78,12 +78,15 @@ const (
 func Check(ctx context.Context, dir string, cfg CheckConfig) (_ Report, err error) {
 	began := time.Now()
 	v := &verifier{ctx: ctx, cfg: cfg}
-	defer func() { v.report.Took = time.Since(began) }()
 	db, err := openFrozen(dir, checkCache)
-	if errors.Is(err, pebble.ErrDBDoesNotExist) {
-		return v.report, err
-	}
-	if err != nil {
+	switch {
+	case errors.Is(err, pebble.ErrDBDoesNotExist):
+		marks, unread := readFloor(dir, vfs.Default)
+		if v.report.Loss, _ = lossOf(nil, marks); v.report.Loss.What == "" {
+			return v.report, errors.Join(err, unread)
+		}
+		return v.end(began), nil
+	case err != nil:
 		v.find(0, "", "it cannot be opened: %v", err)
 		return v.end(began), ctx.Err()
 	}
@@ -113,8 +116,12 @@ func CheckBackup(ctx context.Context, backup string, cfg CheckConfig) (Report, e
 	return report, err
 }
 
-// Exists reports whether dir holds a store, in whatever state.
+// Exists reports whether dir holds a store, in whatever state: a floor without a
+// database is what is left of one.
 func Exists(dir string) (bool, error) {
+	if _, err := os.Stat(filepath.Join(dir, floorFile)); err == nil {
+		return true, nil
+	}
 	desc, err := pebble.Peek(dir, vfs.Default)
 	if errors.Is(err, os.ErrNotExist) {
 		return false, nil
@@ -125,7 +132,7 @@ func Exists(dir string) (bool, error) {
 	return desc.Exists, nil
 }
 
-// CheckStopped is Check for the store in cfg.Dir that no node has open. It returns
+// CheckStopped is Check for a store that no node has open. It returns
 // ErrInUse when one has.
 func CheckStopped(ctx context.Context, dir string, cfg CheckConfig) (_ Report, err error) {
 	dir, err = canonical(dir)

@@ -3,6 +3,7 @@ package embedded
 import (
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -220,5 +221,43 @@ func TestADamagedTableIsFound(t *testing.T) {
 	report, err := Check(t.Context(), filepath.Join(dir, eventsFolder), CheckConfig{})
 	if err != nil || report.Damages == 0 || !strings.Contains(report.Findings[0].String(), filepath.Base(tables[len(tables)-1])) {
 		t.Errorf("%+v, %v", report, err)
+	}
+}
+
+// TestAFloorWithoutADatabase is a store whose files are gone but for one: that is
+// no empty folder, and what was promised is known.
+func TestAFloorWithoutADatabase(t *testing.T) {
+	t.Parallel()
+	s := start(t, Config{})
+	s.append(t, "a", esdb.NoStream{}, eventsOf("x", 3)...)
+	dir := s.cfg.Dir
+	s.stop(t)
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		if e.Name() == floorFile {
+			continue
+		}
+		if err := os.RemoveAll(filepath.Join(dir, e.Name())); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if there, err := Exists(dir); !there || err != nil {
+		t.Errorf("it exists: %v, %v", there, err)
+	}
+	report, err := CheckStopped(t.Context(), dir, CheckConfig{})
+	if err != nil || report.Loss.What == "" || report.Loss.Promised != 3 || report.Loss.Found != 0 {
+		t.Errorf("checked: %+v, %v", report, err)
+	}
+	if _, err := Open(Config{Dir: dir}); !errors.Is(err, ErrWentBack) {
+		t.Errorf("opened: %v", err)
+	}
+	if loss, err := AcceptLoss(Config{Dir: dir}); err != nil || loss != report.Loss {
+		t.Errorf("accepted: %+v, %v", loss, err)
+	}
+	if report, err = CheckStopped(t.Context(), dir, CheckConfig{}); err != nil || report.Loss.What != "" || report.Damages != 0 {
+		t.Errorf("checked afterwards: %+v, %v", report, err)
 	}
 }
