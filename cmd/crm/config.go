@@ -77,17 +77,23 @@ type storing struct {
 	Durability string `default:"normal" enum:"normal,paranoid" env:"CRM_DURABILITY" help:"Events are on disk before they are acknowledged. How soon a disk is caught that loses them afterwards: normal, all but the last second or 1,000 events; paranoid, every one, for a second sync per group of appends. Default ${default}."`
 }
 
-// config is the embedded event store's, in a folder. Nobody takes history from a
-// stream of ours.
+// config is the embedded event store's, in a folder.
 func (s storing) config(dir string, log *slog.Logger) embedded.Config {
-	c := embedded.Config{Dir: dir, Log: log}
+	c := embedded.Config{Dir: dir, Log: log, Permanent: permanent()}
 	if s.Durability == "paranoid" {
 		c.Durability = embedded.Paranoid
 	}
-	for _, category := range domain.Categories {
-		c.Permanent = append(c.Permanent, category+"-")
-	}
 	return c
+}
+
+// permanent are beginnings of the names of all streams of ours: nobody takes
+// history from one.
+func permanent() []string {
+	var prefixes []string
+	for _, category := range domain.Categories {
+		prefixes = append(prefixes, category+"-")
+	}
+	return prefixes
 }
 
 // production is where `crm serve` finds what `crm up` brings along.

@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/netip"
 	"os"
-	"path/filepath"
 
 	"crm/eventstore/embedded"
 )
@@ -83,14 +82,12 @@ func openEvents(dir string, s storing, log *slog.Logger) (*events, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("data folder: %w", err)
 	}
-	n, err := embedded.Open(s.config(filepath.Join(dir, "events"), log))
-	if errors.Is(err, embedded.ErrWentBack) {
-		return nil, wentBack(err, restoreNode, fmt.Sprintf(acceptLoss, dir))
-	}
+	folder := dataFolder{Data: dir}
+	n, err := embedded.Open(s.config(folder.events(), log))
 	if err != nil {
-		return nil, err
+		return nil, folder.advise(err)
 	}
-	l, err := embedded.ListenUnix(filepath.Join(dir, "node.sock"))
+	l, err := embedded.ListenUnix(folder.socket())
 	if err != nil {
 		return nil, errors.Join(err, n.Close())
 	}

@@ -18,7 +18,7 @@ type nodeCheck struct {
 // Run checks, and fails when there is a damage.
 func (c *nodeCheck) Run(ctx context.Context, std streams) error {
 	tell, done := progress(std.err)
-	report, err := c.check(ctx, embedded.CheckConfig{Permanent: storing{}.config("", nil).Permanent, Progress: tell})
+	report, err := c.check(ctx, embedded.CheckConfig{Permanent: permanent(), Progress: tell})
 	done()
 	if ctx.Err() != nil {
 		return errors.New("interrupted")

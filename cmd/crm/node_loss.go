@@ -24,6 +24,9 @@ func (a *nodeAcceptLoss) Run(ctx context.Context, std streams) error {
 	if err != nil {
 		return err
 	}
+	if report.Loss.What == "" && report.Damages > 0 {
+		return fmt.Errorf("%s is damaged, which accepting a loss does not mend: %s", a.events(), report.Findings[0])
+	}
 	if report.Loss.What == "" {
 		_, err := fmt.Fprintf(std.out, "nothing is lost: %s has what its floor promises; nothing was changed\n", a.events())
 		return err

@@ -8,6 +8,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"crm/eventstore/embedded"
 )
 
 // Yesterday's event store, whole and with a floor of its own, is put under today's
@@ -85,4 +87,31 @@ func TestAnEventStoreBelowItsFloor(t *testing.T) {
 		t.Fatalf("accept-loss: exit code %d: %s", code, errs)
 	}
 	runUp(t, data).stop(syscall.SIGTERM)
+}
+
+// A store that cannot be read at all has lost nothing that could be accepted, and is
+// not called whole either.
+func TestADamagedEventStoreIsNotALoss(t *testing.T) {
+	t.Parallel()
+	folder := dataFolder{Data: t.TempDir()}
+	n, err := embedded.Open(embedded.Config{Dir: folder.events()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := n.Close(); err != nil {
+		t.Fatal(err)
+	}
+	manifests, err := filepath.Glob(filepath.Join(folder.events(), "MANIFEST-*"))
+	if err != nil || len(manifests) == 0 {
+		t.Fatal(manifests, err)
+	}
+	for _, name := range manifests {
+		if err := os.WriteFile(name, []byte("not a manifest"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	code, out, errs := runCommand(t, "node", "accept-loss", "--data", folder.Data, "--yes")
+	if code != exitFailed || out != "" || !strings.Contains(errs, "is damaged") {
+		t.Errorf("exit code %d; it said %s %s", code, out, errs)
+	}
 }
