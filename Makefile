@@ -10,6 +10,7 @@ BENCH ?= .
 BENCH_HTTP ?= --clients 64 --duration 30s
 BENCH_NODE ?=
 FUZZTIME ?= 30s
+FAULTS ?= large
 FAULTS_BUDGET ?= 10m
 
 linter := go tool -modfile=.ci/tools.mod golangci-lint
@@ -95,8 +96,8 @@ fuzz: ## run every fuzz target for FUZZTIME
 	done
 
 .PHONY: faults
-faults: ## run the fault tests in their large sizes; each takes new cases for at most FAULTS_BUDGET
-	@CRM_FAULTS=large CRM_FAULTS_BUDGET=$(FAULTS_BUDGET) go test -v -count 1 -p 1 -timeout 0 $(faulttests) | \
+faults: ## run the fault tests in their large sizes, or FAULTS=small; each takes new cases for at most FAULTS_BUDGET
+	@CRM_FAULTS=$(FAULTS) CRM_FAULTS_BUDGET=$(FAULTS_BUDGET) go test -v -count 1 -p 1 -timeout 0 $(faulttests) | \
 		grep -vE '^=== |^ +--- PASS: .*/seed='
 
 .PHONY: smoke

@@ -20,10 +20,11 @@
 //
 //   - With CRM_SEED set, exactly that case runs, in every sweep that is asked for.
 //
-//   - go test does the small number of cases (a tenth of it with -short, a quarter
-//     under the race detector). With CRM_FAULTS=large it does the large number, or
-//     what fits into CRM_FAULTS_BUDGET, a duration for each test, and logs how
-//     many that was.
+//   - go test does the small number of cases, and a tenth of it with -short or the
+//     race detector, which makes Pebble check itself and a case ten times as long.
+//     With CRM_FAULTS=small it does the small number in any case; with
+//     CRM_FAULTS=large the large one, or what fits into CRM_FAULTS_BUDGET, a
+//     duration for each test, and logs how many that was.
 //
 // # How it fails
 //

@@ -2,6 +2,5 @@
 
 package faulttest
 
-// raced reports whether the race detector is on, which makes a case five to ten
-// times as long.
+// raced reports whether the race detector is on.
 const raced = true

@@ -22,18 +22,18 @@ import (
 // The environment that decides what a sweep does.
 const (
 	SeedVariable   = "CRM_SEED"          // one case to run, and no other
-	SizeVariable   = "CRM_FAULTS"        // large, or nothing
+	SizeVariable   = "CRM_FAULTS"        // small, large, or nothing
 	BudgetVariable = "CRM_FAULTS_BUDGET" // how long each test may take new cases, as 10m
 )
 
 // A Sweep says how many cases a test has.
 type Sweep struct {
-	Small int // in every run of go test
+	Small int // with CRM_FAULTS=small, and in go test
 	Large int // with CRM_FAULTS=large
 	// Numbered cases have the seeds 1, 2, 3 and so on, until there are enough or
 	// one of them calls Enough, for tests that try every place a fault can fall.
-	// Of those -short and the race detector leave out the later ones. Otherwise
-	// seeds are random.
+	// With -short or the race detector these are 10, 20, 30. Otherwise seeds are
+	// random.
 	Numbered bool
 	// Workers is how many cases run at once. Default: as many as Go uses cores.
 	// Cases that mostly wait may take more, cases with a port of their own 1.
@@ -67,7 +67,7 @@ func Run(t *testing.T, s Sweep, do func(c *Case)) {
 	}
 	var done, failed atomic.Int64
 	var enough atomic.Bool
-	next := seeds(s.Numbered)
+	next := s.seeds(size)
 	start := time.Now()
 	var wg sync.WaitGroup
 	for range cmp.Or(s.Workers, runtime.GOMAXPROCS(0)) {
@@ -92,6 +92,17 @@ type size struct {
 	cases  int
 	budget time.Duration // 0: none
 	only   *uint64       // the one seed to run
+	every  uint64        // with numbers: of how many to take one
+}
+
+// reduction is how many times fewer cases there are where they take long or are
+// not to.
+const reduction = 10
+
+// Reduced reports whether a test is to do less than the sizes that were agreed:
+// under -short and under the race detector, unless CRM_FAULTS names a size.
+func Reduced() bool {
+	return os.Getenv(SizeVariable) == "" && (raced || testing.Short())
 }
 
 func (s Sweep) size(lookup func(string) (string, bool)) (size, error) {
@@ -102,18 +113,17 @@ func (s Sweep) size(lookup func(string) (string, bool)) (size, error) {
 		}
 		return size{only: &seed}, nil
 	}
-	out := size{cases: s.Small}
+	out := size{cases: s.Small, every: 1}
 	switch v, _ := lookup(SizeVariable); v {
 	case "":
-		if testing.Short() {
-			out.cases = max(1, s.Small/10)
-		} else if raced {
-			out.cases = max(1, s.Small/4)
+		if raced || testing.Short() {
+			out.cases, out.every = max(1, s.Small/reduction), reduction
 		}
+	case "small":
 	case "large":
 		out.cases = s.Large
 	default:
-		return size{}, fmt.Errorf("%s is %q, must be large or unset", SizeVariable, v)
+		return size{}, fmt.Errorf("%s is %q, must be small, large or unset", SizeVariable, v)
 	}
 	if v, ok := lookup(BudgetVariable); ok && v != "" {
 		var err error
@@ -125,10 +135,10 @@ func (s Sweep) size(lookup func(string) (string, bool)) (size, error) {
 }
 
 // seeds returns where the seeds come from.
-func seeds(numbered bool) func() uint64 {
-	if numbered {
+func (s Sweep) seeds(z size) func() uint64 {
+	if s.Numbered {
 		var last atomic.Uint64
-		return func() uint64 { return last.Add(1) }
+		return func() uint64 { return last.Add(z.every) }
 	}
 	return func() uint64 { return rand.Uint64N(1 << 53) } //nolint:gosec // no secret
 }

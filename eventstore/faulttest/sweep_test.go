@@ -68,12 +68,9 @@ func TestFailsByChance(t *testing.T) {
 
 func TestSizes(t *testing.T) {
 	t.Parallel()
-	small := 100
-	if raced {
-		small /= 4
-	}
-	if testing.Short() {
-		small = 10
+	usual := size{cases: 100, every: 1}
+	if raced || testing.Short() {
+		usual = size{cases: 10, every: 10}
 	}
 	one := uint64(18446744073709551615)
 	for _, c := range []struct {
@@ -81,9 +78,10 @@ func TestSizes(t *testing.T) {
 		want size
 		fail bool
 	}{
-		{env: nil, want: size{cases: small}},
-		{env: map[string]string{SizeVariable: "large"}, want: size{cases: 5000}},
-		{env: map[string]string{SizeVariable: "large", BudgetVariable: "90s"}, want: size{cases: 5000, budget: 90 * time.Second}},
+		{env: nil, want: usual},
+		{env: map[string]string{SizeVariable: "small"}, want: size{cases: 100, every: 1}},
+		{env: map[string]string{SizeVariable: "large"}, want: size{cases: 5000, every: 1}},
+		{env: map[string]string{SizeVariable: "large", BudgetVariable: "90s"}, want: size{cases: 5000, every: 1, budget: 90 * time.Second}},
 		{env: map[string]string{SizeVariable: "large", SeedVariable: "18446744073709551615"}, want: size{only: &one}},
 		{env: map[string]string{SizeVariable: "huge"}, fail: true},
 		{env: map[string]string{BudgetVariable: "10"}, fail: true},
