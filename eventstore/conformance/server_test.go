@@ -2,8 +2,6 @@ package conformance
 
 import (
 	"context"
-	"crypto/tls"
-	"encoding/base64"
 	"errors"
 	"flag"
 	"fmt"
@@ -19,11 +17,10 @@ import (
 	streamspb "github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
 	"github.com/google/uuid"
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials"
-	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/metadata"
 
 	"crm/eventstore/embedded"
+	"crm/eventstore/wire"
 )
 
 var foreign = flag.String("esdb", "", "connection string of the server to examine; without it, an embedded node is")
@@ -38,7 +35,7 @@ type server struct {
 	own        bool
 	connection string
 	client     *esdb.Client
-	conn       *grpc.ClientConn
+	conn       *grpc.ClientConn // says what the client cannot
 	raw        streamspb.StreamsClient
 	prefix     string // of the names of the test's streams
 	restart    func(t *testing.T) *server
@@ -174,7 +171,7 @@ func connect(t *testing.T, connection string, own bool) *server {
 	if s.client, err = esdb.NewClient(settings); err != nil {
 		t.Fatal(err)
 	}
-	if s.conn, err = dial(settings); err != nil {
+	if s.conn, err = wire.Dial(within(t), settings); err != nil {
 		t.Fatal(err)
 	}
 	s.raw = streamspb.NewStreamsClient(s.conn)
@@ -184,40 +181,6 @@ func connect(t *testing.T, connection string, own bool) *server {
 	})
 	return s
 }
-
-// dial connects for the generated stubs, which say what the client cannot.
-func dial(settings *esdb.Configuration) (*grpc.ClientConn, error) {
-	address := settings.Address
-	if address == "" && len(settings.GossipSeeds) > 0 {
-		address = fmt.Sprintf("%s:%d", settings.GossipSeeds[0].Host, settings.GossipSeeds[0].Port)
-	}
-	transport := insecure.NewCredentials()
-	if !settings.DisableTLS {
-		transport = credentials.NewTLS(&tls.Config{
-			RootCAs:            settings.RootCAs,
-			InsecureSkipVerify: settings.SkipCertificateVerification,
-		})
-	}
-	options := []grpc.DialOption{
-		grpc.WithTransportCredentials(transport),
-		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(17 << 20)),
-	}
-	if settings.Username != "" && !settings.DisableTLS {
-		options = append(options, grpc.WithPerRPCCredentials(basic(settings.Username+":"+settings.Password)))
-	}
-	return grpc.NewClient(address, options...)
-}
-
-// basic is a user and password as EventStoreDB takes them.
-type basic string
-
-// GetRequestMetadata is called for each call.
-func (b basic) GetRequestMetadata(context.Context, ...string) (map[string]string, error) {
-	return map[string]string{"authorization": "Basic " + base64.StdEncoding.EncodeToString([]byte(b))}, nil
-}
-
-// RequireTransportSecurity keeps the password off an open wire.
-func (basic) RequireTransportSecurity() bool { return true }
 
 // within bounds what a test waits for, and asks a cluster to answer as its leader.
 func within(t *testing.T) context.Context {
