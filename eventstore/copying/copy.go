@@ -75,10 +75,10 @@ func Run(ctx context.Context, options Options) (Report, error) {
 		source:  log{name: "source", cfg: options.Source},
 		target:  log{name: "target", cfg: options.Target},
 		survey:  newSurvey(), states: states{}, have: newTally(), got: newTally(), first: -1,
+		display: newDisplay(options.Out, options.Terminal),
 	}
 	defer c.source.close()
 	defer c.target.close()
-	c.display = newDisplay(c)
 	err := c.run(ctx)
 	c.display.close()
 	return c.report(), err
@@ -223,15 +223,12 @@ func final(err error) bool {
 	if r, ok := errors.AsType[*refusal](err); ok {
 		return r.code == codes.InvalidArgument || r.code == codes.PermissionDenied || r.code == codes.NotFound
 	}
-	s, ok := errors.AsType[interface {
-		error
-		GRPCStatus() *status.Status
-	}](err)
+	s, ok := status.FromError(err)
 	if !ok {
 		// A wrong setting or a malformed answer, unless nobody answered.
 		return !errors.Is(err, domain.ErrStoreUnavailable) && !errors.Is(err, wire.ErrUnreachable) && !errors.Is(err, io.ErrUnexpectedEOF)
 	}
-	switch s.GRPCStatus().Code() {
+	switch s.Code() {
 	case codes.InvalidArgument, codes.PermissionDenied, codes.Unauthenticated, codes.Unimplemented, codes.DataLoss, codes.FailedPrecondition:
 		return true
 	default:

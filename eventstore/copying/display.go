@@ -34,8 +34,8 @@ const (
 	noteEvery = 10 * time.Second
 )
 
-func newDisplay(c *copier) *display {
-	d := &display{out: c.options.Out, terminal: c.options.Terminal, ending: make(chan struct{})}
+func newDisplay(out io.Writer, terminal bool) *display {
+	d := &display{out: out, terminal: terminal, ending: make(chan struct{})}
 	every := lineEvery
 	if d.terminal {
 		every = barEvery
