@@ -2,9 +2,7 @@ package eventstore
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"time"
 
 	"crm/domain"
@@ -44,23 +42,7 @@ func (s *Store) Reaches(ctx context.Context, position domain.Position) (bool, er
 func (s *Store) end(ctx context.Context) (domain.Position, error) {
 	var end domain.Position
 	err := s.untilReached(ctx, func() error {
-		reading, err := s.log.Read(ctx, wire.Backwards(wire.Position{}).Limit(1))
-		if err != nil {
-			return err
-		}
-		defer reading.Close()
-		end = domain.Position{}
-		for {
-			m, err := reading.Next()
-			switch {
-			case errors.Is(err, io.EOF):
-				return nil
-			case err != nil:
-				return err
-			case m.Kind == wire.Appeared:
-				end = domain.Position(m.Event.Position)
-			}
-		}
+		return s.newest(ctx, wire.Backwards(wire.Position{}), func(e *wire.Event) { end = domain.Position(e.Position) })
 	})
 	if err != nil {
 		return domain.Position{}, fmt.Errorf("find the end of the log: %w", err)

@@ -300,21 +300,28 @@ func (s *Store) last(ctx context.Context) (domain.Recorded, error) {
 }
 
 // lastBefore gives the last event before a position that passes the server's filter.
-func (s *Store) lastBefore(ctx context.Context, before wire.Position) (domain.Recorded, error) {
-	reading, err := s.log.Read(ctx, wire.Backwards(before).Only(wire.Filter{TypePattern: notSystem}).Limit(1))
+func (s *Store) lastBefore(ctx context.Context, before wire.Position) (event domain.Recorded, err error) {
+	err = s.newest(ctx, wire.Backwards(before).Only(wire.Filter{TypePattern: notSystem}), func(e *wire.Event) { event = s.recorded(e) })
+	return event, err
+}
+
+// newest gives use the first event that a query finds, if it finds one.
+func (s *Store) newest(ctx context.Context, q wire.Query, use func(*wire.Event)) error {
+	reading, err := s.log.Read(ctx, q.Limit(1))
 	if err != nil {
-		return domain.Recorded{}, err
+		return err
 	}
 	defer reading.Close()
 	for {
 		m, err := reading.Next()
 		switch {
 		case errors.Is(err, io.EOF):
-			return domain.Recorded{}, nil
+			return nil
 		case err != nil:
-			return domain.Recorded{}, err
+			return err
 		case m.Kind == wire.Appeared:
-			return s.recorded(&m.Event), nil
+			use(&m.Event)
+			return nil
 		}
 	}
 }
