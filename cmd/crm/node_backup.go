@@ -59,7 +59,7 @@ Read models that are ahead of position %d hold what this store does not, and crm
 
 // rebuildAdvice says how read models are derived anew.
 func rebuildAdvice(data string) string {
-	return "with crm up, remove " + filepath.Join(data, "postgres") +
+	return "with crm up, remove " + shellWord(filepath.Join(data, "postgres")) +
 		" and start again; with crm serve, give it an empty database. They are rebuilt from the log"
 }
 

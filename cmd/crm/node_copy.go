@@ -10,6 +10,7 @@ import (
 
 	"crm/eventstore"
 	"crm/eventstore/copying"
+	"crm/eventstore/embedded"
 )
 
 // nodeCopy is `crm node copy`.
@@ -25,6 +26,9 @@ type nodeCopy struct {
 
 // Validate is called with what was parsed.
 func (c *nodeCopy) Validate() error {
+	if c.To == "" {
+		return errors.New("--to is empty")
+	}
 	if c.InFlight < 1 || c.InFlight > 4096 {
 		return fmt.Errorf("--in-flight %d is not within 1 to 4096", c.InFlight)
 	}
@@ -69,8 +73,9 @@ func (c *nodeCopy) source(ctx context.Context, std streams) (_ eventstore.Config
 	if err := c.mustHaveEvents(); err != nil {
 		return eventstore.Config{}, nil, err
 	}
-	if conn, err := new(net.Dialer).DialContext(ctx, "unix", c.socket()); err == nil {
-		return eventstore.Config{UnixSocket: c.socket()}, none, conn.Close()
+	socket := embedded.SocketAt(c.socket())
+	if conn, err := new(net.Dialer).DialContext(ctx, "unix", socket); err == nil {
+		return eventstore.Config{UnixSocket: socket}, none, conn.Close()
 	}
 	e, err := openEvents(c.Data, storing{}, c.logger(std.err))
 	if err != nil {

@@ -240,6 +240,7 @@ func TestCopyIsRefused(t *testing.T) {
 	for want, args := range map[string][]string{
 		"holds no event store":   {"--data", missing, "--to", to.url},
 		"the same event store":   {"--data", to.data, "--to", to.url},
+		"--to is empty":          {"--data", source, "--to", ""},
 		"--in-flight 0":          {"--data", source, "--to", to.url, "--in-flight", "0"},
 		"gave up":                {"--data", source, "--to", "esdb://127.0.0.1:1?tls=false", "--patience", "100ms"},
 		"connection string":      {"--data", source, "--to", "nowhere"},

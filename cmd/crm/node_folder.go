@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"strings"
+	"unicode"
 
 	"crm/eventstore/embedded"
 )
@@ -39,9 +41,20 @@ func (d *dataFolder) mustHaveEvents() error {
 // advise tells, when the event store went back, what to do.
 func (d *dataFolder) advise(err error) error {
 	if errors.Is(err, embedded.ErrWentBack) {
-		return wentBack(err, restoreNode, fmt.Sprintf(acceptLoss, d.Data))
+		return wentBack(err, restoreNode, fmt.Sprintf(acceptLoss, shellWord(d.Data)))
 	}
 	return err
+}
+
+// shellWord is a path as it may be typed, or pasted, in a shell.
+func shellWord(path string) string {
+	plain := func(r rune) bool {
+		return unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune("/._-+,:@%", r)
+	}
+	if strings.IndexFunc(path, func(r rune) bool { return !plain(r) }) < 0 {
+		return path
+	}
+	return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
 }
 
 // freeze takes the event store as it is now: from the process that serves it or,

@@ -52,7 +52,7 @@ func (u *up) Run(ctx context.Context, std streams) (err error) {
 	}
 	app, err := openApp(ctx, u.settings, backends{
 		socket: laptop.events.socket, node: laptop.events.Node, postgres: laptop.postgres,
-		rebuild: "remove " + filepath.Join(u.Data, "postgres") + " and start again: read models are rebuilt from the log",
+		rebuild: "remove " + shellWord(filepath.Join(u.Data, "postgres")) + " and start again: read models are rebuilt from the log",
 	}, map[string]string{"admin": key}, log)
 	if err != nil {
 		return err

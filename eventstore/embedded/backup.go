@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -18,7 +19,7 @@ import (
 const copyBuffer = 1 << 20
 
 // Backup copies a frozen store to the folder target, which must not exist or be
-// empty, and returns the manifest it wrote there. Every file is on disk before the
+// empty, nor be inside the store's folder, and returns the manifest it wrote there. Every file is on disk before the
 // manifest is. When it fails it removes what it wrote; when it is killed, what it
 // wrote has no manifest, and Restore refuses it.
 //
@@ -49,6 +50,9 @@ func Backup(ctx context.Context, from *Frozen, target string, progress func(Prog
 			err = errors.Join(fmt.Errorf("embedded: back up to %s: %w", target, err), undo())
 		}
 	}()
+	if err := mustBeOutside(target, filepath.Dir(filepath.Dir(from.Dir))); err != nil {
+		return Manifest{}, err
+	}
 	if err := enoughSpace(target, m.Bytes()); err != nil {
 		return Manifest{}, err
 	}
@@ -166,6 +170,22 @@ func emptyFolder(dir string) (undo func() error, err error) {
 		}
 		return err
 	}, nil
+}
+
+// mustBeOutside refuses a target in the store's folder, where the next start may
+// remove it, and where it is lost together with the store.
+func mustBeOutside(target, store string) error {
+	target, err := canonical(target)
+	if err != nil {
+		return err
+	}
+	if store, err = canonical(store); err != nil {
+		return err
+	}
+	if strings.HasPrefix(target+string(filepath.Separator), store+string(filepath.Separator)) {
+		return fmt.Errorf("the folder is inside the event store's own, %s", store)
+	}
+	return nil
 }
 
 // enoughSpace refuses to begin what cannot end: to fill a disk that the store may

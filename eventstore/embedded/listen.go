@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -16,6 +17,9 @@ import (
 // bytes, macOS 103.
 const longestSocketPath = 103
 
+// tempPrefix is how the name of a folder begins that is made for a socket.
+const tempPrefix = "node-"
+
 // ErrSocketInUse is returned by ListenUnix when a process answers on the socket.
 var ErrSocketInUse = errors.New("embedded: a process listens on the socket")
 
@@ -23,12 +27,12 @@ var ErrSocketInUse = errors.New("embedded: a process listens on the socket")
 // socket that a killed process left behind is replaced; one that is answered is
 // not. A path too long for a socket is replaced by a short one in a private
 // temporary folder, which goes when the listener is closed, and path becomes a
-// link to it, if its folder exists: use Address, not path, to connect.
+// link to it, if its folder exists: use Address, or SocketAt, to connect.
 func ListenUnix(path string) (net.Listener, error) {
 	temp, link := "", ""
 	if len(path) > longestSocketPath {
 		var err error
-		if temp, err = os.MkdirTemp("", "node-"); err != nil { // mode 0700
+		if temp, err = os.MkdirTemp("", tempPrefix); err != nil { // mode 0700
 			return nil, fmt.Errorf("embedded: a folder for the socket: %w", err)
 		}
 		link, path = path, filepath.Join(temp, "node.sock")
@@ -50,9 +54,25 @@ func ListenUnix(path string) (net.Listener, error) {
 	return u, nil
 }
 
-// relink makes link point to path. A link that a killed process left is replaced.
+// SocketAt is the path to connect to, of one that was given to ListenUnix.
+func SocketAt(path string) string {
+	if to, err := os.Readlink(path); err == nil { // it was too long
+		return to
+	}
+	return path
+}
+
+// relink makes link point to path. A link that a killed process left is replaced,
+// and what it points to goes.
 func relink(path, link string) error {
-	if file, err := os.Lstat(link); err == nil && file.Mode().Type() == os.ModeSymlink {
+	if to := SocketAt(link); to != link {
+		left, err := clearSocket(to)
+		if err != nil {
+			return err
+		}
+		if left && strings.HasPrefix(filepath.Base(filepath.Dir(to)), tempPrefix) {
+			_ = os.Remove(filepath.Dir(to)) // which fails unless it is empty
+		}
 		if err := os.Remove(link); err != nil {
 			return err
 		}
@@ -60,19 +80,29 @@ func relink(path, link string) error {
 	return os.Symlink(path, link)
 }
 
-func listenPrivately(path string) (net.Listener, error) {
+// clearSocket removes a socket that a killed process left behind, and tells whether
+// there was one. It fails when somebody answers.
+func clearSocket(path string) (left bool, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	conn, err := (&net.Dialer{}).DialContext(ctx, "unix", path)
 	switch {
 	case err == nil:
-		return nil, errors.Join(fmt.Errorf("%w: %s", ErrSocketInUse, path), conn.Close())
+		return false, errors.Join(fmt.Errorf("%w: %s", ErrSocketInUse, path), conn.Close())
 	case errors.Is(err, syscall.ECONNREFUSED): // nobody is there: left behind, if it is a socket
 		if file, err := os.Lstat(path); err == nil && file.Mode().Type() == os.ModeSocket {
 			if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
-				return nil, err
+				return false, err
 			}
+			return true, nil
 		}
+	}
+	return false, nil
+}
+
+func listenPrivately(path string) (net.Listener, error) {
+	if _, err := clearSocket(path); err != nil {
+		return nil, err
 	}
 	config := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
 		// On Linux the mode of the unbound socket becomes the file's, so it is
@@ -80,7 +110,7 @@ func listenPrivately(path string) (net.Listener, error) {
 		// nothing, and the Chmod below has to do.
 		return c.Control(func(fd uintptr) { _ = syscall.Fchmod(int(fd), 0o600) })
 	}}
-	l, err := config.Listen(ctx, "unix", path)
+	l, err := config.Listen(context.Background(), "unix", path)
 	if err != nil {
 		return nil, err
 	}

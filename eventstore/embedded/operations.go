@@ -77,11 +77,7 @@ func (o operator) freeze(call grpc.ServerStream) (err error) {
 // FreezeServed asks the node that listens at socket, a path given to ListenUnix,
 // to freeze its store. It returns ErrNotServed when none does.
 func FreezeServed(ctx context.Context, socket string) (_ *Frozen, err error) {
-	// A socket whose path was too long is reached through a link.
-	if to, err := os.Readlink(socket); err == nil {
-		socket = to
-	}
-	if socket, err = filepath.Abs(socket); err != nil {
+	if socket, err = filepath.Abs(SocketAt(socket)); err != nil {
 		return nil, err
 	}
 	conn, err := (&net.Dialer{}).DialContext(ctx, "unix", socket)
@@ -92,10 +88,11 @@ func FreezeServed(ctx context.Context, socket string) (_ *Frozen, err error) {
 		return nil, err
 	}
 	_ = conn.Close() // it was to see whether somebody is there
-	client, err := grpc.NewClient("passthrough:///"+socket,
+	// The path is no part of the target: a target is a URL, and a % in it is decoded.
+	client, err := grpc.NewClient("passthrough:///node",
 		grpc.WithTransportCredentials(insecure.NewCredentials()),
-		grpc.WithContextDialer(func(ctx context.Context, path string) (net.Conn, error) {
-			return (&net.Dialer{}).DialContext(ctx, "unix", path)
+		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) {
+			return (&net.Dialer{}).DialContext(ctx, "unix", socket)
 		}))
 	if err != nil {
 		return nil, err
