@@ -10,6 +10,7 @@ import (
 	"runtime/debug"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/alecthomas/kong"
 
@@ -44,6 +45,10 @@ const (
 // commands per second.
 const gcPercent = 200
 
+// signalEcho is how long after a signal another one is taken for the same: timeout(1)
+// sends every signal twice, to the process and to its group.
+const signalEcho = 500 * time.Millisecond
+
 // streams are the process's ways to talk.
 type streams struct {
 	out, err io.Writer
@@ -54,7 +59,10 @@ func main() {
 		debug.SetGCPercent(gcPercent)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // a second signal kills
+	context.AfterFunc(ctx, func() {
+		time.Sleep(signalEcho)
+		stop() // a second signal kills
+	})
 	os.Exit(run(ctx, os.Args[1:], streams{os.Stdout, os.Stderr}))
 }
 

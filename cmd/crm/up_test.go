@@ -8,6 +8,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 func TestUpStopsInOrderAndLeavesNothingRunning(t *testing.T) {
@@ -19,6 +20,11 @@ func TestUpStopsInOrderAndLeavesNothingRunning(t *testing.T) {
 			t.Errorf("admin.key has mode %o", mode)
 		}
 		server := postmaster(t, data)
+		// timeout(1) and others send it twice; that is no order to drop everything.
+		if err := p.cmd.Process.Signal(signal); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(5 * time.Millisecond)
 		p.stop(signal)
 		if alive(server) {
 			t.Errorf("after %s Postgres (process %d) still runs", signal, server)
