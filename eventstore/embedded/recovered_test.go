@@ -2,10 +2,10 @@ package embedded
 
 import (
 	"bytes"
+	"context"
 	"testing"
 
 	streamspb "github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
-	"github.com/cockroachdb/pebble/v2"
 	"github.com/google/uuid"
 	"google.golang.org/protobuf/proto"
 )
@@ -84,96 +84,32 @@ func (a answer) check(tb testing.TB, n *Node, log []logged) {
 	}
 }
 
-// checkWhole holds a store against itself and returns its log: revisions and
-// positions have no gaps, and log and indexes are about the same events.
+// checkWhole checks a store as Check does, only that a node has it open, and returns
+// its log.
 func checkWhole(tb testing.TB, n *Node) []logged {
 	tb.Helper()
+	v := &verifier{ctx: context.Background(), db: n.db}
+	for _, pass := range v.passes() {
+		if err := pass(); err != nil {
+			tb.Fatal(err)
+		}
+	}
+	for _, f := range v.report.Findings {
+		tb.Error(f)
+	}
 	var log []logged
-	next, tombstoned := map[string]int64{}, map[string]bool{}
-	each(tb, n, eventPrefix, func(key, value []byte) {
-		position, ok := positionOf(key)
+	err := v.scan(eventPrefix, "", func(_, value []byte) error {
 		r, err := parseRecord(bytes.Clone(value), true)
-		if err != nil || !ok {
-			tb.Fatalf("event at %d: %v", position, err)
-		}
-		l := logged{record: r, stream: string(r.stream), value: bytes.Clone(value)}
-		log = append(log, l)
-		want := next[l.stream]
-		if string(r.kind) == kindStreamDeleted {
-			want, tombstoned[l.stream] = deletedRevision, true
-		} else if tombstoned[l.stream] {
-			tb.Errorf("%s@%d at %d is after the stream's tombstone", l.stream, r.revision, position)
-		}
-		if position != uint64(len(log)) || r.revision != want {
-			tb.Errorf("%s@%d at %d; want revision %d at %d", l.stream, r.revision, position, want, len(log))
-		}
-		next[l.stream] = r.revision + 1
-		if len(log) > 1 && r.created < log[len(log)-2].created {
-			tb.Errorf("%s@%d at %d was created before the event in front of it", l.stream, r.revision, position)
-		}
+		log = append(log, logged{record: r, stream: string(r.stream), value: bytes.Clone(value)})
+		return err
 	})
-	ids := map[string]uint64{}
-	streams := map[uint64]string{}
-	each(tb, n, namePrefix, func(key, value []byte) {
-		id, err := numberOf(value)
-		name := string(key[1:])
-		if _, used := next[name]; err != nil || id == 0 || !used || streams[id] != "" {
-			tb.Errorf("stream %q has id %d, %v; it has events: %v; the id is also that of %q", name, id, err, used, streams[id])
-		}
-		ids[name], streams[id] = id, name
-	})
-	if len(ids) != len(next) {
-		tb.Errorf("%d streams have events, %d have an id", len(next), len(ids))
-	}
-	entries := 0
-	each(tb, n, revisionPrefix, func(key, value []byte) {
-		stream, revision, ok := revisionOf(key)
-		position, err := numberOf(value)
-		if entries++; !ok || err != nil || position == 0 || position > uint64(len(log)) ||
-			log[position-1].stream != streams[stream] || log[position-1].revision != revision {
-			tb.Errorf("%s@%d is indexed at %d, %v", streams[stream], revision, position, err)
-		}
-	})
-	if entries != len(log) {
-		tb.Errorf("%d of %d events are indexed by revision", entries, len(log))
-	}
-	entries = 0
-	each(tb, n, idPrefix, func([]byte, []byte) { entries++ })
-	newest := map[string]int64{} // an id may come twice, as answer.again says
-	for _, l := range log {
-		newest[l.stream+l.id.String()] = l.revision
-	}
-	if entries != len(newest) {
-		tb.Errorf("%d ids are indexed, of %d", entries, len(newest))
-	}
-	for i, l := range log {
-		if newest[l.stream+l.id.String()] != l.revision {
-			continue
-		}
-		revision, known, err := revisionOfID(n.db, ids[l.stream], l.id)
-		if err != nil || !known || revision != l.revision {
-			tb.Errorf("the id of %s@%d at %d is indexed as revision %d (%v), %v", l.stream, l.revision, i+1, revision, known, err)
-		}
+	if err != nil {
+		tb.Fatal(err)
 	}
 	if got := n.horizon.position.Load(); got != uint64(len(log)) {
 		tb.Errorf("horizon %d, the log ends at %d", got, len(log))
 	}
 	return log
-}
-
-func each(tb testing.TB, n *Node, prefix byte, use func(key, value []byte)) {
-	tb.Helper()
-	it, err := n.db.NewIter(&pebble.IterOptions{LowerBound: []byte{prefix}, UpperBound: []byte{prefix + 1}})
-	if err != nil {
-		tb.Fatal(err)
-	}
-	defer func() { _ = it.Close() }()
-	for ok := it.First(); ok; ok = it.Next() {
-		use(it.Key(), it.Value())
-	}
-	if err := it.Error(); err != nil {
-		tb.Fatal(err)
-	}
 }
 
 // checkAllOrNothing finds every append whole or not at all, answered or not.

@@ -68,7 +68,7 @@ const (
 
 // Check reads all of a store that nobody changes meanwhile: a frozen one, a
 // backup's, or one that it keeps from being opened. It verifies every checksum,
-// that positions and revisions have no gaps, that every event is where both
+// that positions and revisions have no gaps and agree, that every event is where both
 // indexes say and no index says more, that every stream has one name, that
 // permanent streams are whole, and that the floor is held. It changes nothing, and
 // its memory does not grow with the store.
@@ -92,7 +92,7 @@ func Check(ctx context.Context, dir string, cfg CheckConfig) (_ Report, err erro
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
 	v.db = db
-	for _, pass := range []func() error{v.floor(dir), v.tables(dir), v.log, v.names, v.streams, v.ids, v.strays} {
+	for _, pass := range append([]func() error{v.floor(dir), v.tables(dir)}, v.passes()...) {
 		if err := pass(); err != nil {
 			if ctx.Err() != nil {
 				return v.end(began), ctx.Err()
@@ -129,7 +129,11 @@ func Exists(dir string) (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("embedded: look at %s: %w", dir, err)
 	}
-	return desc.Exists, nil
+	if desc.Exists {
+		return true, nil
+	}
+	orphan, err := orphanIn(dir, vfs.Default)
+	return orphan != "", err
 }
 
 // CheckStopped is Check for a store that no node has open. It returns
@@ -159,6 +163,12 @@ type verifier struct {
 	inStreams  uint64 // entries of the index by revision
 	inIDs      uint64 // entries of the index by event id
 	newest     int64  // created of the event before, in ticks
+}
+
+// passes are the parts of a check that look at what is stored and not at files. Each
+// builds on those before.
+func (v *verifier) passes() []func() error {
+	return []func() error{v.log, v.names, v.streams, v.ids, v.strays}
 }
 
 func (v *verifier) end(began time.Time) Report {
@@ -251,9 +261,9 @@ func (v *verifier) scan(prefix byte, doing string, each func(key, value []byte) 
 }
 
 // streams reads the index by revision: within each stream the revisions count from
-// 0, and only a tombstone may follow far behind.
+// 0, in the order of the log, and only a tombstone may follow far behind.
 func (v *verifier) streams() error {
-	last, next := uint64(0), int64(0)
+	last, next, before := uint64(0), int64(0), uint64(0)
 	return v.scan(revisionPrefix, "revisions", func(key, value []byte) error {
 		v.inStreams++
 		stream, revision, ok := revisionOf(key)
@@ -267,7 +277,7 @@ func (v *verifier) streams() error {
 			return nil
 		}
 		if stream != last {
-			last, next = stream, 0
+			last, next, before = stream, 0, 0
 			v.report.Streams++
 			if !v.named.has(stream) {
 				v.find(position, v.nameAt(position), "the stream, number %d, has no name", stream)
@@ -276,6 +286,10 @@ func (v *verifier) streams() error {
 		if revision != next && revision != deletedRevision {
 			v.find(position, v.nameAt(position), "revision %d is missing, the next is %d", next, revision)
 		}
+		if position <= before {
+			v.find(position, v.nameAt(position), "revision %d is not behind what the stream has at position %d", revision, before)
+		}
+		before = position
 		if next = revision; next != math.MaxInt64 {
 			next++
 		}

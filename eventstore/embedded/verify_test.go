@@ -157,7 +157,18 @@ func TestEveryDamageIsFound(t *testing.T) {
 		{name: "an entry too many, by revision", damage: func(t *testing.T, n *Node, b *pebble.Batch) {
 			t.Helper()
 			_ = b.Set(revisionKey(numberIn(t, n, "s"), 10), number(7), nil)
-		}, want: "position 7, stream s: an index calls the event revision 10"},
+		}, want: "position 7, stream s: revision 10 is not behind what the stream has at position 19"},
+		{name: "a stream has two events in the wrong order", damage: func(t *testing.T, n *Node, b *pebble.Batch) {
+			t.Helper()
+			id := numberIn(t, n, "s")
+			for position, revision := range map[uint64]int64{7: 4, 9: 3} {
+				r, _ := parseRecord(at(t, n, position), true)
+				p := proposal{id: r.id, kind: "a"}
+				_ = b.Set(eventKey(position), appendRecord(nil, "s", revision, position, r.created, &p), nil)
+				_ = b.Set(revisionKey(id, revision), number(position), nil)
+				_ = b.Set(idKey(id, r.id), number(uint64(revision)+1), nil)
+			}
+		}, want: "position 7, stream s: revision 4 is not behind what the stream has at position 9"},
 		{name: "an entry too many, by id", damage: func(t *testing.T, n *Node, b *pebble.Batch) {
 			t.Helper()
 			_ = b.Set(idKey(numberIn(t, n, "s"), uuid.New()), number(4), nil)
