@@ -11,6 +11,8 @@ import (
 
 	"github.com/EventStore/EventStore-Client-Go/v4/esdb"
 	"github.com/google/uuid"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 )
 
 // A Fact is what stands at a position of the log.
@@ -269,8 +271,7 @@ func (f *faults) each(
 ) error {
 	for began := time.Now(); ; rest(ctx, 10*time.Millisecond) {
 		n, err := f.once(ctx, client, read, take)
-		e, ok := errors.AsType[*esdb.Error](err)
-		if ok && e.Code() == esdb.ErrorUnavailable && n == 0 && ctx.Err() == nil && time.Since(began) < patience {
+		if unavailable(err) && n == 0 && ctx.Err() == nil && time.Since(began) < patience {
 			continue
 		}
 		if err != nil {
@@ -278,6 +279,15 @@ func (f *faults) each(
 		}
 		return nil
 	}
+}
+
+// unavailable tells whether no node was reached. Where a read cannot begin the
+// client returns the bare gRPC error.
+func unavailable(err error) bool {
+	if e, ok := errors.AsType[*esdb.Error](err); ok {
+		return e.Code() == esdb.ErrorUnavailable
+	}
+	return status.Code(err) == codes.Unavailable
 }
 
 // once is one attempt. It returns how many events were taken.
