@@ -70,7 +70,7 @@ func TestGuards(t *testing.T) {
 		},
 		{
 			Name: "ids are not looked up",
-			File: "eventstore/embedded/check.go",
+			File: "eventstore/embedded/checkcommit.go",
 			Old:  "return int64(n) - 1, n != 0, err",
 			New:  "return int64(n) - 1, false, err",
 			Test: "^TestOneGroupOfManyRequests$",
