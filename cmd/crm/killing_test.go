@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"math/rand/v2"
-	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -89,15 +88,11 @@ func during(t *testing.T, hurt func(), clients ...func(ctx context.Context) erro
 // soon is 20 ms or more, uniformly up to 2 s, or 400 ms in small runs.
 func soon(rng *rand.Rand) time.Duration {
 	limit := 400 * time.Millisecond
-	if manyCases() {
+	if faulttest.Large() {
 		limit = 2 * time.Second
 	}
 	return 20*time.Millisecond + time.Duration(rng.Int64N(int64(limit-20*time.Millisecond)))
 }
-
-// manyCases tells whether faults are tested for long. Such cases can be run again
-// only with the same setting.
-func manyCases() bool { return os.Getenv(faulttest.SizeVariable) == "large" }
 
 // TestAKilledNodeKeepsItsWord kills the node five times under 8 or 64 writers and
 // under watchers. Started again it has every event that it acknowledged or showed,

@@ -28,7 +28,7 @@ func TestAStoppedProcessLosesNothing(t *testing.T) {
 			clients = append(clients, func(ctx context.Context) error { return w.Run(ctx, client) })
 		}
 		stopped := 300*time.Millisecond + time.Duration(c.Rand.Int64N(int64(700*time.Millisecond)))
-		if manyCases() {
+		if faulttest.Large() {
 			stopped = time.Second + time.Duration(c.Rand.Int64N(int64(29*time.Second)))
 		}
 		during(c.T, func() {

@@ -1,9 +1,9 @@
 package conformance
 
 import (
-	"os"
 	"testing"
 
+	"crm/eventstore/faulttest"
 	"crm/eventstore/mutation"
 )
 
@@ -23,7 +23,7 @@ func TestMutants(t *testing.T) {
 	}
 	tried := mutants()
 	mutation.Applies(t, tried...)
-	if os.Getenv("CRM_FAULTS") != "large" {
+	if !faulttest.Large() {
 		tried = tried[:everyTime]
 	}
 	mutation.Run(t, tried...)
@@ -46,12 +46,12 @@ func mutants() []mutation.Mutant {
 		"span{first: done + 1, last: end}", "span{first: max(done, 1), last: end}", "TestSubscriptionsToAllStartAfterAPosition")
 	add("a subscription to a stream starts inclusive", "subscribe.go",
 		"next = from.Revision; next < math.MaxInt64", "next = from.Revision; next > math.MaxInt64", "TestSubscriptionsToAStreamStartAfterARevision")
-	add("a future expected revision is accepted", "check.go",
+	add("a future expected revision is accepted", "checkcommit.go",
 		"case expected > h.last:\n\t\treturn decision{verdict: wrong}, nil", "case expected > h.last:\n\t\treturn decision{verdict: accepted}, nil", "TestCheckCommit")
 
-	add("a partial overlap is accepted", "check.go",
+	add("a partial overlap is accepted", "checkcommit.go",
 		"if i == 0 {\n\t\t\t\treturn decision{verdict: accepted}", "if i >= 0 {\n\t\t\t\treturn decision{verdict: accepted}", "TestCheckCommit")
-	add("a soft-deleted stream exists", "check.go",
+	add("a soft-deleted stream exists", "checkcommit.go",
 		"if expected == expectStreamExists {\n\t\tif h.retention.softDeleted() {", "if expected == expectStreamExists {\n\t\tif false {", "TestCheckCommit")
 	add("reads of $all include backwards", "read.go",
 		"s.last = min(end, position-1)", "s.last = min(end, position)", "TestReadsOfAllIncludeForwardsAndExcludeBackwards")
@@ -86,9 +86,9 @@ func mutants() []mutation.Mutant {
 		"first := h.last + 1 - int64(len(r.events))", "first := int64(0)", "TestASoftDeletedStreamGoesOn")
 	add("a tombstone leaves the metadata", "stream.go",
 		"if last == deletedRevision {", "if last == deletedRevision && false {", "TestATombstoneIsForGood")
-	add("a retry with a revision is refused", "check.go",
+	add("a retry with a revision is refused", "checkcommit.go",
 		"return checkRevisions(db, h, expected, ids)", "return decision{verdict: wrong}, nil", "TestCheckCommit")
-	add("a retry without a revision is stored again", "check.go",
+	add("a retry without a revision is stored again", "checkcommit.go",
 		"return checkIDs(db, h, ids)", "return decision{verdict: accepted}, nil", "TestCheckCommit")
 	add("a repeated append is answered with the stream's end", "writer.go",
 		"r.outcome.current = d.last", "r.outcome.current = h.last", "TestCheckCommit")

@@ -134,6 +134,10 @@ func (s Sweep) size(lookup func(string) (string, bool)) (size, error) {
 	return out, nil
 }
 
+// Large reports whether the large sizes are asked for, for tests that are no sweep or
+// whose cases are longer then. Such a case can be run again only with the same setting.
+func Large() bool { return os.Getenv(SizeVariable) == "large" }
+
 // seeds returns where the seeds come from.
 func (s Sweep) seeds(z size) func() uint64 {
 	if s.Numbered {

@@ -3,11 +3,11 @@
 //
 //	mutation.Run(t, mutation.Mutant{
 //		Name: "a future expected revision is accepted",
-//		File: "eventstore/embedded/check.go",
-//		Old:  "return wrongVersion",
-//		New:  "return commitOK",
+//		File: "eventstore/embedded/checkcommit.go",
+//		Old:  "case expected > h.last:",
+//		New:  "case expected > h.last+1:",
 //		Package: "./eventstore/conformance",
-//		Test:    "^TestAppend$",
+//		Test:    "^TestCheckCommit$",
 //	})
 //
 // # How

@@ -23,4 +23,10 @@
 // same sizes, memtables and cache as the node's, and Sync: one batch per event, and
 // as many goroutines as the node has writers. It decides nothing, numbers nothing
 // that a reader could trust, and nobody waits for it.
+//
+// # How it fails
+//
+// The first error ends the run, and what hangs ends a minute after its time; the
+// folder is gone then too. Too few rounds, or a machine with other work, make figures
+// that differ from run to run: nothing here notices.
 package nodebench
