@@ -105,6 +105,9 @@ func explain(out io.Writer, err error) int {
 	if errors.Is(err, embedded.ErrWentBack) {
 		return exitWentBack
 	}
+	if errors.Is(err, embedded.ErrFailed) {
+		return exitStorage
+	}
 	if coded, ok := errors.AsType[*exitError](err); ok {
 		return coded.code
 	}
@@ -121,6 +124,3 @@ func (e *exitError) Unwrap() error { return e.error }
 
 // usage marks an error as the caller's to mend.
 func usage(err error) error { return &exitError{exitUsage, err} }
-
-// storageFailed marks an error as one of the event store's disk.
-func storageFailed(err error) error { return &exitError{exitStorage, err} }

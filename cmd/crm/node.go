@@ -110,7 +110,7 @@ func (e *events) close() error {
 		err = errors.Join(err, <-e.served)
 	}
 	if failure := e.Err(); failure != nil {
-		return storageFailed(failure)
+		return failure
 	}
 	return err
 }

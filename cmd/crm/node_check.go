@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"crm/eventstore/embedded"
 )
@@ -33,7 +34,7 @@ func (c *nodeCheck) Run(ctx context.Context, std streams) error {
 	case report.Loss.What != "":
 		return c.advise(fmt.Errorf("%w: %s", embedded.ErrWentBack, report.Loss.What))
 	case report.Damages > 0:
-		return fmt.Errorf("%d damages", report.Damages)
+		return fmt.Errorf("damages: %d. What a backup has is brought back by crm node restore", report.Damages)
 	}
 	return nil
 }
@@ -62,7 +63,8 @@ func printReport(out io.Writer, r embedded.Report) error {
 		return err
 	}
 	for _, f := range r.Findings {
-		if _, err := fmt.Fprintf(out, "  %s\n", f); err != nil {
+		line, _, _ := strings.Cut(f.String(), "\n") // Pebble's errors have more
+		if _, err := fmt.Fprintf(out, "  %s\n", line); err != nil {
 			return err
 		}
 	}

@@ -43,7 +43,7 @@ func (u *up) Run(ctx context.Context, std streams) (err error) {
 		defer cancel()
 		err = errors.Join(err, laptop.stop(within))
 		if failure := laptop.events.Err(); failure != nil {
-			err = storageFailed(failure) // whatever else went wrong came of it
+			err = failure // whatever else went wrong came of it
 		}
 	}()
 	key, err := adminKey(u.Data)

@@ -397,3 +397,44 @@ func TestParanoidNoticesEveryLoss(t *testing.T) {
 		t.Errorf("without the last event: %v, want ErrWentBack", err)
 	}
 }
+
+// Of a folder that was copied without the file that a database begins with, a new
+// database would remove the rest. It is refused as it is, with a floor and without.
+func TestADatabaseWithoutItsBeginningIsLeftAlone(t *testing.T) {
+	t.Parallel()
+	whole := filled(t, 10)
+	for _, missing := range [][]string{
+		{"marker.manifest.*"},
+		{"marker.manifest.*", floorFile},
+		{"marker.*", "MANIFEST-*", "OPTIONS-*", floorFile},
+	} {
+		dir := copied(t, whole)
+		for _, pattern := range append(missing, "LOCK") {
+			names, err := filepath.Glob(filepath.Join(dir, pattern))
+			if err != nil || len(names) == 0 {
+				t.Fatalf("%s: %v, %v", pattern, names, err)
+			}
+			for _, name := range names {
+				remove(t, name)
+			}
+		}
+		before := contents(t, dir)
+		if there, err := Exists(dir); err != nil || !there {
+			t.Errorf("%v: there is a store: %t, %v", missing, there, err)
+		}
+		if n, err := Open(Config{Dir: dir}); !errors.Is(err, errDamaged) {
+			t.Errorf("%v: opened: %v, %v", missing, n, err)
+		}
+		if _, err := AcceptLoss(Config{Dir: dir}); !errors.Is(err, errDamaged) {
+			t.Errorf("%v: accepted: %v", missing, err)
+		}
+		if report, err := CheckStopped(t.Context(), dir, CheckConfig{}); err != nil || report.Damages != 1 {
+			t.Errorf("%v: checked: %+v, %v", missing, report, err)
+		}
+		after := contents(t, dir)
+		delete(after, "LOCK")
+		if diff := cmp.Diff(before, after); diff != "" {
+			t.Errorf("%v: the folder was changed: %s", missing, diff)
+		}
+	}
+}

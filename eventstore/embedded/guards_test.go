@@ -43,8 +43,8 @@ func TestGuards(t *testing.T) {
 		{
 			Name: "Pebble's last word is only logged",
 			File: "eventstore/embedded/storage.go",
-			Old:  `	l.fail(fmt.Errorf("pebble: %s", fmt.Sprintf(format, args...)))`,
-			New:  `	l.log.Error("pebble", slog.String("detail", fmt.Sprintf(format, args...)))`,
+			Old:  `	l.fail(fmt.Errorf("pebble: %s", text))`,
+			New:  `	l.log.Error("pebble", slog.String("detail", text))`,
 			Test: "^TestPebblesLastWordIsTheEnd$",
 		},
 		{

@@ -337,9 +337,13 @@ func (n *Node) followFloor() {
 	}
 }
 
+// ErrFailed is wrapped by what Err returns, and by what Open does when the storage
+// fails meanwhile.
+var ErrFailed = errors.New("embedded: the storage failed")
+
 // fail ends the node: nothing is acknowledged or shown any more.
 func (n *Node) fail(err error) {
-	err = fmt.Errorf("embedded: the storage failed: %w", err)
+	err = fmt.Errorf("%w: %w", ErrFailed, err)
 	if n.failure.CompareAndSwap(nil, &err) {
 		n.cfg.Log.Error("event store failed", slog.Any("error", err))
 		n.cancel(errFailed)

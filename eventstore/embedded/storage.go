@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 	"path"
 	"slices"
 	"strings"
@@ -78,7 +79,40 @@ func openPebble(dir string, opts *pebble.Options) (db *pebble.DB, err error) {
 			err = fmt.Errorf("pebble: %v", p)
 		}
 	}()
+	orphan, err := orphanIn(dir, opts.FS)
+	if err != nil {
+		return nil, err
+	}
+	if orphan != "" {
+		return nil, fmt.Errorf("%w: %s is there, and no marker.manifest file that says what it belongs to; nothing was changed. Put the missing files back, or restore a backup",
+			errDamaged, orphan)
+	}
 	return pebble.Open(dir, opts)
+}
+
+// orphanIn names a file with events in a folder that holds no database, "" when
+// there is none: the folder was copied without the small file that a database
+// begins with. Pebble would make a new, empty one and remove the old one's files.
+func orphanIn(dir string, fs vfs.FS) (string, error) {
+	database, err := pebble.Peek(dir, fs)
+	if errors.Is(err, os.ErrNotExist) || err == nil && database.Exists {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	names, err := fs.List(dir)
+	if err != nil {
+		return "", err
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		// Of a creation that was killed there is neither.
+		if ext := path.Ext(name); ext == ".sst" || ext == ".log" {
+			return name, nil
+		}
+	}
+	return "", nil
 }
 
 func pebbleOptions(fs vfs.FS, lock *pebble.Lock, cfg Config, logger pebble.Logger) *pebble.Options {
@@ -230,5 +264,9 @@ func (l pebbleLogger) Errorf(format string, args ...any) {
 
 // Fatalf implements pebble.Logger.
 func (l pebbleLogger) Fatalf(format string, args ...any) {
-	l.fail(fmt.Errorf("pebble: %s", fmt.Sprintf(format, args...)))
+	text, trace, _ := strings.Cut(fmt.Sprintf(format, args...), "\n")
+	if trace != "" {
+		l.log.Debug("pebble", slog.String("detail", trace))
+	}
+	l.fail(fmt.Errorf("pebble: %s", text))
 }
