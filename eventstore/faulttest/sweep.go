@@ -175,8 +175,12 @@ func again(test string, seed uint64) string {
 	for i := range parts {
 		parts[i] = "^" + regexp.QuoteMeta(parts[i]) + "$"
 	}
-	return fmt.Sprintf("rerun with %s=%d go test %s -run '%s' (commit %s)",
-		SeedVariable, seed, folder(), strings.Join(parts, "/"), commit())
+	size := ""
+	if set := os.Getenv(SizeVariable); set != "" { // a case may be longer in another size
+		size = SizeVariable + "=" + set + " "
+	}
+	return fmt.Sprintf("rerun with %s%s=%d go test %s -run '%s' (commit %s)",
+		size, SeedVariable, seed, folder(), strings.Join(parts, "/"), commit())
 }
 
 // folder is the package under test, as go test wants it from the root of the
