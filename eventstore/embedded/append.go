@@ -141,7 +141,7 @@ func (n *Node) queue(ctx context.Context, r *request) error {
 	case <-full:
 		return errFull
 	case <-n.failed:
-		return errFailed
+		return errBroken
 	case <-stalled:
 		return errStalled
 	default:
@@ -152,7 +152,7 @@ func (n *Node) queue(ctx context.Context, r *request) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	case <-n.failed:
-		return errFailed
+		return errBroken
 	case <-full:
 		return errFull
 	case <-stalled:
@@ -169,7 +169,7 @@ func (n *Node) wait(ctx context.Context, r *request) (outcome, error) {
 	case <-ctx.Done():
 		return outcome{}, ctx.Err()
 	case <-n.failed:
-		return outcome{}, errFailed
+		return outcome{}, errBroken
 	case <-n.disk.full():
 		return outcome{}, errFull
 	case <-n.stall.began():

@@ -73,7 +73,7 @@ func TestABackupUnderLoadIsAPrefixOfTheLog(t *testing.T) {
 		}
 		acknowledged := s.horizon.position.Load()
 		backup, m := s.backUp(t)
-		if m.Position < acknowledged || m.Events != m.Position || m.Instance != s.Instance() {
+		if m.Position < acknowledged || m.Events != m.Position || m.Instance != s.floor.instance {
 			t.Errorf("a store at %d gave %+v", acknowledged, m)
 		}
 		if report, err := CheckBackup(t.Context(), backup, CheckConfig{}); err != nil || report.Damages > 0 || report.Loss.What != "" {

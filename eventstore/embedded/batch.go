@@ -193,7 +193,7 @@ func (b *batch) faultStatus(limit int) *statuspb.Status {
 			return packed(codes.InvalidArgument, "MaximumAppendSizeExceeded",
 				&shared.MaximumAppendSizeExceeded{MaxAppendSize: uint32(limit)})
 		}
-		if r == errFull || r == errStalled || r == errFailed || r == errClosing {
+		if r == errFull || r == errStalled || r == errBroken || r == errClosing {
 			return packed(r.code, r.message, &shared.Unknown{})
 		}
 		return packed(codes.InvalidArgument, r.message, &shared.BadRequest{Message: r.message})

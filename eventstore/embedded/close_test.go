@@ -104,7 +104,7 @@ func TestCloseDoesNotWaitForAFreezeThatTheDiskKeeps(t *testing.T) {
 	go func() { closed <- n.Close() }()
 	n.workers.Wait() // now Close waits for the freeze
 	close(free)
-	if err := <-frozen; !errors.Is(err, errFailed) {
+	if err := <-frozen; !errors.Is(err, errBroken) {
 		t.Errorf("the freeze: %v", err)
 	}
 	if err := <-closed; !errors.Is(err, syscall.EIO) {

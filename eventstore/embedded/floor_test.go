@@ -325,7 +325,7 @@ func TestAnAcceptedLossIsAnotherStore(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		id = n.Instance()
+		id = n.floor.instance
 		if err := n.Close(); err != nil {
 			t.Fatal(err)
 		}

@@ -60,7 +60,7 @@ func (n *Node) Freeze(ctx context.Context) (*Frozen, error) {
 	case a := <-answered:
 		return a.frozen, a.err
 	case <-n.failed:
-		return giveUp(errFailed)
+		return giveUp(errBroken)
 	case <-full:
 		return giveUp(errFull)
 	case <-ctx.Done():

@@ -104,7 +104,7 @@ func (j *journal) play(ctx context.Context, n *Node, ops []*op, width func() int
 			case <-stop:
 				return answered, errStopped
 			case <-n.failed:
-				return answered, errFailed
+				return answered, errBroken
 			case <-n.disk.full():
 				return answered, errFull
 			case <-n.stall.began():

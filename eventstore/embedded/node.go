@@ -16,7 +16,6 @@ import (
 	streamspb "github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
-	"github.com/google/uuid"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/keepalive"
 )
@@ -320,10 +319,6 @@ func (n *Node) close() error {
 	return nil
 }
 
-// Instance is the store's identity: random, kept for its life, and another one
-// after AcceptLoss. Positions of two instances have nothing to do with each other.
-func (n *Node) Instance() uuid.UUID { return n.floor.instance }
-
 // finish answers requests until the writer ends. The floor ends after it.
 func (n *Node) finish() {
 	defer close(n.floor.stop)
@@ -346,7 +341,7 @@ func (n *Node) fail(err error) {
 	err = fmt.Errorf("%w: %w", ErrFailed, err)
 	if n.failure.CompareAndSwap(nil, &err) {
 		n.cfg.Log.Error("event store failed", slog.Any("error", err))
-		n.cancel(errFailed)
+		n.cancel(errBroken)
 		close(n.failed)
 	}
 }

@@ -65,7 +65,7 @@ func invalidArgument(format string, args ...any) *refusal {
 // refused append, and never close the old one.
 var (
 	errClosing = &refusal{code: codes.Unavailable, message: "the node is closing"}
-	errFailed  = &refusal{code: codes.Unavailable, message: "the storage is unavailable: it failed, and the node stopped"}
+	errBroken  = &refusal{code: codes.Unavailable, message: "the storage is unavailable: it failed, and the node stopped"}
 	errFull    = &refusal{code: codes.Aborted, message: "the storage is unavailable: no space left on the device"}
 	errStalled = &refusal{code: codes.Aborted, message: "the storage is unavailable: the disk does not answer"}
 )

@@ -212,7 +212,7 @@ func TestClosingEndsSubscriptions(t *testing.T) {
 		t.Error("a closed node is not a failed one")
 	default:
 	}
-	if errors.Is(s.Err(), errFailed) {
+	if errors.Is(s.Err(), errBroken) {
 		t.Error("failed")
 	}
 	_ = s.Stats()

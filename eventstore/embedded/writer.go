@@ -199,7 +199,7 @@ func (w *writer) commit(g *group) {
 	w.pulse.begun.Add(1)
 	switch {
 	case g.err == nil && w.failed():
-		g.err = errFailed
+		g.err = errBroken
 		fallthrough
 	case g.err != nil:
 		g.batch = nil // never applied: garbage
@@ -238,7 +238,7 @@ func (w *writer) answer(g *group) {
 	}
 	if g.err != nil || w.failed() {
 		for _, r := range g.requests {
-			r.outcome = outcome{err: errFailed}
+			r.outcome = outcome{err: errBroken}
 			close(r.done)
 		}
 		return

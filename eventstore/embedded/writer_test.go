@@ -157,7 +157,7 @@ func TestOneGroupOfManyRequests(t *testing.T) {
 	if len(w.queue) != 0 {
 		t.Errorf("%d requests were left", len(w.queue))
 	}
-	if h.position.Load() == 0 || errors.Is(n.Err(), errFailed) {
+	if h.position.Load() == 0 || errors.Is(n.Err(), errBroken) {
 		t.Errorf("position %d, %v", h.position.Load(), n.Err())
 	}
 }
