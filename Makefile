@@ -17,9 +17,6 @@ linter := go tool -modfile=.ci/tools.mod golangci-lint
 # The packages whose tests take -update, and so have golden files.
 goldens = $(shell grep -rl --include='*_test.go' 'flag\.Bool."update"' . | xargs -r dirname | sort -u)
 
-# The packages with tests that have a small and a large size.
-faulttests = $(shell grep -rl --include='*_test.go' '"crm/eventstore/faulttest"' . | xargs -r dirname | sort -u)
-
 .PHONY: help
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z\/]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,6 +38,8 @@ postgres: ## install the PostgreSQL programs if they are missing (Debian, Ubuntu
 test: postgres ## test everything: race detector, real Postgres, real event store
 	@# CI, so that a test that misses something fails instead of skipping.
 	CI=true go test -race -p 2 -timeout 15m ./...
+	@# Again without the race detector, under which the fault tests do a tenth.
+	CI=true CRM_FAULTS=small .ci/faults -p 2 -timeout 10m -skip '^TestMutants$$'
 
 .PHONY: test/short
 test/short: ## test what is quick; without Postgres its tests are skipped
@@ -97,7 +96,7 @@ fuzz: ## run every fuzz target for FUZZTIME
 
 .PHONY: faults
 faults: ## run the fault tests in their large sizes, or FAULTS=small; each takes new cases for at most FAULTS_BUDGET
-	@CRM_FAULTS=$(FAULTS) CRM_FAULTS_BUDGET=$(FAULTS_BUDGET) go test -v -count 1 -p 1 -timeout 0 $(faulttests) | \
+	@CRM_FAULTS=$(FAULTS) CRM_FAULTS_BUDGET=$(FAULTS_BUDGET) .ci/faults -v -p 1 -timeout 0 | \
 		grep -vE '^=== |^ +--- PASS: .*/seed='
 
 .PHONY: smoke

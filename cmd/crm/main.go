@@ -71,7 +71,7 @@ func run(ctx context.Context, args []string, std streams) int {
 	code, exited := 0, false
 	parser, err := kong.New(&cli{},
 		kong.Name("crm"),
-		kong.Description("An event-sourced CRM backend. Every change is an immutable event; everything else is derived from it."),
+		kong.Description("An event-sourced CRM backend. Every change is an immutable event; everything else is derived from it.\n\nExit codes: 0 done, 1 failed, 2 a wrong flag or setting, 3 rows of an import rejected, 70 the event store's disk failed, 71 the event store went back."),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 		kong.Help(printHelp),
 		kong.Writers(std.out, std.err),

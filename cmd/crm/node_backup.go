@@ -30,8 +30,9 @@ func (b *nodeBackup) Run(ctx context.Context, std streams) (err error) {
 	if err != nil {
 		return interrupted(ctx, err)
 	}
-	_, err = fmt.Fprintf(std.out, "backed up %d events, to position %d, %s in %d files, in %.1f s: %s\n",
-		m.Events, m.Position, inMiB(m.Bytes()), len(m.Files), time.Since(began).Seconds(), b.Target)
+	_, err = fmt.Fprintf(std.out, `backed up %d events, to position %d, %s in %d files, in %.1f s: %s
+It is a copy as true as the disk it was read from; to have every event in it read: crm node check --backup %s
+`, m.Events, m.Position, inMiB(m.Bytes()), len(m.Files), time.Since(began).Seconds(), b.Target, shellWord(b.Target))
 	return err
 }
 

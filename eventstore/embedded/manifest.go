@@ -124,8 +124,8 @@ func (m Manifest) eachFile(ctx context.Context, backup string, progress func(Pro
 		return fmt.Errorf("embedded: %w: %w", ErrNotABackup, err)
 	}
 	for _, e := range entries {
-		if !slices.ContainsFunc(m.Files, func(f FileSeal) bool { return f.Name == e.Name() }) {
-			return fmt.Errorf("embedded: %w: %s is not in the manifest", ErrNotABackup, filepath.Join(dir, e.Name()))
+		if !e.Type().IsRegular() || !slices.ContainsFunc(m.Files, func(f FileSeal) bool { return f.Name == e.Name() }) {
+			return fmt.Errorf("embedded: %w: %s is not a file of the manifest", ErrNotABackup, filepath.Join(dir, e.Name()))
 		}
 	}
 	meter := newMeter(ctx, "reading the backup", m.Bytes(), progress)
