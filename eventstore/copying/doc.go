@@ -79,10 +79,13 @@
 //
 //	go test -run '^$' -bench Copy -benchtime 1x ./eventstore/copying
 //
-// on two virtual cores that other work kept at a load of 8 to 15:
+// on two virtual cores with little else to do:
 //
-//	256 appends in flight   22,500 to 29,800 appended/s, 13,300 to 18,000/s with survey and verification
-//	1 in flight             1,800 to 2,100 appended/s
+//	256 appends in flight   60,000 appended/s, 38,000/s with survey and verification
+//	1 in flight             3,700 appended/s, 3,500/s with both
+//
+// With several times as much to do as the machine had cores it was 8,000 to 30,000/s
+// and 1,800 to 2,100/s.
 //
 // Sources: EventStoreDB's protocol files; its Streams.BatchAppend (facts, no
 // code); eventstore/embedded.

@@ -109,22 +109,26 @@
 //
 //	crm bench node
 //
-// prints them beside raw Pebble, in one run; the README has those of a quiet machine.
-// On 2026-11-22, with several times as much to do as the machine had cores, so that
-// only processor time and ratios say something:
+// prints them beside raw Pebble, in one run. On 2026-11-22, on two virtual cores with
+// little else to do, medians:
 //
-//	CPU per append, client and node, 1 / 8 / 64 writers   252 µs / 122 µs / 75 µs
-//	of raw Pebble's rate, 1 / 8 writers                   0.65 / 0.58
-//	CPU per event, $all by eventstore/wire / the client   3 µs / 7 µs
-//	resident, 5,000,000 events                            112 MiB, at most 138 MiB
+//	one event per append, 1 / 8 / 64 writers   2,363/s / 11,175/s / 20,779/s
+//	p50, p99                                   0.40, 0.75 ms / 0.65, 2.5 ms / 2.7, 8.5 ms
+//	raw Pebble's rate                          5,152/s / 20,759/s / 88,342/s
+//	CPU per append, client and node            342 µs / 108 µs / 72 µs; raw 107 / 31 / 14
+//	500 events per append, 4 writers           174,551 events/s
+//	$all, by eventstore/wire / the client      688,820/s / 260,318/s; raw scan 2,776,662/s
+//	start, 1,000,000 / 5,000,000 events        27 ms / 189 ms
+//	resident at most, after reads and appends  210 MiB / 205 MiB
 //
-// Of a store of 1,000,000 events in 100,000 streams, 173 MiB of tables, on that
-// machine with a load of 10 from elsewhere, once; the events compress well:
+// Of a store of 1,000,000 events in 100,000 streams, 133 MiB of tables, on that
+// machine; the events compress well:
 //
 //	go test ./eventstore/embedded -run '^$' -bench AMillion -benchtime 1x
 //
-//	freeze 0.7 s   check 9.2 s   backup 1.1 s   restore, with a check in it, 4.6 s
+//	freeze 0.06 s   check 4.6 s   backup 0.2 s   restore, with a check in it, 3.8 s
 //
+// So 64 writers reach a quarter of raw Pebble's rate and 1 writer not quite half.
 // Where the time of an append goes, by profiles and execution traces of client and
 // node in one process:
 //
@@ -147,8 +151,9 @@
 // letting the writer yield so that more requests gather (17 in a batch instead of 1.5;
 // the sync is shared anyway). Left out for the little that it gave: remembering that
 // no stream has metadata, 1.5 % when a stream has ten events. More processors for Go
-// than there are (GOMAXPROCS 4 on two) gave 64 writers up to a fifth and took as much
-// from one, and is not this package's to set.
+// than there are (GOMAXPROCS 4 on two: a sync holds one until the scheduler takes it
+// back) gave 64 writers up to a third and 8 a tenth less, crm bench http between
+// nothing and 8 %, and is not this package's to set.
 //
 // # Decisions
 //
