@@ -86,11 +86,11 @@ func TestAnotherFormatIsRefused(t *testing.T) {
 // that is, kills it, and finds all that it had acknowledged.
 func TestKill9(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
 	if v := os.Getenv("EMBEDDED_TEST_STORE"); v != "" {
 		appendForEver(v)
 		return
 	}
+	dir := t.TempDir() // not made by the process that is killed: nobody would remove it
 	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestKill9$")
 	cmd.Env = append(os.Environ(), "EMBEDDED_TEST_STORE="+dir)
 	out, err := cmd.StdoutPipe()
