@@ -90,7 +90,7 @@
 //   - A log file is damaged before its last 32 KiB: Open says so and refuses.
 //     Damage in that last part passes for the torn end of a killed process, in
 //     Pebble: Open refuses with ErrWentBack when the floor is not reached, and else
-//     goes on without what came after the floor.
+//     goes on with what came before the damage.
 //   - The store was replaced by an older copy, or by another store, beside its
 //     floor; or its floor is missing: ErrWentBack. An older copy with its own floor is
 //     a store like any other here. Who derived more from the newer one has to notice,
