@@ -106,8 +106,8 @@ func (s *Server) limitTime(next http.Handler) http.Handler {
 }
 
 // plainQuery refuses a query string of which a part would be passed over: one
-// that cannot be read, or a parameter given twice. What is not understood must
-// not widen a list.
+// that cannot be read, a parameter given twice, an instant without a value. What
+// is not understood must not widen a list, nor show the present for the past.
 func plainQuery(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		given, err := url.ParseQuery(r.URL.RawQuery)
@@ -118,6 +118,10 @@ func plainQuery(next http.Handler) http.Handler {
 		for _, name := range slices.Sorted(maps.Keys(given)) {
 			if len(given[name]) > 1 {
 				fail(w, r, &parameterFault{name, "The parameter is there more than once."})
+				return
+			}
+			if (name == "as_of" || name == "known_at") && given.Get(name) == "" {
+				fail(w, r, &parameterFault{name, "The parameter is empty. Leave it out to ask for the present."})
 				return
 			}
 		}

@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 
 	"crm/domain"
+	"crm/projections"
 )
 
 // ErrBehind is a read model that has not come as far as the caller asks.
@@ -53,6 +54,42 @@ type Freshness struct {
 }
 
 func (f *Freshness) position() string { return f.MinPosition }
+
+// Moment is what a read takes besides whose models have history. A read without it
+// refuses the parameters, as it does any that it does not know.
+type Moment struct {
+	AsOf    string `query:"as_of" doc:"As it was at this instant in the business: an instant (RFC 3339; + is written %2B), or a day, which is its first instant in UTC. Counts what had occurred by then, also where it was recorded later. Default: the present." example:"2026-03-31T22:00:00Z"`
+	KnownAt string `query:"known_at" doc:"As it was known at this instant, written like as_of. Counts what had been recorded by then. Default: the present." example:"2026-04-01"`
+}
+
+// asOf reads the parameters, which serveQuery has checked.
+func (m *Moment) asOf() projections.AsOf {
+	asOf, _ := m.read()
+	return asOf
+}
+
+func (m *Moment) read() (asOf projections.AsOf, err error) {
+	if asOf.At, err = instantIn("as_of", m.AsOf); err != nil {
+		return asOf, err
+	}
+	asOf.KnownAt, err = instantIn("known_at", m.KnownAt)
+	return asOf, err
+}
+
+// instantIn reads an instant or a day; no text is no bound.
+func instantIn(name, text string) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	at, err := time.Parse(time.DateOnly, text)
+	if err != nil {
+		at, err = time.Parse(time.RFC3339, text)
+	}
+	if err != nil || !at.After(time.Time{}) { // which would be no bound
+		return at, &parameterFault{name, "An instant looks like 2026-11-22T09:30:00Z or 2026-11-22T10:30:00%2B01:00, a day like 2026-11-22."}
+	}
+	return at.UTC(), nil
+}
 
 // Paging is what every list takes.
 type Paging struct {
@@ -109,6 +146,13 @@ func serveQuery[I any, In interface {
 		OperationID: q.id, Method: http.MethodGet, Path: "/v1" + q.path, Summary: q.summary, Tags: []string{q.tag},
 	}
 	huma.Register(s.api, op, func(ctx context.Context, in *I) (*Out, error) {
+		if asked, ok := any(in).(interface {
+			read() (projections.AsOf, error)
+		}); ok {
+			if _, err := asked.read(); err != nil {
+				return nil, err
+			}
+		}
 		if err := s.await(ctx, q.models, In(in).position()); err != nil {
 			return nil, err
 		}
