@@ -3,11 +3,9 @@ package projections
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"crm/domain"
 )
@@ -30,74 +28,6 @@ type Builder struct {
 	writer  Writer
 	first   domain.Position // of the batch at work: its first event that is new
 	scratch []byte          // where statements are put together
-}
-
-// OpenBuilder takes over the tables of p, in the schema of its name, and creates
-// them where they are missing or of another version. A builder that had them
-// before can write no more. The database is one that [Migrate] has seen.
-func OpenBuilder(ctx context.Context, pool *pgxpool.Pool, p Projection) (*Builder, error) {
-	return openBuilder(ctx, pool, p, false)
-}
-
-func openBuilder(ctx context.Context, pool *pgxpool.Pool, p Projection, keep bool) (_ *Builder, err error) {
-	conn, err := connect(ctx, pool, p.Name())
-	if err != nil {
-		return nil, err
-	}
-	b := &Builder{
-		projection: p, schema: p.Name(), conn: conn,
-		handles: make(map[string]bool), bindings: make(map[table]*binding),
-	}
-	defer func() {
-		if err != nil {
-			b.Close()
-		}
-	}()
-	for _, eventType := range p.Handles() {
-		b.handles[eventType] = true
-	}
-	if b.checkpoint, err = take(ctx, conn, p, keep); err != nil {
-		return nil, lasting(err, domain.Position{}, "")
-	}
-	for _, s := range []statement{
-		{"begin", &b.prepared.begin, "BEGIN"},
-		{"relax", &b.prepared.relax, "SELECT set_config('synchronous_commit', 'off', true)"},
-		{"move", &b.prepared.move, moveSQL},
-		{"commit", &b.prepared.commit, "COMMIT"},
-	} {
-		if *s.into, err = conn.PgConn().Prepare(ctx, s.verb, s.sql, nil); err != nil {
-			return nil, lasting(err, domain.Position{}, "")
-		}
-	}
-	return b, nil
-}
-
-// connect opens a connection outside the pool: it is held for good, and requests
-// must not wait for it.
-func connect(ctx context.Context, pool *pgxpool.Pool, name string) (*pgx.Conn, error) {
-	cfg := pool.Config()
-	if cfg.BeforeConnect != nil {
-		if err := cfg.BeforeConnect(ctx, cfg.ConnConfig); err != nil {
-			return nil, err
-		}
-	}
-	if cfg.ConnConfig.ConnectTimeout == 0 {
-		cfg.ConnConfig.ConnectTimeout = 5 * time.Second
-	}
-	cfg.ConnConfig.RuntimeParams["application_name"] = "crm projection " + name
-	conn, err := pgx.ConnectConfig(ctx, cfg.ConnConfig)
-	if err != nil {
-		return nil, err
-	}
-	// Every row is reached by its primary key. A plan made while a table was
-	// empty would read all of it, and be kept while the table grows to millions
-	// of rows.
-	_, err = conn.Exec(ctx, "SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; SET jit = off")
-	if err != nil {
-		closeNow(conn)
-		return nil, err
-	}
-	return conn, nil
 }
 
 // Checkpoint is where the tables are.
@@ -206,13 +136,4 @@ func (b *Builder) Finish(ctx context.Context) error {
 	}
 	b.checkpoint.live = true
 	return nil
-}
-
-// Close gives the connection back, at once.
-func (b *Builder) Close() { closeNow(b.conn) }
-
-func closeNow(conn *pgx.Conn) {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-	defer cancel()
-	_ = conn.Close(ctx) // whatever it was doing is rolled back
 }

@@ -86,7 +86,7 @@ func passing(err error) (Class, bool) {
 	if failure, ok := errors.AsType[*Failure](err); ok {
 		return failure.Class, false
 	}
-	if errors.Is(err, ErrFenced) {
+	if errors.Is(err, ErrFenced) || errors.Is(err, ErrLed) {
 		return Fenced, true
 	}
 	if errors.Is(err, ErrOutOfStep) {

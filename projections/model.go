@@ -107,7 +107,7 @@ func (m *model) open(ctx context.Context) error {
 	if err := m.engine.migrate(ctx); err != nil {
 		return lasting(err, domain.Position{}, "")
 	}
-	b, err := openBuilder(ctx, m.engine.pool, m.projection, m.opened)
+	b, err := openRead(ctx, m.engine.pool, m.projection)
 	if err != nil {
 		return err
 	}
@@ -223,7 +223,7 @@ func (m *model) passes(err error) bool {
 // mayRetry reports whether the handler should just try again. Where our idea of
 // the checkpoint is wrong, the subscriber has to start again instead.
 func (m *model) mayRetry(err error) bool {
-	return m.passes(err) && !errors.Is(err, ErrFenced) && !errors.Is(err, ErrOutOfStep)
+	return m.passes(err) && !errors.Is(err, ErrFenced) && !errors.Is(err, ErrLed) && !errors.Is(err, ErrOutOfStep)
 }
 
 // stop is for errors that trying again does not help.

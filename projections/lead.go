@@ -1,0 +1,223 @@
+package projections
+
+import (
+	"context"
+	"errors"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"crm/domain"
+)
+
+// ErrLed is what opening a build says while another connection leads it: there
+// is one at a time that may write.
+var ErrLed = errors.New("another builder leads these tables")
+
+// OpenBuilder leads the tables of p that are read, and creates them where there
+// are none. It fails with [ErrLed] while another builder has them, and with a
+// [Failure] of class [Replaced] where they are of another version. The database
+// is one that [Migrate] has seen.
+func OpenBuilder(ctx context.Context, pool *pgxpool.Pool, p Projection) (*Builder, error) {
+	return openFound(ctx, pool, p, ensureRead)
+}
+
+// openRead is OpenBuilder, but tables of an older version are replaced by empty
+// ones.
+func openRead(ctx context.Context, pool *pgxpool.Pool, p Projection) (*Builder, error) {
+	return openFound(ctx, pool, p, renewRead)
+}
+
+func openFound(
+	ctx context.Context, pool *pgxpool.Pool, p Projection, find func(context.Context, *pgx.Conn, Projection) (build, error),
+) (*Builder, error) {
+	conn, err := connect(ctx, pool, p.Name())
+	if err != nil {
+		return nil, err
+	}
+	found, err := find(ctx, conn, p)
+	if err != nil {
+		closeNow(conn)
+		return nil, lasting(err, domain.Position{}, "")
+	}
+	return leadOver(ctx, conn, p, found)
+}
+
+// openBuild leads one build of p, over a connection of its own. ErrLed says that
+// someone else does, ErrFenced that there is no such build any more, and a
+// Failure of class Replaced that it is of another version.
+func openBuild(ctx context.Context, pool *pgxpool.Pool, p Projection, of build) (*Builder, error) {
+	conn, err := connect(ctx, pool, p.Name())
+	if err != nil {
+		return nil, err
+	}
+	return leadOver(ctx, conn, p, of)
+}
+
+// leadOver is openBuild with a connection, which it closes when it fails.
+func leadOver(ctx context.Context, conn *pgx.Conn, p Projection, of build) (*Builder, error) {
+	b, err := newBuilder(ctx, conn, p, of)
+	if err != nil {
+		closeNow(conn)
+		return nil, err
+	}
+	return b, nil
+}
+
+// newBuilder leads a build over conn, which is the builder's if it succeeds, and
+// as it was after ErrLed.
+func newBuilder(ctx context.Context, conn *pgx.Conn, p Projection, of build) (*Builder, error) {
+	if of.version != p.Version() {
+		return nil, &Failure{Class: Replaced, Detail: "version " + strconv.Itoa(of.version)}
+	}
+	led, err := lead(ctx, conn, of.id)
+	if err != nil {
+		return nil, lasting(err, domain.Position{}, "")
+	}
+	b := &Builder{
+		projection: p, schema: led.schema, conn: conn, checkpoint: led.checkpoint,
+		handles: make(map[string]bool), bindings: make(map[table]*binding),
+	}
+	for _, eventType := range p.Handles() {
+		b.handles[eventType] = true
+	}
+	for _, s := range []statement{
+		{"begin", &b.prepared.begin, "BEGIN"},
+		{"relax", &b.prepared.relax, "SELECT set_config('synchronous_commit', 'off', true)"},
+		{"move", &b.prepared.move, moveSQL},
+		{"commit", &b.prepared.commit, "COMMIT"},
+	} {
+		if *s.into, err = conn.PgConn().Prepare(ctx, s.verb, s.sql, nil); err != nil {
+			return nil, lasting(err, domain.Position{}, "")
+		}
+	}
+	return b, nil
+}
+
+// ensureRead finds the build of p that is read, and creates it where there is
+// none.
+func ensureRead(ctx context.Context, conn *pgx.Conn, p Projection) (build, error) {
+	var found build
+	err := pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+		// Two servers that start at once must not both create the tables.
+		if err := lockName(ctx, tx, p.Name()); err != nil {
+			return err
+		}
+		var err error
+		if found, err = readBuild(ctx, tx, p.Name()); errors.Is(err, pgx.ErrNoRows) {
+			found, err = createRead(ctx, tx, p)
+		}
+		return err
+	})
+	return found, err
+}
+
+// renewRead is ensureRead, but drops tables of an older version first.
+func renewRead(ctx context.Context, conn *pgx.Conn, p Projection) (build, error) {
+	found, err := ensureRead(ctx, conn, p)
+	if err != nil || found.version >= p.Version() {
+		return found, err
+	}
+	err = pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+		if err := lockName(ctx, tx, p.Name()); err != nil {
+			return err
+		}
+		if found, err = readBuild(ctx, tx, p.Name()); err != nil || found.version >= p.Version() {
+			return err
+		}
+		if err := dropBuild(ctx, tx, found); err != nil {
+			return err
+		}
+		found, err = createRead(ctx, tx, p)
+		return err
+	})
+	return found, err
+}
+
+// connect opens a connection outside the pool: it is held for good, and requests
+// must not wait for it.
+func connect(ctx context.Context, pool *pgxpool.Pool, name string) (*pgx.Conn, error) {
+	cfg := pool.Config()
+	if cfg.BeforeConnect != nil {
+		if err := cfg.BeforeConnect(ctx, cfg.ConnConfig); err != nil {
+			return nil, err
+		}
+	}
+	if cfg.ConnConfig.ConnectTimeout == 0 {
+		cfg.ConnConfig.ConnectTimeout = 5 * time.Second
+	}
+	cfg.ConnConfig.RuntimeParams["application_name"] = "crm projection " + name
+	conn, err := pgx.ConnectConfig(ctx, cfg.ConnConfig)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := conn.Exec(ctx, session); err != nil {
+		closeNow(conn)
+		return nil, err
+	}
+	return conn, nil
+}
+
+// session is how a builder's connection is set up.
+//
+// Every row is reached by its primary key. A plan made while a table was empty
+// would read all of it, and be kept while the table grows to millions of rows.
+//
+// The lock goes with the connection, so Postgres has to notice the end of one
+// that ended without a word: between statements, while it sends, and in the
+// middle of one.
+const session = `
+	SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; SET jit = off;
+	SET tcp_keepalives_idle = 2; SET tcp_keepalives_interval = 2; SET tcp_keepalives_count = 2;
+	SET tcp_user_timeout = 6000; SET client_connection_check_interval = 1000`
+
+// leaderLocks is the first half of the key of the advisory lock that the leader
+// of a build holds; the second is the build.
+const leaderLocks = 0x63726d // "crm"
+
+// lead makes conn the one connection that may write a build, for as long as it
+// lives, and raises the epoch, so that whoever wrote before cannot any more. It
+// gives the build as its row has it then. ErrLed leaves conn as it was.
+func lead(ctx context.Context, conn *pgx.Conn, id int64) (build, error) {
+	var leads bool
+	if err := conn.QueryRow(ctx, "SELECT pg_try_advisory_lock($1, $2)", leaderLocks, id).Scan(&leads); err != nil {
+		return build{}, err
+	}
+	if !leads {
+		return build{}, ErrLed
+	}
+	rows, err := conn.Query(ctx, `
+		UPDATE crm.projections SET epoch = epoch + 1, leader = $2 WHERE build = $1
+		RETURNING `+buildColumns, id, self())
+	if err != nil {
+		return build{}, err
+	}
+	b, err := pgx.CollectExactlyOneRow(rows, scanBuild)
+	if errors.Is(err, pgx.ErrNoRows) {
+		err = ErrFenced // it was dropped
+	}
+	return b, err
+}
+
+// self is this process, for people.
+var self = sync.OnceValue(func() string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown host"
+	}
+	return strings.TrimSpace(host) + " " + strconv.Itoa(os.Getpid())
+})
+
+// Close gives up the connection, and the lead with it, at once.
+func (b *Builder) Close() { closeNow(b.conn) }
+
+func closeNow(conn *pgx.Conn) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	_ = conn.Close(ctx) // whatever it was doing is rolled back
+}
