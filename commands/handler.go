@@ -16,6 +16,7 @@ import (
 	"crm/domain/interaction"
 	"crm/domain/pipeline"
 	"crm/domain/product"
+	"crm/domain/readmodel"
 )
 
 // Log is the store of events as a command needs it. Its errors say what it was asked
@@ -115,6 +116,9 @@ func check(ask Ask) (family, error) {
 	if ask.Target == uuid.Nil || ask.Meta.Command.ID == uuid.Nil {
 		return nil, fmt.Errorf("%s was asked without a target or a command id", ask.Command.CommandName())
 	}
+	if _, takes := ask.Command.(interface{ TakesReason() }); takes && domain.Blank(ask.Meta.Reason) {
+		return nil, domain.ErrInvalid.At("/reason", "This takes a reason, which the history keeps.")
+	}
 	return of, nil
 }
 
@@ -135,6 +139,8 @@ func familyOf(command domain.Command) (family, error) {
 		return employees, nil
 	case product.Command:
 		return products, nil
+	case readmodel.Command:
+		return readModels, nil
 	}
 	return nil, fmt.Errorf("no aggregate decides %T", command)
 }

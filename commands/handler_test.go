@@ -15,6 +15,7 @@ import (
 	"crm/domain"
 	"crm/domain/customer"
 	"crm/domain/deal"
+	"crm/domain/readmodel"
 )
 
 func TestDoAppendsAndAnswers(t *testing.T) {
@@ -326,6 +327,25 @@ func TestAMistakeOfThisProgramIsNoRefusal(t *testing.T) {
 	}
 	if _, err := h.Do(t.Context(), commands.Ask{Target: id("ada"), Command: strange{}}); err == nil {
 		t.Error("a strange command passed")
+	}
+}
+
+// Who leaves an event out of a read model says why, and the log keeps it.
+func TestSkippingTakesAReason(t *testing.T) {
+	t.Parallel()
+	log := newLedger()
+	h := commands.New(log, commands.Config{})
+	model := domain.ReadModelNamed("deals")
+	skip := ask("1", model.UUID, readmodel.SkipEvent{Name: "deals", Stream: domain.DealStream(dealID("x")), Revision: 2})
+	if _, err := h.Do(t.Context(), skip); !errors.Is(err, domain.ErrInvalid) {
+		t.Errorf("without a reason: %v", err)
+	}
+	skip.Meta.Reason = "imported twice"
+	do(t, h, skip)
+	do(t, h, ask("2", model.UUID, readmodel.Retry{Name: "deals"}))
+	recorded, _ := log.Memory.Load(t.Context(), domain.ReadModelStream(model), domain.NoStream)
+	if len(recorded) != 2 || recorded[0].Meta.Reason != "imported twice" {
+		t.Errorf("the log holds %+v", recorded)
 	}
 }
 

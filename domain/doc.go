@@ -25,6 +25,7 @@
 //	Employee      who works here: may own customers and deals, sits in an office.
 //	Owner         the responsible employee.
 //	Product       what is sold, with a list price.
+//	Read model    tables that answer questions, built from the events; they can be lost.
 //	Actor         who issued a command.
 //	Source        where a customer came from (touchpoint), or, on an event, which
 //	              application or import row brought it.

@@ -30,6 +30,9 @@ type (
 
 	// LineItemID names a line item within a deal.
 	LineItemID = ID[ofLineItem]
+
+	// ReadModelID names a read model.
+	ReadModelID = ID[ofReadModel]
 )
 
 type (
@@ -41,6 +44,7 @@ type (
 	ofContactPoint struct{}
 	ofInteraction  struct{}
 	ofLineItem     struct{}
+	ofReadModel    struct{}
 )
 
 // IsZero reports whether the id names nothing.
@@ -48,7 +52,7 @@ func (id ID[Of]) IsZero() bool { return id.UUID == uuid.Nil }
 
 // Categories are those of all streams of ours. The name of an event's type begins
 // with the one of its stream.
-var Categories = []string{"consent", "customer", "deal", "employee", "interaction", "pipeline", "product"}
+var Categories = []string{"consent", "customer", "deal", "employee", "interaction", "pipeline", "product", "readmodel"}
 
 // CustomerStream holds a customer.
 func CustomerStream(id CustomerID) Stream { return NewStream("customer", id.UUID) }
@@ -72,6 +76,14 @@ func EmployeeStream(id EmployeeID) Stream { return NewStream("employee", id.UUID
 
 // ProductStream holds a product.
 func ProductStream(id ProductID) Stream { return NewStream("product", id.UUID) }
+
+// ReadModelStream holds what operators asked of a read model.
+func ReadModelStream(id ReadModelID) Stream { return NewStream("readmodel", id.UUID) }
+
+// ReadModelNamed is the id of the read model of that name.
+func ReadModelNamed(name string) ReadModelID {
+	return ReadModelID{uuid.NewSHA1(Namespace, []byte("readmodel/"+name))}
+}
 
 // Namespace is under which this program derives its own ids (UUIDv5).
 var Namespace = uuid.MustParse("6f0c5e0a-8a0f-5a53-9d1c-6a1a5f3f7c11")

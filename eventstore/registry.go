@@ -8,6 +8,7 @@ import (
 	"crm/domain/interaction"
 	"crm/domain/pipeline"
 	"crm/domain/product"
+	"crm/domain/readmodel"
 )
 
 // registered is every event that may be stored, with the version of its newest
@@ -65,4 +66,7 @@ var registered = []shape{
 	stored[product.DetailsChanged](1),
 	stored[product.ListPriceSet](1),
 	stored[product.Retired](1),
+
+	stored[readmodel.RetryRequested](1),
+	stored[readmodel.EventSkipped](1),
 }
