@@ -9,6 +9,7 @@ ARGS ?=
 BENCH ?= .
 BENCH_HTTP ?= --clients 64 --duration 30s
 BENCH_NODE ?=
+BENCH_PROJECTIONS ?=
 FUZZTIME ?= 30s
 FAULTS ?= large
 FAULTS_BUDGET ?= 10m
@@ -83,6 +84,10 @@ bench/http: postgres build ## measure commands over HTTP against a fresh server;
 .PHONY: bench/node
 bench/node: build ## measure the embedded event store beside raw Pebble; BENCH_NODE=flags of crm bench node
 	bin/crm bench node $(BENCH_NODE)
+
+.PHONY: bench/projections
+bench/projections: postgres build ## measure how fast read models are built and asked; BENCH_PROJECTIONS=flags of crm bench projections
+	bin/crm bench projections $(BENCH_PROJECTIONS)
 
 .PHONY: client-suite
 client-suite: ## run EventStore-Client-Go's own tests against crm node; what cannot pass is listed with its reason

@@ -12,8 +12,9 @@ import (
 
 // bench is `crm bench`.
 type bench struct {
-	Node benchNode `cmd:"" help:"Measure the embedded event store beside what it is built on; takes minutes and up to 3 GB of disk."`
-	HTTP benchHTTP `cmd:"" name:"http" help:"Ask a server as much as it takes, or at a rate, and print how long the answers took."`
+	Node        benchNode        `cmd:"" help:"Measure the embedded event store beside what it is built on; takes minutes and up to 3 GB of disk."`
+	Projections benchProjections `cmd:"" help:"Measure how fast read models are built, how soon an event can be read, and how long reads take; takes minutes and up to 10 GB of disk."`
+	HTTP        benchHTTP        `cmd:"" name:"http" help:"Ask a server as much as it takes, or at a rate, and print how long the answers took."`
 }
 
 // benchHTTP is `crm bench http`.
