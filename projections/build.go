@@ -136,9 +136,6 @@ func makeBuild(ctx context.Context, tx pgx.Tx, p Projection, id int64, schema st
 	if err := define(ctx, tx, schema, p.Schema().Tables); err != nil {
 		return build{}, err
 	}
-	if err := grantRead(ctx, tx, schema); err != nil {
-		return build{}, err
-	}
 	rows, err := tx.Query(ctx, `
 		INSERT INTO crm.projections
 			(build, name, version, schema_name, state, purpose, epoch, position_commit, position_prepare, events)
@@ -150,7 +147,11 @@ func makeBuild(ctx context.Context, tx pgx.Tx, p Projection, id int64, schema st
 	if err != nil {
 		return build{}, err
 	}
-	return pgx.CollectExactlyOneRow(rows, scanBuild)
+	b, err := pgx.CollectExactlyOneRow(rows, scanBuild)
+	if err != nil {
+		return build{}, err
+	}
+	return b, grantRead(ctx, tx, schema) // after the row: see grantAll
 }
 
 // define runs DDL that names no schema in one.
@@ -159,20 +160,6 @@ func define(ctx context.Context, tx pgx.Tx, schema, ddl string) error {
 		return err
 	}
 	_, err := tx.Conn().PgConn().Exec(ctx, ddl).ReadAll() // several statements
-	return err
-}
-
-// grantRead lets the analysts' role, where there is one, read the tables of a
-// schema.
-func grantRead(ctx context.Context, tx pgx.Tx, schema string) error {
-	var there bool
-	err := tx.QueryRow(ctx, "SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = 'crm_analyst')").Scan(&there)
-	if err != nil || !there {
-		return err
-	}
-	s := pgx.Identifier{schema}.Sanitize()
-	_, err = tx.Conn().PgConn().Exec(ctx,
-		"GRANT USAGE ON SCHEMA "+s+" TO crm_analyst; GRANT SELECT ON ALL TABLES IN SCHEMA "+s+" TO crm_analyst").ReadAll()
 	return err
 }
 

@@ -1,0 +1,204 @@
+package projections
+
+import (
+	"cmp"
+	"context"
+	"crypto/hmac"
+	"crypto/pbkdf2"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// analystRole is the SQL for the role whose members of staff ask the read models
+// with SQL: crm_analyst for the database crm. There is one for each database,
+// since roles are the whole cluster's.
+const analystRole = `left(current_database(), 55) || '_analyst'`
+
+// Analyst is the read-only role of a database.
+type Analyst struct {
+	// Password is set when it is not empty. Only its SCRAM verifier leaves the
+	// process, so that no server log can hold it.
+	Password string
+	// StatementTimeout is how long one statement may take. Default 1 minute.
+	StatementTimeout time.Duration
+	// Connections is how many the role may have at a time. Default 8.
+	Connections int
+}
+
+// ErrAnalystRole is a role of the analysts' name that may do more than read.
+var ErrAnalystRole = errors.New("a role of that name exists and may do more than read; rename it or take its rights away")
+
+// Ensure makes the role or sets it right, lets it read all read models there are
+// (those to come let it read them when they are made), and tells its name and
+// whether it is new. Doing it twice changes nothing. It wants a role that may
+// create roles and owns the read models.
+//
+// What protects the server are settings of the role: every transaction is read
+// only, a statement and an idle transaction have their time, sorts that outgrow
+// memory a GiB of disk (where conn's role may say so), and connections a limit.
+// They guard against accidents. Who means harm can lift the timeout of a session,
+// but still has no right to anything but SELECT on read models.
+func (a Analyst) Ensure(ctx context.Context, conn *pgx.Conn) (role string, created bool, err error) {
+	err = pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+		if err := tx.QueryRow(ctx, "SELECT "+analystRole).Scan(&role); err != nil {
+			return err
+		}
+		var harmless bool
+		switch err := tx.QueryRow(ctx, `
+			SELECT rolcanlogin AND NOT (rolsuper OR rolcreaterole OR rolcreatedb OR rolreplication OR rolbypassrls)
+			  AND NOT EXISTS (SELECT FROM pg_auth_members WHERE member = r.oid)
+			FROM pg_roles AS r WHERE rolname = $1`, role).Scan(&harmless); {
+		case errors.Is(err, pgx.ErrNoRows):
+			created = true
+		case err != nil:
+			return err
+		case !harmless:
+			return fmt.Errorf("%s: %w", role, ErrAnalystRole)
+		}
+		if err := a.settle(ctx, tx, role, created); err != nil {
+			return err
+		}
+		for _, narrower := range narrowing {
+			if _, err := permitted(ctx, tx, narrower); err != nil {
+				return err
+			}
+		}
+		return grantAll(ctx, tx)
+	})
+	return role, created, err
+}
+
+// settle creates the role or sets it right.
+func (a Analyst) settle(ctx context.Context, tx pgx.Tx, role string, create bool) error {
+	name := pgx.Identifier{role}.Sanitize()
+	statements := []string{
+		"ALTER ROLE " + name + " CONNECTION LIMIT " + strconv.Itoa(cmp.Or(a.Connections, 8)),
+		"ALTER ROLE " + name + " SET default_transaction_read_only = on",
+		"ALTER ROLE " + name + " SET statement_timeout = " + strconv.FormatInt(cmp.Or(a.StatementTimeout, time.Minute).Milliseconds(), 10),
+		"ALTER ROLE " + name + " SET idle_in_transaction_session_timeout = '1min'",
+		"ALTER ROLE " + name + " SET max_parallel_workers_per_gather = 0", // the other cores are the server's
+	}
+	if create {
+		statements = append([]string{"CREATE ROLE " + name + " LOGIN NOINHERIT"}, statements...)
+	}
+	if a.Password != "" {
+		verifier, err := scramVerifier(a.Password)
+		if err != nil {
+			return err
+		}
+		statements = append(statements, "ALTER ROLE "+name+" PASSWORD '"+verifier+"'")
+	}
+	for _, statement := range statements {
+		done, err := permitted(ctx, tx, statement)
+		if err != nil {
+			return err
+		}
+		if !done {
+			said, _, _ := strings.Cut(statement, " PASSWORD ")
+			return fmt.Errorf("the role of this connection lacks the right to: %s; give it CREATEROLE, or connect as one that has it", said)
+		}
+	}
+	_, err := permitted(ctx, tx, "ALTER ROLE "+name+" SET temp_file_limit = '1GB'") // only a superuser may
+	return err
+}
+
+// narrowing takes from PUBLIC what would let any role fill the disk of the
+// database. Owners keep their rights; who may not say so leaves it.
+var narrowing = []string{
+	`DO $$ BEGIN EXECUTE format('REVOKE TEMPORARY ON DATABASE %I FROM PUBLIC', current_database()); END $$`,
+	"REVOKE CREATE ON SCHEMA public FROM PUBLIC", // before Postgres 15 everybody could
+	"REVOKE EXECUTE ON FUNCTION lo_creat(integer), lo_create(oid), lo_from_bytea(oid, bytea) FROM PUBLIC",
+}
+
+// permitted runs a statement under a savepoint and reports whether we had the
+// right to.
+func permitted(ctx context.Context, tx pgx.Tx, statement string) (bool, error) {
+	err := pgx.BeginFunc(ctx, tx, func(tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, statement)
+		return err
+	})
+	const insufficientPrivilege = "42501"
+	if refused, ok := errors.AsType[*pgconn.PgError](err); ok && refused.Code == insufficientPrivilege {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// grantAll lets the analysts read every build there is.
+func grantAll(ctx context.Context, tx pgx.Tx) error {
+	var there bool
+	if err := tx.QueryRow(ctx, "SELECT to_regclass('crm.projections') IS NOT NULL").Scan(&there); err != nil || !there {
+		return err
+	}
+	// A build that is being made has put down its row before it looks for the
+	// role. Either we see the row, or it sees the role.
+	for _, statement := range []string{patience, "LOCK TABLE crm.projections IN SHARE MODE"} {
+		if _, err := tx.Exec(ctx, statement); err != nil {
+			return err
+		}
+	}
+	rows, err := tx.Query(ctx, "SELECT schema_name FROM crm.projections ORDER BY schema_name")
+	if err != nil {
+		return err
+	}
+	schemas, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return err
+	}
+	for _, schema := range schemas {
+		if err := grantRead(ctx, tx, schema); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// grantRead lets the analysts, where this database has any, read what is in a
+// schema.
+func grantRead(ctx context.Context, tx pgx.Tx, schema string) error {
+	var role string
+	err := tx.QueryRow(ctx, "SELECT rolname FROM pg_roles WHERE rolname = "+analystRole).Scan(&role)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	s, r := pgx.Identifier{schema}.Sanitize(), pgx.Identifier{role}.Sanitize()
+	_, err = tx.Exec(ctx, "GRANT USAGE ON SCHEMA "+s+" TO "+r+"; GRANT SELECT ON ALL TABLES IN SCHEMA "+s+" TO "+r,
+		pgx.QueryExecModeSimpleProtocol)
+	return err
+}
+
+// scramVerifier is what Postgres keeps of a password (RFC 5802, RFC 7677).
+func scramVerifier(password string) (string, error) {
+	for _, c := range []byte(password) {
+		if c < ' ' || c > '~' {
+			return "", errors.New("the analysts' password may hold printable ASCII only") // else SASLprep would change it
+		}
+	}
+	const iterations = 4096 // Postgres's own default
+	salt := make([]byte, 16)
+	_, _ = rand.Read(salt) // never fails, crypto/rand says
+	salted, err := pbkdf2.Key(sha256.New, password, salt, iterations, sha256.Size)
+	if err != nil {
+		return "", err
+	}
+	sign := func(what string) []byte {
+		mac := hmac.New(sha256.New, salted)
+		mac.Write([]byte(what))
+		return mac.Sum(nil)
+	}
+	stored := sha256.Sum256(sign("Client Key"))
+	text := base64.StdEncoding.EncodeToString
+	return fmt.Sprintf("SCRAM-SHA-256$%d:%s$%s:%s", iterations, text(salt), text(stored[:]), text(sign("Server Key"))), nil
+}
