@@ -28,6 +28,8 @@ type Analyst struct {
 	// Password is set when it is not empty. Only its SCRAM verifier leaves the
 	// process, so that no server log can hold it.
 	Password string
+	// NewPassword is set like it, but only where the role is new.
+	NewPassword string
 	// StatementTimeout is how long one statement may take. Default 1 minute.
 	StatementTimeout time.Duration
 	// Connections is how many the role may have at a time. Default 8.
@@ -87,11 +89,13 @@ func (a Analyst) settle(ctx context.Context, tx pgx.Tx, role string, create bool
 		"ALTER ROLE " + name + " SET idle_in_transaction_session_timeout = '1min'",
 		"ALTER ROLE " + name + " SET max_parallel_workers_per_gather = 0", // the other cores are the server's
 	}
+	password := a.Password
 	if create {
 		statements = append([]string{"CREATE ROLE " + name + " LOGIN NOINHERIT"}, statements...)
+		password = cmp.Or(password, a.NewPassword)
 	}
-	if a.Password != "" {
-		verifier, err := scramVerifier(a.Password)
+	if password != "" {
+		verifier, err := scramVerifier(password)
 		if err != nil {
 			return err
 		}

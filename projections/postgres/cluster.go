@@ -129,8 +129,29 @@ func (c *Cluster) reach(ctx context.Context) error {
 }
 
 // DSN is the connection string of a database for Superuser.
-func (c *Cluster) DSN(database string) string {
-	query := url.Values{"host": {c.host}, "port": {port}, "user": {Superuser}, "sslmode": {"disable"}}.Encode()
+func (c *Cluster) DSN(database string) string { return dsn(c.host, database) }
+
+// DSN is the connection string of a database for Superuser in the cluster that
+// another process runs, or would run, in dir. That one runs there is found out by
+// connecting.
+func DSN(dir, database string) (string, error) {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return "", fmt.Errorf("postgres folder: %w", err)
+	}
+	data := filepath.Join(dir, "data")
+	if reachable(data) {
+		return dsn(data, database), nil
+	}
+	short, err := ownTemp(data)
+	if err != nil {
+		return "", fmt.Errorf("socket folder: %w", err)
+	}
+	return dsn(filepath.Join(short, "pg"), database), nil
+}
+
+func dsn(host, database string) string {
+	query := url.Values{"host": {host}, "port": {port}, "user": {Superuser}, "sslmode": {"disable"}}.Encode()
 	query = strings.ReplaceAll(query, "+", "%20") // as in RFC 3986 and libpq, for which + is a plus
 	u := url.URL{Scheme: "postgres", Path: "/" + database, RawQuery: query}
 	return u.String()
@@ -247,8 +268,7 @@ const port = "5432"
 // socketDir returns the name under which a client reaches the socket in data, and
 // what to do when the server is gone.
 func socketDir(data string) (host string, forget func(), err error) {
-	const longest = 100 // bytes; sun_path has 104 on BSD and macOS, 108 on Linux
-	if len(filepath.Join(data, ".s.PGSQL."+port)) <= longest && !strings.Contains(data, ",") {
+	if reachable(data) {
 		return data, func() {}, nil
 	}
 	short, err := privateTemp(data)
@@ -263,4 +283,10 @@ func socketDir(data string) (host string, forget func(), err error) {
 		return "", nil, fmt.Errorf("socket folder: %w", err)
 	}
 	return link, func() { _ = os.RemoveAll(short) }, nil
+}
+
+// reachable reports whether a client can name the socket in data.
+func reachable(data string) bool {
+	const longest = 100 // bytes; sun_path has 104 on BSD and macOS, 108 on Linux
+	return len(filepath.Join(data, ".s.PGSQL."+port)) <= longest && !strings.Contains(data, ",")
 }

@@ -95,16 +95,25 @@ func standIn(dir string, exists bool) (*syscall.Credential, error) {
 // privateTemp makes a folder with a short name that only we can enter, the same
 // one for the same dir.
 func privateTemp(dir string) (string, error) {
+	if err := os.Mkdir(tempName(dir), 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return "", err
+	}
+	return ownTemp(dir)
+}
+
+func tempName(dir string) string {
 	const longest = 60
 	temp := os.TempDir()
 	if len(temp) > longest || strings.Contains(temp, ",") {
 		temp = "/tmp"
 	}
 	name := sha256.Sum256([]byte(dir))
-	short := filepath.Join(temp, "crm-"+hex.EncodeToString(name[:8]))
-	if err := os.Mkdir(short, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
-		return "", err
-	}
+	return filepath.Join(temp, "crm-"+hex.EncodeToString(name[:8]))
+}
+
+// ownTemp is the folder of privateTemp, if it is there.
+func ownTemp(dir string) (string, error) {
+	short := tempName(dir)
 	// It may be of an earlier run, or a trap: the folder above is everybody's.
 	fi, err := os.Lstat(short)
 	if err != nil {
