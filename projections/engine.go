@@ -34,6 +34,13 @@ type Config struct {
 	// [WentBack]: it holds what is no longer there, and would leave out what comes
 	// in its place. Default: it is not asked.
 	Reaches func(ctx context.Context, position domain.Position) (bool, error)
+	// Head tells where the log ends: the position of its last event, and when that
+	// was recorded. It is asked each second. Default: nobody knows how far a read
+	// model is behind, nor whether it is stalled.
+	Head func(ctx context.Context) (domain.Position, time.Time, error)
+	// StallAfter is how long a read model may stand still before the end of the log
+	// until it counts as stalled. Default 20 s.
+	StallAfter time.Duration
 	// Log gets one line per change of a read model's state. Default: nothing is logged.
 	Log *slog.Logger
 	// Registerer gets the engine's metrics. Default: there are none.
@@ -52,6 +59,7 @@ func (c Config) withDefaults() Config {
 	}
 	c.CloseTimeout = cmp.Or(c.CloseTimeout, 5*time.Second)
 	c.SettleAfter = cmp.Or(c.SettleAfter, time.Second)
+	c.StallAfter = cmp.Or(c.StallAfter, 20*time.Second)
 	return c
 }
 
@@ -59,7 +67,8 @@ func (c Config) withDefaults() Config {
 const topic = "$all"
 
 // Engine keeps the tables of its projections up with the log: one Watermill
-// router, one handler and one Postgres connection per projection.
+// router, one handler and one Postgres connection per projection. Of several
+// engines on one database, one leads each projection; the others stand by.
 type Engine struct {
 	cfg     Config
 	pool    *pgxpool.Pool
@@ -93,7 +102,9 @@ func NewEngine(pool *pgxpool.Pool, cfg Config, projections ...Projection) *Engin
 		if e.named[name] != nil {
 			panic(fmt.Sprintf("projections: two read models are called %q", name))
 		}
-		m := &model{engine: e, projection: p, log: e.cfg.Log.With(slog.String("read_model", name))}
+		m := &model{
+			engine: e, projection: p, log: e.cfg.Log.With(slog.String("read_model", name)), wake: make(chan struct{}, 1),
+		}
 		e.named[name] = m
 		e.models = append(e.models, m)
 	}
@@ -134,6 +145,10 @@ func (e *Engine) Run(ctx context.Context) error {
 	var started sync.WaitGroup
 	var closeErr error
 	over := make(chan struct{})
+	for _, m := range e.models {
+		started.Go(func() { m.keep(ctx, working) })
+	}
+	started.Go(func() { e.watch(ctx) })
 	started.Go(func() { e.settle(ctx, working) })
 	started.Go(func() {
 		select {

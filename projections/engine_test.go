@@ -29,6 +29,9 @@ func start(t *testing.T, pool *pgxpool.Pool, from *source, cfg projections.Confi
 	if cfg.Subscribe == nil {
 		cfg.Subscribe = from.subscribe
 	}
+	if cfg.Head == nil {
+		cfg.Head = from.head
+	}
 	if cfg.SettleAfter == 0 {
 		cfg.SettleAfter = 20 * time.Millisecond
 	}
@@ -95,6 +98,7 @@ func TestEngineFollowsTheLog(t *testing.T) {
 	want := projections.Status{
 		Name: "one", Version: 1, State: projections.Live, Position: log.end(),
 		Events: int64(handled(events)), RecordedAt: status.RecordedAt,
+		Head: status.Head, Rate: status.Rate, Lag: status.Lag, Leads: true, Leader: status.Leader,
 	}
 	if diff := cmp.Diff(want, status); diff != "" {
 		t.Errorf("status (-want +got):\n%s", diff)
@@ -115,7 +119,9 @@ func TestEngineFollowsTheLog(t *testing.T) {
 		}
 	}
 	wantSeries := map[string]int{
-		"crm_projection_position": 2, "crm_projection_lag_seconds": 2, "crm_projection_state": 2 * len(projections.States),
+		"crm_projection_position": 2, "crm_projection_lag_seconds": 2, "crm_projection_lag_positions": 2,
+		"crm_projection_head_position": 2, "crm_projection_leader": 2, "crm_projection_stalled": 2,
+		"crm_projection_state":        2 * len(projections.States),
 		"crm_projection_events_total": 2, "crm_projection_batch_events": 2, "crm_projection_commit_seconds": 2,
 	}
 	if diff := cmp.Diff(wantSeries, series); diff != "" {
@@ -209,11 +215,12 @@ func TestAnotherVersionIsBuiltAnew(t *testing.T) {
 	// The old engine must neither write into the new tables nor take them back.
 	more := history(310)
 	log.append(more[300:]...)
-	s := eventually(t, old, "notes", "stopped", inState(projections.Stopped))
-	if s.Class != projections.Replaced {
-		t.Errorf("the old engine stopped for %q", s.Class)
-	}
+	// It knows how far they are, though.
+	eventually(t, old, "notes", "replaced", func(s projections.Status) bool {
+		return s.State == projections.Standby && s.Class == projections.Replaced
+	})
 	wait(t, e, "notes", log.end())
+	wait(t, old, "notes", log.end())
 	compare(t, pool, "notes", more)
 	if n := count(t, pool, "SELECT version FROM crm.projections WHERE name = 'notes'"); n != 2 {
 		t.Errorf("the tables are of version %d", n)

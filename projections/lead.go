@@ -204,6 +204,40 @@ func lead(ctx context.Context, conn *pgx.Conn, id int64) (build, error) {
 	return b, err
 }
 
+// held makes sure that the connection answers and still leads: ErrFenced says that
+// the build is another one's, or not where it was.
+func (b *Builder) held(ctx context.Context) error {
+	var ours bool
+	err := b.conn.QueryRow(ctx, "SELECT epoch = $2 AND schema_name = $3 FROM crm.projections WHERE build = $1",
+		b.checkpoint.build, b.checkpoint.epoch, b.schema).Scan(&ours)
+	if errors.Is(err, pgx.ErrNoRows) || err == nil && !ours {
+		return ErrFenced
+	}
+	return err
+}
+
+// unseat ends the connection that leads a build if it looks dead: Postgres has
+// waited for its client for longer than silence, while every living leader says
+// something each second; or it is the backend own, of which the caller knows that
+// nobody speaks to it any more (0 for none). It reports whether it did. The epoch
+// is what keeps the dead from writing, should they wake; this only frees the lock.
+func unseat(ctx context.Context, db books, id int64, silence time.Duration, own uint32) (bool, error) {
+	rows, err := db.Query(ctx, `
+		SELECT pg_terminate_backend(l.pid)
+		FROM pg_locks AS l
+		JOIN pg_database AS d ON d.oid = l.database AND d.datname = current_database()
+		JOIN pg_stat_activity AS a ON a.pid = l.pid
+		WHERE l.locktype = 'advisory' AND l.classid::bigint = $1 AND l.objid::bigint = $2 AND l.objsubid = 2 AND l.granted
+			AND (a.wait_event_type = 'Client' AND a.state_change < clock_timestamp() - make_interval(secs => $3)
+				OR a.pid = $4)`,
+		leaderLocks, id, silence.Seconds(), int64(own))
+	if err != nil {
+		return false, err
+	}
+	ended, err := pgx.CollectRows(rows, pgx.RowTo[bool])
+	return len(ended) > 0, err
+}
+
 // self is this process, for people.
 var self = sync.OnceValue(func() string {
 	host, err := os.Hostname()

@@ -8,10 +8,11 @@ import (
 
 // metrics are what the engine tells Prometheus. Each has the label read_model.
 type metrics struct {
-	position, lag, state, trouble *prometheus.Desc
-	events                        *prometheus.CounterVec
-	batch, commit                 *prometheus.HistogramVec
-	statuses                      func() []Status
+	position, head, lag, lagPositions *prometheus.Desc
+	leader, stalled, state, trouble   *prometheus.Desc
+	events                            *prometheus.CounterVec
+	batch, commit                     *prometheus.HistogramVec
+	statuses                          func() []Status
 }
 
 func newMetrics(statuses func() []Status) *metrics {
@@ -21,9 +22,14 @@ func newMetrics(statuses func() []Status) *metrics {
 	label := []string{"read_model"}
 	return &metrics{
 		position: describe("position", "Commit position in the log up to which the read model holds everything."),
-		lag:      describe("lag_seconds", "How long the oldest event at hand has been waiting; 0 when there is none."),
-		state:    describe("state", "1 for the state the read model is in.", "state"),
-		trouble:  describe("trouble", "1 with the class of what keeps the read model from going on; absent when nothing does.", "class"),
+		head:     describe("head_position", "Commit position of the last event in the log, asked each second; absent where nobody says."),
+		lag:      describe("lag_seconds", "For how long the read model has not held everything up to the end of the log; 0 when it does."),
+		lagPositions: describe("lag_positions",
+			"How far the end of the log is ahead, in the unit of positions: bytes on EventStoreDB, events on the embedded store."),
+		leader:  describe("leader", "1 where this server writes the read model, 0 where it stands by or is stopped."),
+		stalled: describe("stalled", "1 while the read model stands still although the log goes on."),
+		state:   describe("state", "1 for the state the read model is in.", "state"),
+		trouble: describe("trouble", "1 with the class of what keeps the read model from going on; absent when nothing does.", "class"),
 		events: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "crm_projection_events_total", Help: "Events applied since the start of the program.",
 		}, label),
@@ -49,7 +55,11 @@ func (m *metrics) committed(model string, events int64, took time.Duration) {
 // Describe is for Prometheus.
 func (m *metrics) Describe(to chan<- *prometheus.Desc) {
 	to <- m.position
+	to <- m.head
 	to <- m.lag
+	to <- m.lagPositions
+	to <- m.leader
+	to <- m.stalled
 	to <- m.state
 	to <- m.trouble
 	m.events.Describe(to)
@@ -61,13 +71,15 @@ func (m *metrics) Describe(to chan<- *prometheus.Desc) {
 func (m *metrics) Collect(to chan<- prometheus.Metric) {
 	for _, s := range m.statuses() {
 		to <- prometheus.MustNewConstMetric(m.position, prometheus.GaugeValue, float64(s.Position.Commit), s.Name)
+		if !s.Head.IsZero() {
+			to <- prometheus.MustNewConstMetric(m.head, prometheus.GaugeValue, float64(s.Head.Commit), s.Name)
+		}
 		to <- prometheus.MustNewConstMetric(m.lag, prometheus.GaugeValue, s.Lag.Seconds(), s.Name)
+		to <- prometheus.MustNewConstMetric(m.lagPositions, prometheus.GaugeValue, float64(s.LagPositions), s.Name)
+		to <- prometheus.MustNewConstMetric(m.leader, prometheus.GaugeValue, truth(s.Leads), s.Name)
+		to <- prometheus.MustNewConstMetric(m.stalled, prometheus.GaugeValue, truth(s.Stalled), s.Name)
 		for _, state := range States {
-			is := 0.0
-			if s.State == state {
-				is = 1
-			}
-			to <- prometheus.MustNewConstMetric(m.state, prometheus.GaugeValue, is, s.Name, string(state))
+			to <- prometheus.MustNewConstMetric(m.state, prometheus.GaugeValue, truth(s.State == state), s.Name, string(state))
 		}
 		if s.Class != "" {
 			to <- prometheus.MustNewConstMetric(m.trouble, prometheus.GaugeValue, 1, s.Name, string(s.Class))
@@ -76,4 +88,11 @@ func (m *metrics) Collect(to chan<- prometheus.Metric) {
 	m.events.Collect(to)
 	m.batch.Collect(to)
 	m.commit.Collect(to)
+}
+
+func truth(is bool) float64 {
+	if is {
+		return 1
+	}
+	return 0
 }

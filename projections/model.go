@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
+	"github.com/jackc/pgx/v5"
 
 	"crm/domain"
 )
@@ -32,16 +33,23 @@ type model struct {
 	projection Projection
 	log        *slog.Logger
 	progress   progress
+	lag        lag
+	wake       chan struct{} // for keep, which looks after the connections
 
-	mu      sync.Mutex // the builder is used by one at a time
-	builder *Builder   // nil without a connection
-	opened  bool       // there was a builder before, so the tables are of our version unless someone replaced them
-	quiet   bool       // no batch came since settle looked
+	mu       sync.Mutex // what follows is used by one at a time
+	builder  *Builder   // nil while we do not lead
+	conn     *pgx.Conn  // what we stand by on; nil while we lead
+	quiet    bool       // no batch came since settle looked
+	retrying bool       // the batch in hand failed before
+	used     time.Time  // when the builder's connection last answered
+	tried    time.Time  // when we last asked for the lead
+	watched  time.Time  // when we last looked whether the leader is alive
+	lost     uint32     // the backend of the builder we dropped, which may not know; 0 for none
 }
 
-// checkpoint answers the subscriber where to start. It waits for Postgres as long
-// as it takes, and for ever when the model has stopped: then there is nothing to
-// start.
+// checkpoint answers the subscriber where to start. It waits until this model
+// leads its tables, be that never: until then, and when it has stopped, there is
+// nothing to start.
 func (m *model) checkpoint(ctx context.Context) (domain.Position, error) {
 	for pause := firstPause; ; pause = min(2*pause, longestPause) {
 		position, err := m.position(ctx)
@@ -62,11 +70,7 @@ func (m *model) checkpoint(ctx context.Context) (domain.Position, error) {
 }
 
 func (m *model) position(ctx context.Context) (domain.Position, error) {
-	if m.stopped() {
-		<-ctx.Done()
-		return domain.Position{}, ctx.Err()
-	}
-	checkpoint, err := m.find(ctx)
+	checkpoint, err := m.led(ctx)
 	if err != nil {
 		return domain.Position{}, err
 	}
@@ -84,45 +88,38 @@ func (m *model) position(ctx context.Context) (domain.Position, error) {
 	defer m.mu.Unlock()
 	if m.builder != nil { // or it was closed meanwhile
 		checkpoint = m.builder.Checkpoint()
+		m.reached(checkpoint)
 	}
-	m.reached(checkpoint)
 	return checkpoint.Position, nil
 }
 
-// find gives the checkpoint of the tables.
-func (m *model) find(ctx context.Context) (Checkpoint, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if err := m.open(ctx); err != nil {
-		return Checkpoint{}, err
+// led gives the checkpoint of the tables once they are ours.
+func (m *model) led(ctx context.Context) (Checkpoint, error) {
+	for {
+		changed := m.progress.wait()
+		m.mu.Lock()
+		if m.builder != nil {
+			defer m.mu.Unlock()
+			return m.builder.Checkpoint(), nil
+		}
+		m.mu.Unlock()
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return Checkpoint{}, ctx.Err()
+		}
 	}
-	return m.builder.Checkpoint(), nil
 }
 
-// open connects and takes the tables over. Called with the lock.
-func (m *model) open(ctx context.Context) error {
-	if m.builder != nil {
-		return nil
-	}
-	if err := m.engine.migrate(ctx); err != nil {
-		return lasting(err, domain.Position{}, "")
-	}
-	b, err := openRead(ctx, m.engine.pool, m.projection)
-	if err != nil {
-		return err
-	}
-	m.builder, m.opened = b, true
-	// Not reached: whatever kept the last batch from being written may still be there.
-	m.change(slog.LevelInfo, func(p *progress) { p.checkpoint, p.started = b.Checkpoint(), true })
-	return nil
-}
-
-// drop gives the connection up. What it knew of the tables may be void. Called
+// drop gives up the lead. What the builder knew of the tables may be void. Called
 // with the lock.
 func (m *model) drop() {
 	if m.builder != nil {
+		m.lost = m.builder.conn.PgConn().PID()
 		m.builder.Close()
 		m.builder = nil
+		m.change(slog.LevelInfo, func(p *progress) { p.leads = false })
+		m.lookNow()
 	}
 }
 
@@ -135,9 +132,6 @@ func (m *model) handle(msg *message.Message, working context.Context) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.quiet = false
-	if len(batch.Events) > 0 {
-		m.change(slog.LevelInfo, func(p *progress) { p.oldest = batch.Events[0].RecordedAt })
-	}
 	if err := m.open(msg.Context()); err != nil {
 		return err
 	}
@@ -147,9 +141,11 @@ func (m *model) handle(msg *message.Message, working context.Context) error {
 	defer cancel()
 	before, start := m.builder.Checkpoint(), time.Now()
 	if err := m.builder.Apply(ctx, batch); err != nil {
+		m.retrying = true
 		m.drop()
 		return err
 	}
+	m.used = time.Now()
 	after := m.builder.Checkpoint()
 	if after != before {
 		m.engine.metrics.committed(m.projection.Name(), after.Events-before.Events, time.Since(start))
@@ -165,14 +161,8 @@ func (m *model) handle(msg *message.Message, working context.Context) error {
 func (m *model) settle(ctx context.Context) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if !m.quiet || !m.opened || m.stopped() {
+	if !m.quiet || m.builder == nil {
 		m.quiet = true
-		return
-	}
-	if err := m.open(ctx); err != nil { // only where finish lost the connection
-		if !m.passes(err) {
-			m.fail(err)
-		}
 		return
 	}
 	if !m.builder.Checkpoint().Position.IsZero() {
@@ -186,9 +176,10 @@ func (m *model) finish(ctx context.Context) {
 	if m.builder.Live() {
 		return
 	}
+	m.change(slog.LevelInfo, func(p *progress) { p.busy = true })
+	defer m.change(slog.LevelInfo, func(p *progress) { p.busy = false })
 	if err := m.builder.Finish(ctx); err != nil {
-		m.drop()
-		if !m.passes(err) {
+		if m.drop(); !m.passes(err) {
 			m.fail(err)
 		}
 		return
@@ -198,9 +189,8 @@ func (m *model) finish(ctx context.Context) {
 
 // reached tells everyone how far the tables are, and that all is well.
 func (m *model) reached(c Checkpoint) {
-	m.change(slog.LevelInfo, func(p *progress) {
-		p.checkpoint, p.started, p.trouble, p.oldest = c, true, "", time.Time{}
-	})
+	m.retrying = false
+	m.change(slog.LevelInfo, func(p *progress) { p.checkpoint, p.trouble = c, "" })
 }
 
 // change lets everyone know, and logs it when the state is another one than before.
@@ -223,18 +213,21 @@ func (m *model) passes(err error) bool {
 // mayRetry reports whether the handler should just try again. Where our idea of
 // the checkpoint is wrong, the subscriber has to start again instead.
 func (m *model) mayRetry(err error) bool {
-	return m.passes(err) && !errors.Is(err, ErrFenced) && !errors.Is(err, ErrLed) && !errors.Is(err, ErrOutOfStep)
+	return !standsBy(err) && m.passes(err) && !errors.Is(err, ErrFenced) && !errors.Is(err, ErrOutOfStep)
 }
 
 // stop is for errors that trying again does not help.
 func (m *model) stop(err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.drop()
 	m.fail(err)
 }
 
+// fail is stop, called with the lock. The lead is free for others; they may know
+// better.
 func (m *model) fail(err error) {
+	m.drop()
+	_ = m.leave(nil)
 	failure, ok := errors.AsType[*Failure](err)
 	if !ok {
 		class, _ := passing(err)
@@ -294,9 +287,10 @@ func (m *model) settled(ctx context.Context) message.HandlerMiddleware {
 	}
 }
 
-// close gives the connection back.
+// close gives the connections back.
 func (m *model) close() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.drop()
+	_ = m.leave(nil)
 }

@@ -41,6 +41,14 @@ func (s *source) end() domain.Position {
 	return s.events[len(s.events)-1].Position
 }
 
+// head is what the engine asks for the end of the log.
+func (s *source) head(context.Context) (domain.Position, time.Time, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	last := s.events[len(s.events)-1]
+	return last.Position, last.RecordedAt, nil
+}
+
 func (s *source) next(after domain.Position) (domain.Batch, <-chan struct{}) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -14,12 +14,14 @@ const (
 	Starting State = "starting" // it has not found its tables yet
 	Building State = "building" // its first catch-up: tables are incomplete, indexes missing
 	Live     State = "live"     // it follows the log
+	Standby  State = "standby"  // another server writes its tables, and this one would if that ended
+	Outdated State = "outdated" // its tables are of an older version: they are read as they stand, until new ones take their place
 	Degraded State = "degraded" // it keeps trying: Postgres does not serve
 	Stopped  State = "stopped"  // it met something that trying again does not help
 )
 
 // States are all of them.
-var States = []State{Starting, Building, Live, Degraded, Stopped}
+var States = []State{Starting, Building, Live, Standby, Outdated, Degraded, Stopped}
 
 // Status is how a read model is.
 type Status struct {
@@ -32,10 +34,25 @@ type Status struct {
 	Events int64
 	// RecordedAt is when the store took the last of them; zero before the first.
 	RecordedAt time.Time
-	// Lag is how long the oldest event at hand has been waiting; zero when there
-	// is none. Events that the store has not handed out are not known here.
+	// Head is where the log ended when it was last asked, each second; zero where
+	// nobody says.
+	Head domain.Position
+	// Lag is for how long the tables have not held everything up to the end of the
+	// log; zero when they do.
 	Lag time.Duration
-	// Class says why it is degraded or stopped, or is empty.
+	// LagPositions is how far the end of the log is ahead, in the unit of its
+	// positions: bytes on EventStoreDB, events on the embedded store.
+	LagPositions uint64
+	// Rate is how many events a second went into the tables lately.
+	Rate float64
+	// Stalled is a model that stands still although the log goes on.
+	Stalled bool
+	// Leads reports whether this engine writes the tables.
+	Leads bool
+	// Leader is the host and process that writes the tables, or did last.
+	Leader string
+	// Class says why it is degraded or stopped, or is empty; a standby for a newer
+	// version of the program says [Replaced].
 	Class Class
 	// Failure is what stopped it, or nil.
 	Failure *Failure
@@ -51,19 +68,21 @@ func (e *Engine) Status() []Status {
 }
 
 func (m *model) status() Status {
-	p := &m.progress
+	s := m.progress.status()
+	s.Name, s.Version = m.projection.Name(), m.projection.Version()
+	m.lag.tell(&s, m.engine.cfg.StallAfter)
+	return s
+}
+
+func (p *progress) status() Status {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	s := Status{
-		Name: m.projection.Name(), Version: m.projection.Version(), State: p.state(),
-		Position: p.checkpoint.Position, Events: p.checkpoint.Events, RecordedAt: p.checkpoint.RecordedAt,
-		Class: p.trouble, Failure: p.failure,
+		State: p.state(), Position: p.checkpoint.Position, Events: p.checkpoint.Events, RecordedAt: p.checkpoint.RecordedAt,
+		Leads: p.leads, Leader: p.leader, Class: p.trouble, Failure: p.failure,
 	}
 	if p.failure != nil {
 		s.Class = p.failure.Class
-	}
-	if !p.oldest.IsZero() {
-		s.Lag = max(time.Since(p.oldest), 0)
 	}
 	return s
 }
@@ -72,10 +91,14 @@ func (p *progress) state() State {
 	switch {
 	case p.failure != nil:
 		return Stopped
-	case p.trouble != "":
+	case p.trouble != "" && p.trouble != Replaced:
 		return Degraded
 	case !p.started:
 		return Starting
+	case p.older:
+		return Outdated
+	case p.standby:
+		return Standby
 	case !p.checkpoint.live:
 		return Building
 	default:

@@ -3,7 +3,6 @@ package projections
 import (
 	"context"
 	"sync"
-	"time"
 
 	"crm/domain"
 )
@@ -26,19 +25,25 @@ var (
 // write. Position is one of the log, as in [domain.Receipt]; it returns at once
 // for the zero position and for one that was reached before. It returns ctx.Err()
 // when ctx ends first, [ErrUnknownModel] for a strange name and [ErrStopped] for
-// a model that stands still before position.
+// a model that stands still before position. Where another server leads the
+// model, this one looks every 5 ms how far it is.
 func (e *Engine) WaitFor(ctx context.Context, model string, position domain.Position) error {
 	m := e.named[model]
 	if m == nil {
 		return ErrUnknownModel
 	}
-	for {
+	for asked := false; ; {
 		there, stopped, changed := m.progress.at(position)
 		switch {
 		case there:
 			return nil
 		case stopped:
 			return ErrStopped
+		case !asked:
+			asked = true
+			m.progress.await(1)
+			defer m.progress.await(-1)
+			m.lookNow() // another server may be there already
 		}
 		select {
 		case <-changed:
@@ -73,10 +78,15 @@ func (e *Engine) Started(ctx context.Context) error {
 type progress struct {
 	mu         sync.Mutex
 	checkpoint Checkpoint
-	started    bool
+	started    bool          // it knows its tables
+	leads      bool          // it writes them
+	standby    bool          // others may write them
+	older      bool          // they are of an older version than the program's
+	leader     string        // who writes them, or did last
 	trouble    Class         // why it is not getting on, "" when it is
 	failure    *Failure      // why it stopped
-	oldest     time.Time     // when the first event of the batch at work was recorded
+	waiting    int           // how many wait for a position
+	busy       bool          // making indexes
 	changed    chan struct{} // closed with the next change, if someone waits
 }
 
@@ -88,11 +98,40 @@ func (p *progress) at(position domain.Position) (there, stopped bool, changed <-
 	return !p.checkpoint.Position.Before(position), p.failure != nil, p.next()
 }
 
+// reached reports how far the tables are, and whether work that is not to be seen
+// there is going on.
+func (p *progress) reached() (Checkpoint, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.checkpoint, p.busy
+}
+
 // begun reports whether the model has its tables, and what to wait for.
 func (p *progress) begun() (started bool, changed <-chan struct{}) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.started, p.next()
+}
+
+// wait gives what to wait for.
+func (p *progress) wait() (changed <-chan struct{}) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.next()
+}
+
+// await counts those who wait for a position.
+func (p *progress) await(more int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.waiting += more
+}
+
+// awaited reports whether someone waits for a position.
+func (p *progress) awaited() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.waiting > 0
 }
 
 // next is closed at the next change. The lock is held.

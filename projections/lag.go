@@ -1,0 +1,142 @@
+package projections
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"crm/domain"
+)
+
+// lookEvery is how often the log is asked where it ends.
+const lookEvery = time.Second
+
+// mark is where the log ended, and when that was seen.
+type mark struct {
+	position domain.Position
+	at       time.Time
+}
+
+// lag is how far a model is behind the log. It is looked at once per lookEvery.
+type lag struct {
+	mu     sync.Mutex
+	head   domain.Position
+	ahead  []mark // ends of the log that the model has not reached, the oldest first
+	last   look
+	still  time.Duration // for how long it has been standing still before the head
+	perSec float64       // events, smoothed
+}
+
+// look is what was seen of a model the last time.
+type look struct {
+	position domain.Position
+	events   int64
+	build    int64
+	at       time.Time
+}
+
+// manyMarks bounds lag.ahead; what lies between two marks is forgotten then.
+const manyMarks = 240
+
+// see takes note of where the log ends, if that is known, and of how far the
+// model is. A busy one does not stand still: it makes indexes.
+func (l *lag) see(head domain.Position, known bool, c Checkpoint, busy bool, now time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if known {
+		if head.Before(l.head) { // the log went back
+			l.ahead = nil
+		}
+		l.head = head
+		if n := len(l.ahead); n == 0 || l.ahead[n-1].position.Before(head) {
+			l.ahead = append(l.ahead, mark{head, now})
+		}
+	}
+	reached := 0
+	for reached < len(l.ahead) && !c.Position.Before(l.ahead[reached].position) {
+		reached++
+	}
+	l.ahead = l.ahead[:copy(l.ahead, l.ahead[reached:])]
+	if len(l.ahead) > manyMarks {
+		kept := l.ahead[:0]
+		for i := 0; i < len(l.ahead); i += 2 {
+			kept = append(kept, l.ahead[i])
+		}
+		l.ahead = kept
+	}
+	seen := look{position: c.Position, events: c.Events, build: c.build, at: now}
+	if l.last.build == seen.build && !l.last.at.IsZero() {
+		const smooth = 0.2 // about the last five seconds
+		if passed := now.Sub(l.last.at); passed > 0 {
+			l.perSec += smooth * (float64(seen.events-l.last.events)/passed.Seconds() - l.perSec)
+		}
+	}
+	switch {
+	case len(l.ahead) == 0 || busy || seen.position != l.last.position:
+		l.still = 0
+	default:
+		// Not more than we were awake for: a server that was paused looks at its
+		// models again before it calls them stalled.
+		l.still += min(now.Sub(l.last.at), 2*lookEvery)
+	}
+	l.last = seen
+}
+
+// tell completes a status. What stands still for stallAfter is stalled, unless it
+// is meant to.
+func (l *lag) tell(s *Status, stallAfter time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s.Head, s.Rate = l.head, max(l.perSec, 0)
+	for _, m := range l.ahead {
+		if s.Position.Before(m.position) {
+			s.Lag = time.Since(m.at)
+			break
+		}
+	}
+	if s.Position.Before(s.Head) {
+		s.LagPositions = s.Head.Commit - s.Position.Commit
+	}
+	s.Stalled = s.State != Outdated && l.still >= stallAfter
+}
+
+// watch looks every lookEvery how far the log is ahead, until ctx ends.
+func (e *Engine) watch(ctx context.Context) {
+	tick := time.NewTicker(lookEvery)
+	defer tick.Stop()
+	for {
+		e.lookAround(ctx)
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func (e *Engine) lookAround(ctx context.Context) {
+	var head domain.Position
+	known := false
+	if e.cfg.Head != nil {
+		asking, cancel := context.WithTimeout(ctx, answer)
+		defer cancel()
+		position, _, err := e.cfg.Head(asking)
+		head, known = position, err == nil
+	}
+	for _, m := range e.models {
+		checkpoint, busy := m.progress.reached()
+		m.lag.see(head, known, checkpoint, busy, time.Now())
+	}
+}
+
+// Healthy is nil unless a read model is stalled: it has been standing still for
+// Config.StallAfter although the log goes on.
+func (e *Engine) Healthy() error {
+	for _, s := range e.Status() {
+		if s.Stalled {
+			return fmt.Errorf("read model %s is stalled: %s %s", s.Name, s.State, s.Class)
+		}
+	}
+	return nil
+}

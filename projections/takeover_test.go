@@ -1,0 +1,129 @@
+package projections_test
+
+import (
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"crm/projections"
+	"crm/projections/projectionstest"
+)
+
+// A server is an engine with a way to Postgres of its own.
+type server struct {
+	*projections.Engine
+	way *proxy
+}
+
+func newServer(t *testing.T, pool *pgxpool.Pool, log *source) server {
+	t.Helper()
+	way := newProxy(t)
+	e, _ := start(t, way.through(t, pool), log, projections.Config{CloseTimeout: time.Second}, notes{name: "notes"})
+	t.Cleanup(way.thaw) // before the engine is closed
+	return server{e, way}
+}
+
+func (s server) leads() bool { return s.Status()[0].Leads }
+
+// leader blocks until one of the servers leads, and gives it first.
+func leader(t *testing.T, one, two server) (leads, standsBy server) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+		switch {
+		case one.leads():
+			return one, two
+		case two.leads():
+			return two, one
+		}
+	}
+	t.Fatalf("nobody leads: %+v, %+v", one.Status(), two.Status())
+	return one, two
+}
+
+// What happens to a leader in the middle of its work, the standby takes over and
+// each event counts once.
+func TestTakeover(t *testing.T) {
+	t.Parallel()
+	for name, fault := range map[string]func(t *testing.T, pool *pgxpool.Pool, s server){
+		"its process dies": func(t *testing.T, _ *pgxpool.Pool, s server) {
+			t.Helper()
+			s.way.away()
+		},
+		"its backend is killed": func(t *testing.T, pool *pgxpool.Pool, _ server) {
+			t.Helper()
+			count(t, pool, `SELECT count(pg_terminate_backend(pid)) FROM pg_locks
+				JOIN pg_database AS d ON d.oid = database AND datname = current_database()
+				WHERE locktype = 'advisory' AND objsubid = 2 AND granted`)
+		},
+		"it stands still": func(t *testing.T, _ *pgxpool.Pool, s server) {
+			t.Helper()
+			s.way.freeze()
+		},
+		"it loses its connections without a word": func(t *testing.T, _ *pgxpool.Pool, s server) {
+			t.Helper()
+			s.way.cut()
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			pool := projectionstest.Pool(t)
+			events := history(2000)
+			log := newSource(events[:100:100], 0)
+			random := rand.New(rand.NewPCG(7, 7))
+			log.size = func(int) int { return 1 + random.IntN(60) } // under the source's lock
+			one := newServer(t, pool, log)
+			two := newServer(t, pool, log)
+			took := []time.Duration{}
+			for part := range slices.Chunk(events[100:], 950) {
+				wait(t, one.Engine, "notes", log.end())
+				wait(t, two.Engine, "notes", log.end())
+				leads, standsBy := leader(t, one, two)
+				log.append(part...)
+				fault(t, pool, leads)
+				begin := time.Now()
+				wait(t, standsBy.Engine, "notes", log.end()) // whoever gets it there
+				took = append(took, time.Since(begin))
+				leads.way.thaw()
+			}
+			t.Log("applied again after", took)
+			wait(t, one.Engine, "notes", log.end())
+			wait(t, two.Engine, "notes", log.end())
+			compare(t, pool, "notes", events)
+			if a, b := one.leads(), two.leads(); a == b {
+				t.Errorf("one leads: %v, two leads: %v", a, b)
+			}
+		})
+	}
+}
+
+// Who waits at a standby sees what the leader commits.
+func TestWaitForAtAStandby(t *testing.T) {
+	t.Parallel()
+	pool := projectionstest.Pool(t)
+	events := history(300)
+	log := newSource(events[:1:1], 1)
+	one := newServer(t, pool, log)
+	two := newServer(t, pool, log)
+	leads, standsBy := leader(t, one, two)
+	wait(t, standsBy.Engine, "notes", log.end())
+	if s := eventually(t, standsBy.Engine, "notes", "standby", inState(projections.Standby)); s.Leader == "" || s.Leads {
+		t.Errorf("it stands by, and says %+v", s)
+	}
+	var took []time.Duration
+	for i := range events[1:] {
+		log.append(events[1+i])
+		wait(t, leads.Engine, "notes", log.end())
+		begin := time.Now()
+		wait(t, standsBy.Engine, "notes", log.end())
+		took = append(took, time.Since(begin))
+		if n := count(t, pool, "SELECT events FROM crm.projections"); n != handled(events[:i+2]) {
+			t.Fatalf("after %d events the standby says they are there, and %d are", handled(events[:i+2]), n)
+		}
+	}
+	slices.Sort(took)
+	t.Log("behind the leader: median", took[len(took)/2], "p99", took[len(took)*99/100])
+	compare(t, pool, "notes", events)
+}
