@@ -30,13 +30,28 @@ type codec struct {
 type column struct {
 	field
 	codec
+	// What an element of an array parameter cannot be travels there as text, and
+	// is cast; COPY takes it as it is.
+	cast   string
+	inCopy func(buf []byte, at unsafe.Pointer) ([]byte, error)
 }
 
 // bind is the codec for a field in a column of the type oid, and false where
 // there is none.
 func bind(f field, oid uint32) (column, bool) {
+	if c, ok := listColumn(f, oid); ok {
+		return c, true
+	}
 	c, ok := codecFor(f.kind, oid)
 	return column{field: f, codec: c}, ok
+}
+
+// copied is write for COPY.
+func (c column) copied(buf []byte, base unsafe.Pointer) ([]byte, error) {
+	if c.inCopy == nil {
+		return c.write(buf, base)
+	}
+	return c.inCopy(buf, c.of(base))
 }
 
 // write appends the field of the struct at base.
@@ -91,6 +106,8 @@ func codecFor(k *kind, oid uint32) (codec, bool) {
 		return intCodec[int32](oid)
 	case k == int16Kind:
 		return intCodec[int16](oid)
+	case k == wideKind && oid == pgtype.NumericOID:
+		return codec{pgtype.NumericOID, pgtype.NumericArrayOID, "numeric", encodeWide, decodeWide}, true
 	case k == floatKind && oid == pgtype.Float8OID:
 		return codec{pgtype.Float8OID, pgtype.Float8ArrayOID, "double precision", encodeFloat, decodeFloat}, true
 	case k == instantKind && oid == pgtype.TimestamptzOID:
@@ -223,6 +240,10 @@ func decodeFloat(src []byte, at unsafe.Pointer) error {
 // pgEpoch is where Postgres counts time from, in seconds of Unix.
 const pgEpoch = 946_684_800 // 2000-01-01
 
+// infinity is the instant after all others: the last one that fits a timestamptz,
+// which Postgres calls infinity.
+var infinity = pgInstant(math.MaxInt64)
+
 func encodeInstant(buf []byte, at unsafe.Pointer) ([]byte, error) {
 	t := *(*time.Time)(at)
 	micros := (t.Unix()-pgEpoch)*1e6 + int64(t.Nanosecond())/1e3
@@ -233,9 +254,11 @@ func decodeInstant(src []byte, at unsafe.Pointer) error {
 	if len(src) != 8 {
 		return wrongLength(src)
 	}
-	*(*time.Time)(at) = time.UnixMicro(int64(binary.BigEndian.Uint64(src)) + pgEpoch*1e6).UTC()
+	*(*time.Time)(at) = pgInstant(int64(binary.BigEndian.Uint64(src)))
 	return nil
 }
+
+func pgInstant(micros int64) time.Time { return time.Unix(pgEpoch+micros/1e6, micros%1e6*1e3).UTC() }
 
 func encodeDay(buf []byte, at unsafe.Pointer) ([]byte, error) {
 	return appendDay(buf, *(*time.Time)(at)), nil

@@ -21,10 +21,10 @@ var consentsSQL string
 func (Consents) Name() string { return "consents" }
 
 // Version changes with the tables or what is written into them.
-func (Consents) Version() int { return 1 }
+func (Consents) Version() int { return 2 }
 
 // Schema is its tables and indexes.
-func (Consents) Schema() Schema { return parseSchema(consentsSQL) }
+func (Consents) Schema() Schema { return parseSchema(consentsSQL).remembering(consents) }
 
 // Handles are all events of consents.
 func (Consents) Handles() []string { return consentEvents }
@@ -32,7 +32,7 @@ func (Consents) Handles() []string { return consentEvents }
 var consentEvents = typesOf[consent.Event](consent.Requested{}, consent.Confirmed{}, consent.Granted{},
 	consent.Withdrawn{}, consent.Objected{}, consent.Expired{})
 
-var consents = NewKeyed[consentKey, consentRow]("consents", "customer_id", "purpose", "channel")
+var consents = NewVersioned[consentKey, consentRow]("consents", "customer_id", "purpose", "channel")
 
 // Apply folds one event.
 func (Consents) Apply(w *Writer, e domain.Recorded) error {
@@ -45,7 +45,7 @@ func (Consents) Apply(w *Writer, e domain.Recorded) error {
 		return err
 	}
 	about := keyOf(event)
-	consents.Update(w, consentKey{id, about.Purpose, about.Channel}, func(row *consentRow) {
+	consents.Change(w, consentKey{id, about.Purpose, about.Channel}, e, func(row *consentRow) {
 		s := consent.State{Answers: map[consent.Key]consent.Answer{about: row.answer()}}
 		row.take(consent.Decider.Evolve(s, event).Answers[about])
 		row.Since, row.EventID = e.Meta.OccurredAt, e.ID

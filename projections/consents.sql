@@ -18,6 +18,8 @@ CREATE TABLE consents (
   event_id        uuid        NOT NULL,
   position        bigint      NOT NULL,
   revision        bigint      NOT NULL,
+  valid_from      timestamptz NOT NULL,
+  known_from      timestamptz NOT NULL,
   CONSTRAINT consents_pk PRIMARY KEY (customer_id, purpose, channel)
 );
 

@@ -14,7 +14,7 @@ import (
 
 // Customers is the read model behind a customer's card and the list of customers.
 // A row is the state that the customer's own decider folds, in columns, so that
-// the card cannot disagree with it.
+// the card cannot disagree with it; it remembers what it was.
 type Customers struct{ db Querier }
 
 //go:embed customers.sql
@@ -24,10 +24,10 @@ var customersSQL string
 func (Customers) Name() string { return "customers" }
 
 // Version changes with the tables or what is written into them.
-func (Customers) Version() int { return 1 }
+func (Customers) Version() int { return 2 }
 
 // Schema is its tables and indexes.
-func (Customers) Schema() Schema { return parseSchema(customersSQL) }
+func (Customers) Schema() Schema { return parseSchema(customersSQL).remembering(customers) }
 
 // Handles are all events of a customer.
 func (Customers) Handles() []string { return customerEvents }
@@ -39,7 +39,8 @@ var customerEvents = typesOf[customer.Event](
 	customer.LinkedToOrganization{}, customer.UnlinkedFromOrganization{},
 	customer.Archived{}, customer.Restored{})
 
-var customers = NewKeyed[uuid.UUID, customerRow]("customers", "customer_id")
+var customers = NewVersioned[uuid.UUID, customerRow]("customers", "customer_id").
+	Following(func(row *customerRow) domain.Revision { return domain.Revision(row.Revision) })
 
 // Apply folds one event.
 func (Customers) Apply(w *Writer, e domain.Recorded) error {
@@ -51,7 +52,7 @@ func (Customers) Apply(w *Writer, e domain.Recorded) error {
 	if err != nil {
 		return err
 	}
-	customers.Update(w, id, func(row *customerRow) {
+	customers.Change(w, id, e, func(row *customerRow) {
 		if _, first := event.(customer.Registered); first {
 			row.RegisteredAt = e.Meta.OccurredAt
 		}

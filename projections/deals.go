@@ -23,10 +23,10 @@ var dealsSQL string
 func (Deals) Name() string { return "deals" }
 
 // Version changes with the tables or what is written into them.
-func (Deals) Version() int { return 1 }
+func (Deals) Version() int { return 2 }
 
 // Schema is its tables and indexes.
-func (Deals) Schema() Schema { return parseSchema(dealsSQL) }
+func (Deals) Schema() Schema { return parseSchema(dealsSQL).remembering(deals, pipelines) }
 
 // Handles are all events of deals and pipelines.
 func (Deals) Handles() []string {
@@ -41,8 +41,12 @@ var dealEvents = typesOf[deal.Event](
 	deal.LineItemRemoved{}, deal.Won{}, deal.Lost{}, deal.Reopened{})
 
 var (
-	deals     = NewKeyed[uuid.UUID, dealRow]("deals", "deal_id")
-	pipelines = NewKeyed[uuid.UUID, pipelineRow]("pipelines", "pipeline_id")
+	deals = NewVersioned[uuid.UUID, dealRow]("deals", "deal_id").
+		Following(func(row *dealRow) domain.Revision { return domain.Revision(row.Revision) }).
+		Settled(moveColumns)
+	pipelines = NewVersioned[uuid.UUID, pipelineRow]("pipelines", "pipeline_id").
+			Following(func(row *pipelineRow) domain.Revision { return domain.Revision(row.Revision) })
+	columnSums = NewSums[boardColumn, columnSum]("column_sums", "pipeline_id", "status", "stage", "currency")
 )
 
 // Apply folds one event.
@@ -53,12 +57,12 @@ func (Deals) Apply(w *Writer, e domain.Recorded) error {
 	}
 	switch event := e.Event.(type) {
 	case deal.Event:
-		deals.Update(w, id, func(row *dealRow) {
+		deals.Change(w, id, e, func(row *dealRow) {
 			row.evolve(event, e.Meta.OccurredAt)
 			row.ChangedAt, row.Revision = e.Meta.OccurredAt, int64(e.Revision)
 		})
 	case pipeline.Event:
-		pipelines.Update(w, id, func(row *pipelineRow) {
+		pipelines.Change(w, id, e, func(row *pipelineRow) {
 			if _, first := event.(pipeline.Defined); first {
 				row.DefinedAt = e.Meta.OccurredAt
 			}

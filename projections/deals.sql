@@ -25,6 +25,8 @@ CREATE TABLE deals (
   closed_at       timestamptz,
   changed_at      timestamptz NOT NULL, -- when the latest change occurred
   revision        bigint      NOT NULL,
+  valid_from      timestamptz NOT NULL,
+  known_from      timestamptz NOT NULL,
   CONSTRAINT deals_pk PRIMARY KEY (deal_id)
 ) WITH (fillfactor = 85);
 
@@ -47,6 +49,8 @@ CREATE TABLE pipelines (
   defined_at  timestamptz NOT NULL,
   changed_at  timestamptz NOT NULL,
   revision    bigint      NOT NULL,
+  valid_from  timestamptz NOT NULL,
+  known_from  timestamptz NOT NULL,
   CONSTRAINT pipelines_pk PRIMARY KEY (pipeline_id)
 );
 
@@ -70,28 +74,6 @@ CREATE TABLE column_sums (
   CONSTRAINT column_sums_pk PRIMARY KEY (pipeline_id, status, stage, currency)
 );
 
--- Like an index, the sums follow from deals alone, and Postgres keeps them: every
--- statement that writes deals adds what came and takes off what went. The schema is
--- asked for at run time because it may have been renamed since.
-CREATE FUNCTION keep_column_sums() RETURNS trigger LANGUAGE plpgsql AS $$
-DECLARE
-  changes text := 'SELECT 1 AS n, * FROM came';
-BEGIN
-  IF TG_OP = 'UPDATE' THEN
-    changes := changes || ' UNION ALL SELECT -1 AS n, * FROM went';
-  END IF;
-  EXECUTE format($sql$
-    INSERT INTO %I.column_sums AS s (pipeline_id, status, stage, currency, count, worth_minor, weighted)
-    SELECT pipeline_id, status, CASE WHEN status = 'open' THEN stage ELSE '' END, coalesce(worth_currency, ''),
-      sum(n), sum(n * coalesce(worth_minor, 0)), sum(n * coalesce(worth_minor, 0)::numeric * probability)
-    FROM (%s) AS c GROUP BY 1, 2, 3, 4
-    ON CONFLICT ON CONSTRAINT column_sums_pk DO UPDATE SET count = s.count + excluded.count,
-      worth_minor = s.worth_minor + excluded.worth_minor, weighted = s.weighted + excluded.weighted
-    $sql$, TG_TABLE_SCHEMA, changes);
-  EXECUTE format('DELETE FROM %I.column_sums WHERE count = 0', TG_TABLE_SCHEMA);
-  RETURN NULL;
-END $$;
-
 -- indexes
 
 -- The list is newest first under every filter; each index gives a page in order.
@@ -102,12 +84,3 @@ CREATE INDEX deals_by_owner ON deals (owner_id, opened_at DESC, deal_id DESC);
 -- The board: the open columns newest first, the closed ones by their latest close.
 CREATE INDEX deals_by_stage ON deals (pipeline_id, status, stage, opened_at DESC, deal_id DESC);
 CREATE INDEX deals_by_close ON deals (pipeline_id, status, closed_at DESC, deal_id DESC) WHERE closed_at IS NOT NULL;
-
-INSERT INTO column_sums (pipeline_id, status, stage, currency, count, worth_minor, weighted)
-  SELECT pipeline_id, status, CASE WHEN status = 'open' THEN stage ELSE '' END, coalesce(worth_currency, ''),
-    count(*), sum(coalesce(worth_minor, 0)), sum(coalesce(worth_minor, 0)::numeric * probability)
-  FROM deals GROUP BY 1, 2, 3, 4;
-CREATE TRIGGER deals_came AFTER INSERT ON deals
-  REFERENCING NEW TABLE AS came FOR EACH STATEMENT EXECUTE FUNCTION keep_column_sums();
-CREATE TRIGGER deals_changed AFTER UPDATE ON deals
-  REFERENCING OLD TABLE AS went NEW TABLE AS came FOR EACH STATEMENT EXECUTE FUNCTION keep_column_sums();

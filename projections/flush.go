@@ -13,8 +13,9 @@ import (
 // pipelineRows is from how many rows on COPY pays for its round trips.
 const pipelineRows = 200
 
-// write brings the Writer's batch to Postgres: loads the keyed rows it touches,
-// runs its changes and commits rows and checkpoint together.
+// write brings the Writer's batch to Postgres: loads the keyed rows it touches, and
+// the former versions that it changes, runs its changes and commits rows and
+// checkpoint together.
 //
 // The rows are loaded before the transaction begins. That is safe: whoever
 // changes them in between moves the checkpoint, and then ours does not move.
@@ -25,7 +26,10 @@ func (b *Builder) write(ctx context.Context, to Checkpoint) error {
 	if err := b.load(ctx); err != nil {
 		return err
 	}
-	if err := b.guard(b.writer.fold); err != nil {
+	if err := b.recall(ctx); err != nil {
+		return err
+	}
+	if err := b.fold(); err != nil {
 		return b.confirm(ctx, err)
 	}
 	if err := b.bind(ctx); err != nil { // changes may be the first to add rows to a table
@@ -34,15 +38,33 @@ func (b *Builder) write(ctx context.Context, to Checkpoint) error {
 	return b.store(ctx, to)
 }
 
+// fold runs what the batch's changes do.
+func (b *Builder) fold() (missing error) {
+	if err := b.guard(func() { missing = b.writer.fold() }); err != nil {
+		return err
+	}
+	return missing
+}
+
 // bind prepares the tables that are used for the first time.
 func (b *Builder) bind(ctx context.Context) error {
-	return b.each(func(buf buffer, bound *binding) (err error) {
-		if bound == nil {
-			bound, err = bindTable(ctx, b.conn, b.schema, buf.table())
-			b.bindings[buf.table()] = bound
-		}
-		return lasting(err, b.first, buf.table().name())
+	return b.each(func(buf buffer, _ *binding) error {
+		_, err := b.bound(ctx, buf.table())
+		return err
 	})
+}
+
+// bound is the binding of a table, prepared if need be.
+func (b *Builder) bound(ctx context.Context, t table) (*binding, error) {
+	if bound := b.bindings[t]; bound != nil {
+		return bound, nil
+	}
+	bound, err := bindTable(ctx, b.conn, b.schema, t)
+	if err != nil {
+		return nil, lasting(err, b.first, t.name())
+	}
+	b.bindings[t] = bound
+	return bound, nil
 }
 
 // each visits what holds rows, in order of first use.
@@ -68,10 +90,10 @@ func (b *Builder) load(ctx context.Context) error {
 			return nil
 		}
 		if err := bound.sort(k, &b.scratch); err != nil {
-			return b.refused(err, buf)
+			return b.refused(err, buf.table())
 		}
 		loaded = append(loaded, k)
-		return b.refused(sent.add(&b.scratch, buf, bound.load, bound.keys, bound.order, k.key), buf)
+		return b.refused(sent.add(&b.scratch, k.table(), bound.load, bound.keys, bound.order, k.key), k.table())
 	})
 	if err != nil || len(loaded) == 0 {
 		return err
@@ -87,7 +109,7 @@ func (b *Builder) load(ctx context.Context) error {
 			slot := bound.order[binary.BigEndian.Uint64(values[0])-1]
 			for c, column := range bound.columns {
 				if err := column.read(values[c+1], k.row(slot)); err != nil {
-					return b.refused(columnError{column.column, err}, k)
+					return b.refused(columnError{column.column, err}, k.table())
 				}
 			}
 			k.fate(slot).stored = true
@@ -97,9 +119,50 @@ func (b *Builder) load(ctx context.Context) error {
 	})
 }
 
+// recall reads the former versions that backdated events change. Mostly there are
+// none, and nothing is asked.
+func (b *Builder) recall(ctx context.Context) error {
+	var sent pipelined
+	var asked []versioned
+	err := b.each(func(buf buffer, _ *binding) error {
+		v, ok := buf.(versioned)
+		if !ok {
+			return nil
+		}
+		searches := v.seek()
+		if searches == 0 {
+			return nil
+		}
+		bound, err := b.bound(ctx, v.past())
+		if err != nil {
+			return err
+		}
+		asked = append(asked, v)
+		return b.refused(sent.add(&b.scratch, v.past(), bound.load, bound.sought, upTo(searches), v.sought), v.past())
+	})
+	if err != nil || len(asked) == 0 {
+		return err
+	}
+	return sent.run(ctx, b, func(i int, rows *pgconn.ResultReader) error {
+		v := asked[i]
+		bound := b.bindings[v.past()]
+		for rows.NextRow() {
+			values := rows.Values()
+			into := v.found(int(binary.BigEndian.Uint64(values[0]) - 1))
+			for c, column := range bound.columns {
+				if err := column.read(values[c+1], into); err != nil {
+					return b.refused(columnError{column.column, err}, v.past())
+				}
+			}
+		}
+		_, err := rows.Close()
+		return err
+	})
+}
+
 // sort orders the rows by key, so that writes run along the index and builders
 // lock in one order.
-func (bound *binding) sort(k keyed, scratch *[]byte) error {
+func (bound *binding) sort(k sorted, scratch *[]byte) error {
 	buf, ends := (*scratch)[:0], make([]int, 1, k.rows()+1)
 	bound.order = bound.order[:0]
 	for i := range k.rows() {
@@ -137,6 +200,9 @@ func (b *Builder) store(ctx context.Context, to Checkpoint) error {
 		sent.exec(b.prepared.relax)
 	}
 	sent.exec(b.prepared.move, b.checkpoint.move(to)...)
+	if err := b.shrink(&sent); err != nil {
+		return err
+	}
 	if copying { // which cannot be part of a pipeline
 		if err := sent.run(ctx, b, nothing); err != nil {
 			return err
@@ -144,19 +210,16 @@ func (b *Builder) store(ctx context.Context, to Checkpoint) error {
 		sent = pipelined{}
 	}
 	err := b.each(func(buf buffer, bound *binding) error {
-		k, isKeyed := buf.(keyed)
-		switch {
-		case isKeyed:
-			return b.refused(sent.addKeyed(&b.scratch, k, bound), buf)
-		case copying:
-			return b.copy(ctx, buf, bound)
-		default:
-			all := make([]int, buf.rows())
-			for i := range all {
-				all[i] = i
-			}
-			return b.refused(sent.add(&b.scratch, buf, bound.insert, bound.columns, all, buf.row), buf)
+		switch buf := buf.(type) {
+		case keyed:
+			return b.refused(sent.addKeyed(&b.scratch, buf, bound), buf.table())
+		case sorted:
+			return b.refused(sent.addSums(&b.scratch, buf, bound), buf.table())
 		}
+		if copying {
+			return b.copy(ctx, buf, bound)
+		}
+		return b.refused(sent.add(&b.scratch, buf.table(), bound.insert, bound.columns, upTo(buf.rows()), buf.row), buf.table())
 	})
 	if err != nil {
 		return err
@@ -165,6 +228,17 @@ func (b *Builder) store(ctx context.Context, to Checkpoint) error {
 		sent.exec(b.prepared.commit)
 	}
 	return sent.run(ctx, b, nothing)
+}
+
+// shrink sends what goes before rows come, some of them with the same key.
+func (b *Builder) shrink(sent *pipelined) error {
+	return b.each(func(buf buffer, bound *binding) error {
+		s, ok := buf.(shrinking)
+		if !ok {
+			return nil
+		}
+		return b.refused(sent.add(&b.scratch, s.table(), bound.remove, bound.keys, upTo(s.removals()), s.removal), s.table())
+	})
 }
 
 // confirm is err if the tables are still ours. Otherwise the rows that led to it
@@ -185,8 +259,8 @@ func (b *Builder) copy(ctx context.Context, buf buffer, bound *binding) error {
 		data = binary.BigEndian.AppendUint16(data, uint16(len(bound.columns)))
 		for _, c := range bound.columns {
 			var err error
-			if data, err = c.write(data, buf.row(i)); err != nil {
-				return b.refused(columnError{c.column, err}, buf)
+			if data, err = c.copied(data, buf.row(i)); err != nil {
+				return b.refused(columnError{c.column, err}, buf.table())
 			}
 		}
 	}
@@ -197,11 +271,11 @@ func (b *Builder) copy(ctx context.Context, buf buffer, bound *binding) error {
 }
 
 // refused is the failure of a row that cannot be encoded or read.
-func (b *Builder) refused(err error, buf buffer) error {
+func (b *Builder) refused(err error, of table) error {
 	if err == nil {
 		return nil
 	}
-	f := &Failure{Class: Rejected, Position: b.first, Table: buf.table().name(), cause: err}
+	f := &Failure{Class: Rejected, Position: b.first, Table: of.name(), cause: err}
 	if c, ok := errors.AsType[columnError](err); ok {
 		f.Detail = "column " + c.column
 	}

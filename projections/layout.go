@@ -3,6 +3,7 @@ package projections
 import (
 	"encoding/json"
 	"fmt"
+	"math/big"
 	"reflect"
 	"time"
 	"unsafe"
@@ -131,6 +132,7 @@ var (
 	int64Kind   = kindFor[int64]()
 	int32Kind   = kindFor[int32]()
 	int16Kind   = kindFor[int16]()
+	wideKind    = kindFor[big.Int]()
 	floatKind   = kindFor[float64]()
 	instantKind = kindFor[time.Time]()
 	uuidKind    = kindFor[uuid.UUID]()
@@ -140,6 +142,7 @@ var (
 var (
 	uuidType    = reflect.TypeFor[uuid.UUID]()
 	instantType = reflect.TypeFor[time.Time]()
+	wideType    = reflect.TypeFor[big.Int]()
 	bytesType   = reflect.TypeFor[[]byte]()
 	jsonType    = reflect.TypeFor[json.RawMessage]()
 )
@@ -151,6 +154,8 @@ func kindOf(t reflect.Type) *kind {
 		return uuidKind // a struct of one field lies in memory like the field
 	case t == instantType:
 		return instantKind
+	case t == wideType:
+		return wideKind
 	case t == bytesType, t == jsonType:
 		return bytesKind
 	}

@@ -16,7 +16,7 @@ type pipelined struct {
 }
 
 // add sends the rows of the chosen slots, one array per column.
-func (p *pipelined) add(scratch *[]byte, of buffer, s *pgconn.StatementDescription, columns []column, slots []int, at func(int) unsafe.Pointer) error {
+func (p *pipelined) add(scratch *[]byte, of table, s *pgconn.StatementDescription, columns []column, slots []int, at func(int) unsafe.Pointer) error {
 	if len(slots) == 0 {
 		return nil
 	}
@@ -42,7 +42,7 @@ func (p *pipelined) add(scratch *[]byte, of buffer, s *pgconn.StatementDescripti
 		arrays[i] = buf[ends[i]:ends[i+1]]
 	}
 	p.batch.ExecStatement(s, arrays, binaryFormat, binaryFormat) // copies
-	p.tables = append(p.tables, of.table().name())
+	p.tables = append(p.tables, of.name())
 	return nil
 }
 
@@ -58,10 +58,31 @@ func (p *pipelined) addKeyed(scratch *[]byte, k keyed, bound *binding) error {
 			gone = append(gone, i)
 		}
 	}
-	if err := p.add(scratch, k, bound.remove, bound.keys, gone, k.key); err != nil {
+	if err := p.add(scratch, k.table(), bound.remove, bound.keys, gone, k.key); err != nil {
 		return err
 	}
-	return p.add(scratch, k, bound.upsert, bound.columns, kept, k.row)
+	return p.add(scratch, k.table(), bound.upsert, bound.columns, kept, k.row)
+}
+
+// addSums sends what is added to a table of sums, and then takes out what has become
+// nothing.
+func (p *pipelined) addSums(scratch *[]byte, k sorted, bound *binding) error {
+	if err := bound.sort(k, scratch); err != nil {
+		return err
+	}
+	if err := p.add(scratch, k.table(), bound.upsert, bound.columns, bound.order, k.row); err != nil {
+		return err
+	}
+	return p.add(scratch, k.table(), bound.remove, bound.keys, bound.order, k.key)
+}
+
+// upTo is the slots below n.
+func upTo(n int) []int {
+	slots := make([]int, n)
+	for i := range slots {
+		slots[i] = i
+	}
+	return slots
 }
 
 var binaryFormat = []int16{1}

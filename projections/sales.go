@@ -31,10 +31,10 @@ var salesSQL string
 func (Sales) Name() string { return "sales" }
 
 // Version changes with the tables or what is written into them.
-func (Sales) Version() int { return 1 }
+func (Sales) Version() int { return 2 }
 
 // Schema is its tables and indexes.
-func (Sales) Schema() Schema { return parseSchema(salesSQL) }
+func (Sales) Schema() Schema { return parseSchema(salesSQL).remembering(sales) }
 
 // Handles are the events that say what a report needs to know of a deal.
 func (Sales) Handles() []string {
@@ -42,10 +42,7 @@ func (Sales) Handles() []string {
 		deal.LineItemChanged{}, deal.LineItemRemoved{}, deal.Won{}, deal.Lost{}, deal.Reopened{})
 }
 
-var (
-	sales           = NewKeyed[uuid.UUID, saleRow]("deals", "deal_id")
-	closingProducts = NewAppended[closingProductRow]("closing_products")
-)
+var sales = NewVersioned[uuid.UUID, saleRow]("deals", "deal_id")
 
 // Apply folds one event.
 func (Sales) Apply(w *Writer, e domain.Recorded) error {
@@ -57,7 +54,7 @@ func (Sales) Apply(w *Writer, e domain.Recorded) error {
 	if err != nil {
 		return err
 	}
-	sales.Update(w, id, func(row *saleRow) {
+	sales.Change(w, id, e, func(row *saleRow) {
 		switch event := event.(type) {
 		case deal.Opened:
 			row.PipelineID, row.LineItems, row.OpenedAt = event.Stage.Pipeline, "[]", e.Meta.OccurredAt
@@ -70,9 +67,9 @@ func (Sales) Apply(w *Writer, e domain.Recorded) error {
 			s := deal.State{LineItems: lineItems(row.LineItems)}
 			row.LineItems = encoded(deal.Decider.Evolve(s, event).LineItems)
 		case deal.Won:
-			row.close(w, e, deal.IsWon, event.Value)
+			row.close(e, deal.IsWon, event.Value)
 		case deal.Lost:
-			row.close(w, e, deal.IsLost, domain.Money{})
+			row.close(e, deal.IsLost, domain.Money{})
 		case deal.Reopened:
 			row.closingColumns = closingColumns{}
 		default: // Handles does not ask for it
@@ -92,7 +89,8 @@ type saleRow struct {
 	closingColumns
 }
 
-// closingColumns say how a deal closed.
+// closingColumns say how a deal closed, and of what products: each of the deal's line
+// items once, with its share of the value.
 type closingColumns struct {
 	Outcome          deal.Status        `db:"outcome"`
 	Closing          *int64             `db:"closing"`
@@ -102,16 +100,11 @@ type closingColumns struct {
 	ValueMinor       *int64             `db:"value_minor"`
 	ValueCurrency    *domain.Currency   `db:"value_currency"`
 	DaysToClose      *float64           `db:"days_to_close"`
+	ProductIDs       []domain.ProductID `db:"product_ids"`
+	ProductValues    []int64            `db:"product_values"` // none where the value is not known
 }
 
-type closingProductRow struct {
-	DealID     uuid.UUID         `db:"deal_id"`
-	Closing    int64             `db:"closing"`
-	ProductID  *domain.ProductID `db:"product_id"`
-	ValueMinor *int64            `db:"value_minor"`
-}
-
-func (r *saleRow) close(w *Writer, e domain.Recorded, outcome deal.Status, value domain.Money) {
+func (r *saleRow) close(e domain.Recorded, outcome deal.Status, value domain.Money) {
 	closing, at := int64(e.Revision), e.Meta.OccurredAt
 	days := float64(at.UnixMicro()-r.OpenedAt.UnixMicro()) / float64(24*time.Hour/time.Microsecond)
 	r.closingColumns = closingColumns{
@@ -121,12 +114,9 @@ func (r *saleRow) close(w *Writer, e domain.Recorded, outcome deal.Status, value
 	r.ValueMinor, r.ValueCurrency = amount(value)
 
 	products, shares := shareOut(value.Minor, lineItems(r.LineItems))
-	for i, product := range products {
-		row := closingProductRow{DealID: r.DealID, Closing: closing, ProductID: nullable(product)}
-		if !value.IsZero() {
-			row.ValueMinor = &shares[i]
-		}
-		closingProducts.Add(w, row)
+	r.ProductIDs = products
+	if !value.IsZero() {
+		r.ProductValues = shares
 	}
 }
 

@@ -16,21 +16,21 @@ CREATE TABLE deals (
   value_minor        bigint,               -- of a won deal, at signing
   value_currency     text,
   days_to_close      double precision,     -- from opened to closed
+  -- What the closing was about: each product of the deal's line items once, and its
+  -- share of the value, in the value's currency.
+  product_ids        uuid[]      NOT NULL, -- NULL in it: line items that name no product
+  product_values     bigint[]    NOT NULL, -- none where the value is not known
+  valid_from         timestamptz NOT NULL,
+  known_from         timestamptz NOT NULL,
   CONSTRAINT deals_pk PRIMARY KEY (deal_id)
 ) WITH (fillfactor = 85);
 
--- What a closing was about: each product of the deal's line items once, with its
--- share of the value. Rows of a closing that was taken back stay behind; the join on
--- (deal_id, closing) does not find them.
-CREATE TABLE closing_products (
-  deal_id     uuid   NOT NULL,
-  closing     bigint NOT NULL,
-  product_id  uuid,            -- NULL: line items that name no product
-  value_minor bigint           -- in the currency of the deal's value; NULL where it has none
-);
+-- The products of the deals as they closed, spread out.
+CREATE VIEW closing_products AS
+  SELECT d.deal_id, d.closing, p.product_id, p.value_minor
+  FROM deals AS d, unnest(d.product_ids, d.product_values) AS p (product_id, value_minor);
 
 -- indexes
 
 CREATE INDEX deals_by_closing ON deals (closed_at)
   INCLUDE (outcome, closed_owner_id, value_minor, value_currency, days_to_close) WHERE outcome <> '';
-CREATE INDEX closing_products_by_deal ON closing_products (deal_id, closing) INCLUDE (product_id, value_minor);

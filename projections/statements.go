@@ -15,11 +15,13 @@ import (
 type binding struct {
 	columns []column // of the row
 	keys    []column // of the key; none in an appended table
+	sought  []column // of a search for former versions
 	copy    string
 	// Statements take one array per column. load answers the ordinal of the key
 	// and the row.
 	load, upsert, remove, insert *pgconn.StatementDescription
-	order                        []int // of the batch's rows, by key
+
+	order []int // of the batch's rows, by key
 }
 
 // bindTable compares t with the table in schema and prepares what writing to it takes.
@@ -47,7 +49,7 @@ func bindTable(ctx context.Context, conn *pgx.Conn, schema string, t table) (*bi
 		slices.Sort(wrong)
 		return nil, &Failure{Class: BadSchema, Table: t.name(), Detail: "columns " + strings.Join(slices.Compact(wrong), " ")}
 	}
-	return b, b.prepare(ctx, conn, schema, t.name())
+	return b, b.prepare(ctx, conn, schema, t)
 }
 
 func columnTypes(ctx context.Context, conn *pgx.Conn, schema, table string) (map[string]uint32, error) {
@@ -69,38 +71,11 @@ func columnTypes(ctx context.Context, conn *pgx.Conn, schema, table string) (map
 	return types, err
 }
 
-func (b *binding) prepare(ctx context.Context, conn *pgx.Conn, schema, table string) error {
-	into := pgx.Identifier{schema, table}.Sanitize()
-	columns := names(b.columns)
-	b.copy = fmt.Sprintf("COPY %s (%s) FROM STDIN BINARY", into, strings.Join(columns, ", "))
-	insert := fmt.Sprintf("INSERT INTO %s (%s) SELECT * FROM %s", into, strings.Join(columns, ", "), unnest(b.columns))
-	statements := []statement{{"insert", &b.insert, insert}}
-	if len(b.keys) > 0 {
-		keys := names(b.keys)
-		var set []string
-		for _, c := range columns {
-			if !slices.Contains(keys, c) {
-				set = append(set, c+" = EXCLUDED."+c)
-			}
-		}
-		resolve := "NOTHING"
-		if len(set) > 0 {
-			resolve = "UPDATE SET " + strings.Join(set, ", ")
-		}
-		match := make([]string, len(keys))
-		for i, k := range keys {
-			match[i] = fmt.Sprintf("t.%s = k.%s", k, k)
-		}
-		on, list := strings.Join(match, " AND "), strings.Join(keys, ", ")
-		statements = []statement{
-			{"load", &b.load, fmt.Sprintf("SELECT k.ordinal, t.%s FROM %s WITH ORDINALITY AS k (%s, ordinal) JOIN %s AS t ON %s",
-				strings.Join(columns, ", t."), unnest(b.keys), list, into, on)},
-			{"upsert", &b.upsert, fmt.Sprintf("%s ON CONFLICT (%s) DO %s", insert, list, resolve)},
-			{"remove", &b.remove, fmt.Sprintf("DELETE FROM %s AS t USING %s AS k (%s) WHERE %s", into, unnest(b.keys), list, on)},
-		}
-	}
-	for _, s := range statements {
-		prepared, err := conn.PgConn().Prepare(ctx, s.verb+" "+table, s.sql, nil)
+func (b *binding) prepare(ctx context.Context, conn *pgx.Conn, schema string, t table) error {
+	into := pgx.Identifier{schema, t.name()}.Sanitize()
+	b.copy = fmt.Sprintf("COPY %s (%s) FROM STDIN BINARY", into, strings.Join(names(b.columns), ", "))
+	for _, s := range t.statements(b, into) {
+		prepared, err := conn.PgConn().Prepare(ctx, s.verb+" "+t.name(), s.sql, nil)
 		if err != nil {
 			return err
 		}
@@ -109,19 +84,88 @@ func (b *binding) prepare(ctx context.Context, conn *pgx.Conn, schema, table str
 	return nil
 }
 
+func (t *Keyed[K, R]) statements(b *binding, into string) []statement {
+	set := "NOTHING"
+	if rest := b.values(); len(rest) > 0 {
+		for i, c := range rest {
+			rest[i] = c + " = EXCLUDED." + c
+		}
+		set = "UPDATE SET " + strings.Join(rest, ", ")
+	}
+	return []statement{
+		{"load", &b.load, b.selectSQL(into, b.keys)},
+		{"upsert", &b.upsert, b.upsertSQL(into, set)},
+		{"remove", &b.remove, b.removeSQL(into)},
+	}
+}
+
+func (t *Appended[R]) statements(b *binding, into string) []statement {
+	return []statement{{"insert", &b.insert, b.insertSQL(into)}}
+}
+
+func (b *binding) insertSQL(into string) string {
+	return fmt.Sprintf("INSERT INTO %s AS t (%s) SELECT %s FROM %s", into, strings.Join(names(b.columns), ", "), cast(b.columns), unnest(b.columns))
+}
+
+func (b *binding) upsertSQL(into, set string) string {
+	return fmt.Sprintf("%s ON CONFLICT (%s) DO %s", b.insertSQL(into), strings.Join(names(b.keys), ", "), set)
+}
+
+func (b *binding) removeSQL(into string) string {
+	return fmt.Sprintf("DELETE FROM %s AS t USING %s WHERE %s", into, unnest(b.keys), match(b.keys))
+}
+
+// selectSQL answers, with the ordinal of the parameters, the rows with their key.
+func (b *binding) selectSQL(from string, parameters []column) string {
+	return fmt.Sprintf("SELECT k.ordinal, t.%s FROM unnest(%s) WITH ORDINALITY AS k (%s, ordinal) JOIN %s AS t ON %s",
+		strings.Join(names(b.columns), ", t."), arrays(parameters), strings.Join(names(parameters), ", "),
+		from, match(parameters))
+}
+
+// values are the columns that are no part of the key.
+func (b *binding) values() []string {
+	keys := names(b.keys)
+	return slices.DeleteFunc(names(b.columns), func(c string) bool { return slices.Contains(keys, c) })
+}
+
+// match compares the table's key with that of the parameters.
+func match(keys []column) string {
+	on := names(keys)
+	for i, k := range on {
+		on[i] = fmt.Sprintf("t.%s = k.%s", k, k)
+	}
+	return strings.Join(on, " AND ")
+}
+
 type statement struct {
 	verb string
 	into **pgconn.StatementDescription
 	sql  string
 }
 
-// unnest turns a parameter per column, each an array, into rows.
+// unnest turns a parameter per column, each an array, into rows called k.
 func unnest(columns []column) string {
-	arrays := make([]string, len(columns))
+	return fmt.Sprintf("unnest(%s) AS k (%s)", arrays(columns), strings.Join(names(columns), ", "))
+}
+
+func arrays(columns []column) string {
+	parameters := make([]string, len(columns))
 	for i, c := range columns {
-		arrays[i] = fmt.Sprintf("$%d::%s[]", i+1, c.sql)
+		parameters[i] = fmt.Sprintf("$%d::%s[]", i+1, c.sql)
 	}
-	return "unnest(" + strings.Join(arrays, ", ") + ")"
+	return strings.Join(parameters, ", ")
+}
+
+// cast makes of what unnest gave what the columns hold.
+func cast(columns []column) string {
+	values := names(columns)
+	for i, c := range columns {
+		values[i] = "k." + values[i]
+		if c.cast != "" {
+			values[i] += "::" + c.cast
+		}
+	}
+	return strings.Join(values, ", ")
 }
 
 func names(columns []column) []string {

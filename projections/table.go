@@ -7,11 +7,14 @@ import (
 	"unsafe"
 )
 
-// table is a [Keyed] or an [Appended].
+// table is one of Postgres's: a [Keyed], an [Appended], a [Sums], or the former
+// versions of a [Versioned].
 type table interface {
 	name() string
 	// shape is how a row lies in memory, and its key; nil where rows have none.
 	shape() (row, key layout)
+	// statements are what writing to it takes, into b.
+	statements(b *binding, into string) []statement
 }
 
 // Keyed is a table whose rows are found by a key and change over time.
@@ -24,18 +27,19 @@ type table interface {
 //	bool                          boolean
 //	int, int64, int32, int16      bigint, integer, smallint
 //	float64                       double precision
+//	big.Int                       numeric, whole numbers only
 //	time.Time                     timestamptz, to the microsecond; date in UTC
 //	uuid.UUID, domain.ID          uuid
 //	[]byte, json.RawMessage       bytea, jsonb; nil is NULL
+//	[]uuid.UUID, []domain.ID      uuid[], where the zero id is NULL; jsonb
+//	[]int64                       bigint[]; jsonb
 //	other structs, slices, maps   jsonb, by encoding/json
 //
 // Columns that R does not name get their default in a new row and are left alone
 // in an old one.
 type Keyed[K comparable, R any] struct {
-	title string
-	keys  layout // of K, named as the key columns
-	row   layout // of R
-	keyAt []int  // where the key columns stand in row
+	keyedShape
+	settled func(w *Writer, before, after *R)
 }
 
 // NewKeyed describes a table by its row type R and its key columns, which are the
@@ -43,11 +47,45 @@ type Keyed[K comparable, R any] struct {
 // columns, a struct with the same `db` tags. It panics where the types cannot be
 // stored or do not fit each other.
 func NewKeyed[K comparable, R any](table string, key ...string) *Keyed[K, R] {
-	t := &Keyed[K, R]{
-		title: table,
-		keys:  keyLayoutOf(table, reflect.TypeFor[K](), key),
-		row:   layoutOf(table, reflect.TypeFor[R]()),
-	}
+	return &Keyed[K, R]{keyedShape: keyedShapeOf(table, reflect.TypeFor[K](), reflect.TypeFor[R](), key)}
+}
+
+// Settled has tell run for each row that a batch touched, after all changes: with
+// the row as it was before the batch and as it is after it, nil where there is
+// none. It is for what follows from rows, such as [Sums], and may add to tables;
+// both rows are to be read only.
+func (t *Keyed[K, R]) Settled(tell func(w *Writer, before, after *R)) *Keyed[K, R] {
+	t.settled = tell
+	return t
+}
+
+// Update changes the row of key. change gets the row as the events before left
+// it; where there is none, a zero row with only the key set. It runs later, when
+// the whole batch is known, in the order in which changes were asked for, across
+// all tables; it may add rows to [Appended] tables and to [Sums], and must not ask
+// for further changes.
+// What it does to the key columns is ignored.
+func (t *Keyed[K, R]) Update(w *Writer, key K, change func(row *R)) { t.ask(w, key, change) }
+
+// Delete removes the row of key, if there is one.
+func (t *Keyed[K, R]) Delete(w *Writer, key K) { t.ask(w, key, nil) }
+
+func (t *Keyed[K, R]) ask(w *Writer, key K, change func(row *R)) {
+	b := bufferOf(w, t, func() *keyedBuffer[K, R] { return newKeyedBuffer(t) })
+	b.changes = append(b.changes, keyedChange[R]{slot: b.touch(key), change: change})
+	w.ask(b, len(b.changes)-1)
+}
+
+// keyedShape is how rows with a key lie in memory.
+type keyedShape struct {
+	title string
+	keys  layout // of the key, named as the key columns
+	row   layout
+	keyAt []int // where the key columns stand in row
+}
+
+func keyedShapeOf(table string, key, row reflect.Type, columns []string) keyedShape {
+	t := keyedShape{title: table, keys: keyLayoutOf(table, key, columns), row: layoutOf(table, row)}
 	for _, k := range t.keys {
 		at := slices.IndexFunc(t.row, func(f field) bool { return f.column == k.column })
 		if at < 0 {
@@ -62,31 +100,16 @@ func NewKeyed[K comparable, R any](table string, key ...string) *Keyed[K, R] {
 	return t
 }
 
-// Update changes the row of key. change gets the row as the events before left
-// it; where there is none, a zero row with only the key set. It runs later, when
-// the whole batch is known, in the order in which changes were asked for, across
-// all tables; it may [Appended.Add] rows, and must not ask for further changes.
-// What it does to the key columns is ignored.
-func (t *Keyed[K, R]) Update(w *Writer, key K, change func(row *R)) { t.ask(w, key, change) }
+func (t keyedShape) name() string             { return t.title }
+func (t keyedShape) shape() (row, key layout) { return t.row, t.keys }
 
-// Delete removes the row of key, if there is one.
-func (t *Keyed[K, R]) Delete(w *Writer, key K) { t.ask(w, key, nil) }
+func (t keyedShape) isKey(column int) bool { return slices.Contains(t.keyAt, column) }
 
-func (t *Keyed[K, R]) name() string             { return t.title }
-func (t *Keyed[K, R]) shape() (row, key layout) { return t.row, t.keys }
-
-func (t *Keyed[K, R]) ask(w *Writer, key K, change func(row *R)) {
-	b := bufferOf(w, t, func() *keyedBuffer[K, R] {
-		return &keyedBuffer[K, R]{of: t, slots: make(map[K]int)}
-	})
-	slot, found := b.slots[key]
-	if !found {
-		slot = len(b.touched)
-		b.slots[key] = slot
-		b.touched = append(b.touched, keyedRow[K, R]{key: key})
+// sign gives the row its key.
+func (t keyedShape) sign(row, key unsafe.Pointer) {
+	for k, field := range t.keys {
+		field.kind.copy(t.row[t.keyAt[k]].of(row), field.of(key))
 	}
-	b.changes = append(b.changes, keyedChange[R]{slot: slot, change: change})
-	w.ask(b, len(b.changes)-1)
 }
 
 // keyedBuffer folds a batch's changes, so that a row is loaded and written once
@@ -95,6 +118,7 @@ type keyedBuffer[K comparable, R any] struct {
 	of      *Keyed[K, R]
 	slots   map[K]int
 	touched []keyedRow[K, R] // in order of first touch
+	before  []R              // the same as they were loaded, where somebody is to be told
 	changes []keyedChange[R]
 }
 
@@ -102,6 +126,7 @@ type keyedRow[K comparable, R any] struct {
 	key K
 	row R
 	fate
+	begun bool // there is a row: in a versioned table, the one that is known first
 }
 
 // fate is what becomes of a row.
@@ -115,13 +140,29 @@ type keyedChange[R any] struct {
 	change func(row *R) // nil deletes
 }
 
+func newKeyedBuffer[K comparable, R any](t *Keyed[K, R]) *keyedBuffer[K, R] {
+	return &keyedBuffer[K, R]{of: t, slots: make(map[K]int)}
+}
+
 func (b *keyedBuffer[K, R]) table() table             { return b.of }
 func (b *keyedBuffer[K, R]) rows() int                { return len(b.touched) }
 func (b *keyedBuffer[K, R]) row(i int) unsafe.Pointer { return address(&b.touched[i].row) }
 func (b *keyedBuffer[K, R]) key(i int) unsafe.Pointer { return address(&b.touched[i].key) }
 func (b *keyedBuffer[K, R]) fate(i int) *fate         { return &b.touched[i].fate }
+func (b *keyedBuffer[K, R]) name(i int)               { b.of.sign(b.row(i), b.key(i)) }
 
-func (b *keyedBuffer[K, R]) fold(index int) {
+// touch is the slot of the row of key.
+func (b *keyedBuffer[K, R]) touch(key K) int {
+	slot, found := b.slots[key]
+	if !found {
+		slot = len(b.touched)
+		b.slots[key] = slot
+		b.touched = append(b.touched, keyedRow[K, R]{key: key})
+	}
+	return slot
+}
+
+func (b *keyedBuffer[K, R]) fold(_ *Writer, index int) error {
 	c := b.changes[index]
 	r := &b.touched[c.slot]
 	r.gone = c.change == nil
@@ -129,22 +170,48 @@ func (b *keyedBuffer[K, R]) fold(index int) {
 		var zero R
 		r.row = zero
 		b.name(c.slot)
-		return
+		return nil
 	}
 	c.change(&r.row)
+	return nil
 }
 
-func (b *keyedBuffer[K, R]) name(i int) {
-	for k, field := range b.of.keys {
-		field.kind.copy(b.of.row[b.of.keyAt[k]].of(b.row(i)), field.of(b.key(i)))
+func (b *keyedBuffer[K, R]) loaded() {
+	if b.of.settled == nil {
+		return
+	}
+	for i := range b.touched {
+		b.before = append(b.before, b.touched[i].row)
+	}
+}
+
+func (b *keyedBuffer[K, R]) settle(w *Writer) {
+	if b.of.settled == nil {
+		return
+	}
+	for i := range b.touched {
+		r := &b.touched[i]
+		var before, after *R
+		if r.stored {
+			before = &b.before[i]
+		}
+		if !r.gone {
+			b.name(i) // a change may have written over its key
+			after = &r.row
+		}
+		b.of.settled(w, before, after)
 	}
 }
 
 func (b *keyedBuffer[K, R]) reset() {
 	clear(b.slots)
-	clear(b.touched)
-	clear(b.changes)
-	b.touched, b.changes = b.touched[:0], b.changes[:0]
+	b.touched, b.before, b.changes = emptied(b.touched), emptied(b.before), emptied(b.changes)
+}
+
+// emptied keeps the memory and lets go of what it held.
+func emptied[T any](of []T) []T {
+	clear(of)
+	return of[:0]
 }
 
 // Appended is a table to which rows are only ever added. Its rows are described
@@ -159,8 +226,10 @@ func NewAppended[R any](table string) *Appended[R] {
 	return &Appended[R]{title: table, row: layoutOf(table, reflect.TypeFor[R]())}
 }
 
-// Add appends a row. It may be called in Apply and in a change func of [Keyed.Update].
+// Add appends a row. It may be called in Apply, and where [Keyed.Update] and
+// [Keyed.Settled] say so.
 func (t *Appended[R]) Add(w *Writer, row R) {
+	w.add(t)
 	b := bufferOf(w, t, func() *appendedBuffer[R] { return &appendedBuffer[R]{of: t} })
 	b.added = append(b.added, row)
 }
@@ -177,7 +246,4 @@ func (b *appendedBuffer[R]) table() table             { return b.of }
 func (b *appendedBuffer[R]) rows() int                { return len(b.added) }
 func (b *appendedBuffer[R]) row(i int) unsafe.Pointer { return address(&b.added[i]) }
 
-func (b *appendedBuffer[R]) reset() {
-	clear(b.added)
-	b.added = b.added[:0]
-}
+func (b *appendedBuffer[R]) reset() { b.added = emptied(b.added) }

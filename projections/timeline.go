@@ -24,10 +24,10 @@ func (Timeline) Name() string { return "timeline" }
 
 // Version changes with the tables or what is written into them, also with the
 // wording of a summary.
-func (Timeline) Version() int { return 2 }
+func (Timeline) Version() int { return 3 }
 
 // Schema is its tables and indexes.
-func (Timeline) Schema() Schema { return parseSchema(timelineSQL) }
+func (Timeline) Schema() Schema { return parseSchema(timelineSQL).remembering(timelineDeals) }
 
 // Handles are all events of customers, consents, interactions and deals.
 func (Timeline) Handles() []string {
@@ -37,7 +37,7 @@ func (Timeline) Handles() []string {
 
 var (
 	entries       = NewAppended[entryRow]("entries")
-	timelineDeals = NewKeyed[uuid.UUID, timelineDealRow]("deals", "deal_id")
+	timelineDeals = NewVersioned[uuid.UUID, timelineDealRow]("deals", "deal_id")
 )
 
 // Apply adds the event's entry and notes whose deal a deal is.
@@ -56,15 +56,15 @@ func (Timeline) Apply(w *Writer, e domain.Recorded) error {
 	})
 	switch event := e.Event.(type) {
 	case deal.Opened:
-		belongsTo(w, id, event.Customer)
+		belongsTo(w, id, e, event.Customer)
 	case deal.CustomerLinked:
-		belongsTo(w, id, event.Customer)
+		belongsTo(w, id, e, event.Customer)
 	}
 	return nil
 }
 
-func belongsTo(w *Writer, dealID uuid.UUID, customer domain.CustomerID) {
-	timelineDeals.Update(w, dealID, func(row *timelineDealRow) { row.CustomerID = nullable(customer) })
+func belongsTo(w *Writer, dealID uuid.UUID, e domain.Recorded, customer domain.CustomerID) {
+	timelineDeals.Change(w, dealID, e, func(row *timelineDealRow) { row.CustomerID = nullable(customer) })
 }
 
 // entryRow is one event.

@@ -23,8 +23,10 @@ CREATE TABLE entries (
 );
 
 CREATE TABLE deals (
-  deal_id     uuid NOT NULL,
+  deal_id     uuid        NOT NULL,
   customer_id uuid,
+  valid_from  timestamptz NOT NULL,
+  known_from  timestamptz NOT NULL,
   CONSTRAINT deals_pk PRIMARY KEY (deal_id)
 );
 

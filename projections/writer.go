@@ -17,8 +17,20 @@ type Writer struct {
 	buffers []buffer // in order of first use
 	steps   []step   // changes to keyed rows, in the order asked for
 	event   eventRef
-	folding bool // the steps are running: rows may be added, but no more changes asked for
+	phase   phase
+	// skipped tells whether an event was left out on purpose, so that it is not
+	// missed; nil where none is.
+	skipped func(domain.Stream, domain.Revision) bool
 }
+
+// phase is what a batch is at, which decides what it may ask of the Writer.
+type phase int
+
+const (
+	applying phase = iota // changes may be asked for and rows added
+	folding               // rows may be added
+	changing              // a change that may run on several versions of a row: neither
+)
 
 // buffer holds what a batch writes to one table. Rows are handed out by address,
 // so that what encodes them need not know their type.
@@ -30,15 +42,43 @@ type buffer interface {
 	reset()
 }
 
-// keyed is the buffer of a keyed table.
-type keyed interface {
+// sorted is a buffer whose rows have a key.
+type sorted interface {
 	buffer
 	key(i int) unsafe.Pointer
+}
+
+// keyed is the buffer of a table whose rows change.
+type keyed interface {
+	sorted
 	fate(i int) *fate
 	// name gives row i its key.
 	name(i int)
+	// loaded is called when the rows stand as the table has them.
+	loaded()
 	// fold runs the index-th change asked for.
-	fold(index int)
+	fold(w *Writer, index int) error
+	// settle is called when all changes ran.
+	settle(w *Writer)
+}
+
+// versioned is the buffer of a table that remembers.
+type versioned interface {
+	keyed
+	past() table
+	// seek tells how many searches for former versions the batch takes; the rows
+	// are loaded.
+	seek() int
+	sought(i int) unsafe.Pointer
+	// found is where to read a version that search i found.
+	found(i int) unsafe.Pointer
+}
+
+// shrinking is a buffer that takes rows out of its table before it adds some.
+type shrinking interface {
+	buffer
+	removals() int
+	removal(i int) unsafe.Pointer
 }
 
 // step is one change of one keyed row.
@@ -68,21 +108,41 @@ func bufferOf[B buffer](w *Writer, t table, fresh func() B) B {
 }
 
 func (w *Writer) ask(b keyed, index int) {
-	if w.folding {
+	if w.phase != applying {
 		panic(fmt.Sprintf("projections: a change func may add rows, but not change rows of %s", b.table().name()))
 	}
 	w.steps = append(w.steps, step{buffer: b, index: index, event: w.event})
 }
 
+// add is asked before rows are added to t.
+func (w *Writer) add(t table) {
+	if w.phase == changing {
+		panic(fmt.Sprintf("projections: a change of a versioned row runs on several versions, so it may not add to %s", t.name()))
+	}
+}
+
 // fold runs the changes. It leaves w.event at the one whose change is running,
 // for whoever recovers.
-func (w *Writer) fold() {
-	w.folding = true
+func (w *Writer) fold() error {
+	w.phase = folding
+	for _, b := range w.buffers {
+		if k, ok := b.(keyed); ok {
+			k.loaded()
+		}
+	}
 	for _, s := range w.steps {
 		w.event = s.event
-		s.buffer.fold(s.index)
+		if err := s.buffer.fold(w, s.index); err != nil {
+			return err
+		}
 	}
-	w.folding = false
+	for _, b := range w.buffers {
+		if k, ok := b.(keyed); ok {
+			k.settle(w)
+		}
+	}
+	w.phase = applying
+	return nil
 }
 
 func (w *Writer) rows() int {
@@ -95,7 +155,7 @@ func (w *Writer) rows() int {
 
 func (w *Writer) reset() {
 	clear(w.steps) // the closures hold events
-	w.steps, w.folding, w.event = w.steps[:0], false, eventRef{}
+	w.steps, w.phase, w.event = w.steps[:0], applying, eventRef{}
 	for _, b := range w.buffers {
 		b.reset()
 	}

@@ -1,0 +1,69 @@
+package projections
+
+import (
+	"math/big"
+
+	"crm/domain"
+	"crm/domain/deal"
+)
+
+// boardColumn is a column of a pipeline's board, and a currency.
+type boardColumn struct {
+	PipelineID domain.PipelineID `db:"pipeline_id"`
+	Status     deal.Status       `db:"status"`
+	Stage      domain.StageID    `db:"stage"`    // none of a closed column
+	Currency   domain.Currency   `db:"currency"` // none of deals that are worth nothing known
+}
+
+// columnSum is what the deals in it come to.
+type columnSum struct {
+	boardColumn
+	Count      int64   `db:"count"`
+	WorthMinor big.Int `db:"worth_minor"`
+	Weighted   big.Int `db:"weighted"` // the worth times percent
+}
+
+// moveColumns takes a deal out of the column that it was in and puts it into the one
+// that it is in. A board is looked at all day, while the closed deals grow for ever:
+// counting them took 600 ms for a million.
+func moveColumns(w *Writer, before, after *dealRow) {
+	was, is := standingOf(before), standingOf(after)
+	if was == is {
+		return
+	}
+	was.add(w, -1)
+	is.add(w, 1)
+}
+
+// standing is where a deal stands on its board and what it comes to there.
+type standing struct {
+	column             boardColumn
+	count              int64 // 0 of a deal that is nowhere
+	worth, probability int64
+}
+
+func standingOf(r *dealRow) standing {
+	if r == nil {
+		return standing{}
+	}
+	p := standing{column: boardColumn{PipelineID: r.PipelineID, Status: r.Status}, count: 1, probability: int64(r.Probability)}
+	if r.Status == deal.Running {
+		p.column.Stage = r.Stage
+	}
+	if worth := money(r.WorthMinor, r.WorthCurrency); !worth.IsZero() {
+		p.column.Currency, p.worth = worth.Currency, worth.Minor
+	}
+	return p
+}
+
+func (p standing) add(w *Writer, sign int64) {
+	if p.count == 0 {
+		return
+	}
+	columnSums.Add(w, p.column, func(sum *columnSum) {
+		worth := big.NewInt(sign * p.worth)
+		sum.Count += sign
+		sum.WorthMinor.Add(&sum.WorthMinor, worth)
+		sum.Weighted.Add(&sum.Weighted, worth.Mul(worth, big.NewInt(p.probability)))
+	})
+}

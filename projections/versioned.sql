@@ -1,0 +1,45 @@
+-- What the table {table} said before. A row of {table} holds from its valid_from
+-- on (the clock of the business: occurred_at) and is known from its known_from on
+-- (the clock of the log: recorded_at). What was so before stays here; a version
+-- holds for the instants and was known at the instants of an L:
+--
+--   valid at  valid_from <= T and known_from <= K < known_until
+--             and (T < valid_until or K < end_known_from)
+--
+--   T ^
+--     |      +-----+                      before the end was known, it had none
+--     |      |     |
+--     |      |     +---------- valid_until
+--     |      |               :
+--     |      +-------------- : valid_from
+--     +------+-----+---------+------> K
+--      known_from  |         known_until: from then on the past is told otherwise
+--          end_known_from
+--
+-- 'infinity' is Postgres's own: an end that nobody knows.
+
+CREATE TABLE {table}_history (
+  LIKE {table} INCLUDING COMMENTS,
+  valid_until    timestamptz NOT NULL,
+  end_known_from timestamptz NOT NULL,
+  known_until    timestamptz NOT NULL,
+  CONSTRAINT {table}_history_pk PRIMARY KEY ({key}, valid_from, known_from)
+);
+
+CREATE VIEW {table}_versions AS
+  SELECT t.*, 'infinity'::timestamptz AS valid_until, 'infinity'::timestamptz AS end_known_from, 'infinity'::timestamptz AS known_until
+  FROM {table} AS t
+  UNION ALL
+  SELECT h.* FROM {table}_history AS h;
+
+-- It is bound to the view and not to its name, so it goes where the schema goes, and
+-- it is inlined: a condition on the key reaches the primary keys.
+CREATE FUNCTION {table}_at(as_of timestamptz, known_at timestamptz) RETURNS SETOF {table}_versions
+LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+  SELECT v.* FROM {table}_versions AS v
+  WHERE (as_of IS NULL OR v.valid_from <= as_of)
+    AND (known_at IS NULL OR v.known_from <= known_at)
+    AND (v.known_until = 'infinity' OR known_at < v.known_until)
+    AND (v.valid_until = 'infinity' OR as_of < v.valid_until OR known_at < v.end_known_from);
+END;

@@ -1,0 +1,207 @@
+package projections
+
+import (
+	"maps"
+	"slices"
+	"time"
+	"unsafe"
+
+	"crm/domain"
+)
+
+// versionedBuffer folds a batch's changes into the current rows, and into what
+// becomes history.
+type versionedBuffer[K comparable, R any] struct {
+	keyedBuffer[K, dated[R]] // of the current rows
+	of                       *Versioned[K, R]
+	changes                  []versionedChange[R]
+	former                   map[int]*former[R] // by slot; only of rows with backdated changes
+	searches                 []search[K]
+	searching                []int // the slots of the searches
+}
+
+type versionedChange[R any] struct {
+	slot               int
+	stream             domain.Stream
+	revision           domain.Revision
+	occurred, recorded time.Time
+	change             func(row *R)
+}
+
+// former is the versions of one row that hold no longer, but are still what is known
+// of the past, as far as the batch's changes may reach.
+type former[R any] struct {
+	versions []version[R]
+	stored   int // how many of them, in front, the table has
+}
+
+// seek finds the rows with backdated changes and makes the searches for their former
+// versions: one for each row that the table has. The rows are loaded.
+func (b *versionedBuffer[K, R]) seek() int {
+	since := make(map[int]time.Time) // when the earliest backdated change of a slot occurred
+	begins := make([]time.Time, len(b.touched))
+	for i := range b.touched {
+		if r := &b.touched[i]; r.stored {
+			begins[i] = r.row.ValidFrom
+		}
+	}
+	begun := make([]bool, len(b.touched))
+	for _, c := range b.changes {
+		switch exists := begun[c.slot] || b.touched[c.slot].stored; {
+		case !exists || !c.occurred.Before(begins[c.slot]):
+			begins[c.slot], begun[c.slot] = c.occurred, true
+		default:
+			if first, found := since[c.slot]; !found || c.occurred.Before(first) {
+				since[c.slot] = c.occurred
+			}
+		}
+	}
+	for _, slot := range slices.Sorted(maps.Keys(since)) {
+		b.former[slot] = &former[R]{}
+		if r := &b.touched[slot]; r.stored {
+			b.searching = append(b.searching, slot)
+			b.searches = append(b.searches, search[K]{Key: r.key, Since: since[slot]})
+		}
+	}
+	return len(b.searches)
+}
+
+func (b *versionedBuffer[K, R]) sought(i int) unsafe.Pointer { return address(&b.searches[i]) }
+func (b *versionedBuffer[K, R]) past() table                 { return b.of.past }
+
+// found is where a version is read into that the i-th search found.
+func (b *versionedBuffer[K, R]) found(i int) unsafe.Pointer {
+	f := b.former[b.searching[i]]
+	f.versions = append(f.versions, version[R]{})
+	f.stored++
+	return address(&f.versions[f.stored-1])
+}
+
+func (b *versionedBuffer[K, R]) fold(w *Writer, index int) error {
+	c := &b.changes[index]
+	r := &b.touched[c.slot]
+	exists := r.stored || r.begun
+	if !b.follows(w, c, &r.row.Row, exists) {
+		return ErrMissing
+	}
+	recorded := c.recorded
+	if exists {
+		recorded = later(recorded, r.row.KnownFrom)
+	}
+	w.phase = changing
+	switch was := (&version[R]{r.row, c.occurred, recorded, infinity}); {
+	case exists && c.occurred.Before(r.row.ValidFrom):
+		b.backdate(c, r, recorded)
+	case exists && !was.empty():
+		b.leave(w, c.slot, *was)
+		fallthrough
+	default:
+		b.alter(&r.row, c, c.occurred, recorded)
+	}
+	r.begun = true
+	w.phase = folding
+	return nil
+}
+
+// follows reports whether the change is by the next event of the row's stream.
+func (b *versionedBuffer[K, R]) follows(w *Writer, c *versionedChange[R], row *R, exists bool) bool {
+	if b.of.revision == nil {
+		return true
+	}
+	next := domain.NoStream + 1
+	if exists {
+		next = b.of.revision(row) + 1
+	}
+	for next < c.revision && w.skipped != nil && w.skipped(c.stream, next) {
+		next++
+	}
+	return next == c.revision
+}
+
+// alter runs the change on one version and says since when that holds and is known.
+func (b *versionedBuffer[K, R]) alter(row *dated[R], c *versionedChange[R], holds, known time.Time) {
+	c.change(&row.Row)
+	row.ValidFrom, row.KnownFrom = holds, known
+	b.of.current.sign(address(row), b.key(c.slot)) // the change may have written over its key
+}
+
+// leave adds a version to the past.
+func (b *versionedBuffer[K, R]) leave(w *Writer, slot int, was version[R]) {
+	if f := b.former[slot]; f != nil {
+		f.versions = append(f.versions, was)
+		return
+	}
+	past := pastOf(w, b.of.past)
+	past.added = append(past.added, was)
+}
+
+// backdate changes all versions that hold at or after the instant at which the event
+// occurred, which lies before the current version.
+func (b *versionedBuffer[K, R]) backdate(c *versionedChange[R], r *keyedRow[K, dated[R]], recorded time.Time) {
+	f := b.former[c.slot]
+	for i := range f.versions {
+		v := f.versions[i]
+		if v.KnownUntil.Before(infinity) || !c.occurred.Before(v.ValidUntil) {
+			continue
+		}
+		f.versions[i].KnownUntil = recorded
+		v.KnownFrom, v.EndKnownFrom = recorded, recorded
+		if v.ValidFrom.Before(c.occurred) {
+			unchanged := v
+			unchanged.ValidUntil = c.occurred
+			f.versions = append(f.versions, unchanged)
+			v.ValidFrom = c.occurred
+		}
+		b.alter(&v.dated, c, v.ValidFrom, recorded)
+		f.versions = append(f.versions, v)
+	}
+	f.versions = append(f.versions, version[R]{r.row, infinity, recorded, recorded})
+	b.alter(&r.row, c, r.row.ValidFrom, recorded)
+}
+
+// settle puts down the former versions of the rows with backdated changes.
+func (b *versionedBuffer[K, R]) settle(w *Writer) {
+	if len(b.former) > 0 {
+		past := pastOf(w, b.of.past)
+		for slot := range b.touched {
+			if f := b.former[slot]; f != nil {
+				b.put(past, f)
+			}
+		}
+	}
+	b.keyedBuffer.settle(w)
+}
+
+func (b *versionedBuffer[K, R]) put(past *pastBuffer[K, R], f *former[R]) {
+	for i := range f.versions {
+		v := &f.versions[i]
+		if i < f.stored {
+			if v.KnownUntil.Equal(infinity) {
+				continue // as it was
+			}
+			past.removed = append(past.removed, *v)
+		}
+		if !v.empty() {
+			past.added = append(past.added, *v)
+		}
+	}
+}
+
+// empty reports whether there is no instant at which the version holds and is known.
+func (v *version[R]) empty() bool {
+	return !v.KnownFrom.Before(v.KnownUntil) ||
+		!v.ValidFrom.Before(v.ValidUntil) && !v.KnownFrom.Before(v.EndKnownFrom)
+}
+
+func later(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return b
+	}
+	return a
+}
+
+func (b *versionedBuffer[K, R]) reset() {
+	b.keyedBuffer.reset()
+	clear(b.former)
+	b.changes, b.searches, b.searching = emptied(b.changes), emptied(b.searches), emptied(b.searching)
+}
