@@ -16,6 +16,7 @@ type purpose string
 
 const (
 	serve   purpose = "serve"   // to be read one day
+	hold    purpose = "hold"    // to be read when somebody says so
 	compare purpose = "compare" // to prove another one right, and be dropped
 )
 

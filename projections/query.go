@@ -68,13 +68,33 @@ type asker interface {
 
 // all collects the rows of a query, by the names of their columns.
 func all[R any](ctx context.Context, db asker, sql string, args ...any) ([]R, error) {
-	rows, err := db.Query(ctx, sql, args...)
-	if err != nil {
-		return nil, unavailable(err)
+	ask := func() (found []R, err error) {
+		rows, err := db.Query(ctx, sql, args...)
+		if err != nil {
+			return nil, err
+		}
+		return pgx.CollectRows(rows, pgx.RowToStructByName[R])
 	}
-	found, err := pgx.CollectRows(rows, pgx.RowToStructByName[R])
+	found, err := ask()
+	if _, alone := db.(Querier); alone { // in a transaction all of it has to be asked again
+		for again := 0; outdated(err) && again < maxOutdated; again++ {
+			found, err = ask()
+		}
+	}
 	return found, unavailable(err)
 }
+
+// outdated reports whether a statement was prepared for tables that were swapped
+// for others since, with columns of other types. It is prepared anew when it is
+// asked again; each connection may meet this once after a swap.
+func outdated(err error) bool {
+	refused, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && refused.Code == "0A000"
+}
+
+// maxOutdated is how many connections one question may meet whose statements are
+// outdated.
+const maxOutdated = 32
 
 // one is the only row of a query, or missing where there is none.
 func one[R any](ctx context.Context, db asker, missing error, sql string, args ...any) (R, error) {
@@ -91,8 +111,11 @@ func one[R any](ctx context.Context, db asker, missing error, sql string, args .
 
 // snapshot runs several queries that see the same state.
 func snapshot(ctx context.Context, db Querier, ask func(pgx.Tx) error) error {
-	options := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
-	return unavailable(pgx.BeginTxFunc(ctx, db, options, ask))
+	err := pgx.BeginTxFunc(ctx, db, frozen, ask)
+	for again := 0; outdated(err) && again < maxOutdated; again++ {
+		err = pgx.BeginTxFunc(ctx, db, frozen, ask)
+	}
+	return unavailable(err)
 }
 
 // unavailable marks the errors that asking again later may heal.

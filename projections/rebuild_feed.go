@@ -1,0 +1,390 @@
+package projections
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/ThreeDotsLabs/watermill/message"
+
+	"crm/domain"
+)
+
+// feed reads the log once and brings it to any number of builds, each over its
+// own connection.
+//
+//	$all ──▶ subscriber ──▶ a batch ─┬─▶ shadow ──▶ Builder ──▶ course: finish, swap, compare
+//	             ▲                   ├─▶ shadow
+//	             │ checkpoint        └─▶ shadow
+//	             └── the least of all ◀── ack when all have it
+//
+// It ends when each has come to the end of its course, or cannot go on.
+type feed struct {
+	rebuilder *Rebuilder
+	task      Task
+	display   display
+
+	alone atomic.Bool // one of them swaps, or is compared
+
+	mu      sync.Mutex // the loop and the subscriber's question touch the shadows
+	shadows []*shadow
+}
+
+// shadow is one build that is being filled.
+type shadow struct {
+	projection Projection
+	build      build
+	course     course
+	builder    *Builder // nil without a connection
+	lost       time.Time
+	done       bool
+	err        error
+
+	bounded bool // by goal: nothing beyond is applied
+	goal    domain.Position
+
+	shown ModelProgress // display.mu guards it
+}
+
+// course is what becomes of a build.
+type course interface {
+	// step is asked after each batch, and a few times a second. It may move the
+	// goal, and says when all is done.
+	step(ctx context.Context, s *shadow) (done bool, err error)
+	// abandon is called when all is not done, and will not be.
+	abandon(ctx context.Context, s *shadow)
+}
+
+func newFeed(r *Rebuilder, task Task, tell func(Progress)) *feed {
+	if tell == nil {
+		tell = func(Progress) {}
+	}
+	return &feed{rebuilder: r, task: task, display: display{tell: tell}}
+}
+
+func (f *feed) add(p Projection, b build, c course) *shadow {
+	s := &shadow{projection: p, build: b, course: c, shown: ModelProgress{
+		Name: p.Name(), Version: p.Version(), Build: b.id, Phase: Reading,
+		Position: b.checkpoint.Position.String(), Events: b.checkpoint.Events, at: b.checkpoint.Position,
+	}}
+	f.shadows = append(f.shadows, s)
+	return s
+}
+
+// beat is how often a course is asked, and progress told, while nothing happens.
+const beat = 100 * time.Millisecond
+
+// closeTimeout bounds what is put in order when the context has ended.
+const closeTimeout = 10 * time.Second
+
+// run feeds until every build is done or failed. Those that are not done are
+// abandoned.
+func (f *feed) run(ctx context.Context) (err error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer func() {
+		cancel()
+		within, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
+		defer cancel()
+		for _, s := range f.shadows {
+			s.close()
+			if !s.done {
+				s.course.abandon(within, s)
+			}
+		}
+		f.report(true)
+	}()
+	f.report(true)
+	subscriber := f.rebuilder.cfg.Subscribe("rebuild", f.checkpoint)
+	defer func() {
+		cancel()
+		err = errors.Join(err, subscriber.Close())
+	}()
+	messages, err := subscriber.Subscribe(ctx, topic)
+	if err != nil {
+		return fmt.Errorf("subscribe: %w", err)
+	}
+	pulse := time.NewTicker(beat)
+	defer pulse.Stop()
+	var inHand *message.Message
+	var batch domain.Batch
+	for f.left() {
+		next := messages
+		if inHand != nil { // one at a time
+			next = nil
+		}
+		select {
+		case msg, open := <-next:
+			if !open {
+				return errors.Join(errors.New("the subscription ended by itself"), ctx.Err())
+			}
+			var ok bool
+			if batch, ok = f.rebuilder.cfg.BatchOf(msg.Context()); !ok {
+				return &Failure{Class: Broken, Detail: "a message without a batch"}
+			}
+			inHand = msg
+		case <-pulse.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		switch all, err := f.advance(ctx, batch); {
+		case inHand == nil:
+		case err != nil:
+			inHand.Nack() // and the subscriber asks the checkpoint
+			inHand, batch = nil, domain.Batch{}
+		case all:
+			inHand.Ack()
+			f.read(len(batch.Events))
+			inHand, batch = nil, domain.Batch{}
+		}
+		f.report(false)
+	}
+	return nil
+}
+
+// failures joins why builds were given up.
+func (f *feed) failures() error {
+	var errs []error
+	for _, s := range f.shadows {
+		if s.err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", s.projection.Name(), s.err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// left reports whether anything is left to do.
+func (f *feed) left() bool {
+	for _, s := range f.shadows {
+		if s.active() {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *shadow) active() bool { return !s.done && s.err == nil }
+
+// checkpoint answers the subscriber where to start: where the last of them is.
+func (f *feed) checkpoint(ctx context.Context) (domain.Position, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var least domain.Position
+	first := true
+	for _, s := range f.shadows {
+		if !s.active() {
+			continue
+		}
+		if err := f.open(ctx, s); err != nil {
+			if passes := f.failed(s, err); passes {
+				return domain.Position{}, err
+			}
+			continue
+		}
+		if at := s.at(); first || at.Before(least) {
+			least, first = at, false
+		}
+	}
+	return least, nil
+}
+
+// advance brings a batch to all, at once, and has each do what is next on its
+// course. It reports whether all have the batch: one that has a goal may not want
+// the rest of it yet. An error passes, but the batch has to come again.
+func (f *feed) advance(ctx context.Context, batch domain.Batch) (all bool, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	errs := make([]error, len(f.shadows))
+	var working sync.WaitGroup
+	for i, s := range f.shadows {
+		if s.active() {
+			working.Go(func() { errs[i] = f.take(ctx, s, batch) })
+		}
+	}
+	working.Wait()
+	all = true
+	for i, s := range f.shadows {
+		switch {
+		case errs[i] != nil && f.failed(s, errs[i]):
+			err = errs[i]
+		case s.active() && s.at().Before(batch.Through):
+			all = false
+		}
+	}
+	return all, err
+}
+
+// take brings what of the batch lies before the shadow's goal to its build.
+func (f *feed) take(ctx context.Context, s *shadow, batch domain.Batch) error {
+	for {
+		if err := f.open(ctx, s); err != nil {
+			return err
+		}
+		if part := s.part(batch); s.at().Before(part.Through) {
+			applying, cancel := context.WithTimeout(ctx, batchTimeout)
+			err := s.builder.Apply(applying, part)
+			cancel()
+			if err != nil {
+				return err
+			}
+		}
+		f.reached(s)
+		before := s.goal
+		done, err := s.course.step(ctx, s)
+		if done && err == nil {
+			s.done = true
+			s.close() // and whoever waits for the lead has it
+		}
+		if done || err != nil || s.goal == before || !s.at().Before(batch.Through) {
+			return err
+		}
+	}
+}
+
+// part is what of the batch is not beyond the goal.
+func (s *shadow) part(batch domain.Batch) domain.Batch {
+	if !s.bounded || !s.goal.Before(batch.Through) {
+		return batch
+	}
+	n := 0
+	for n < len(batch.Events) && !s.goal.Before(batch.Events[n].Position) {
+		n++
+	}
+	batch.Events, batch.Through = batch.Events[:n], s.goal
+	return batch
+}
+
+func (s *shadow) at() domain.Position { return s.builder.Checkpoint().Position }
+
+// open connects, if that is to do.
+func (f *feed) open(ctx context.Context, s *shadow) (err error) {
+	if s.builder != nil {
+		return nil
+	}
+	s.builder, err = openBuild(ctx, f.rebuilder.pool, s.projection, s.build)
+	if errors.Is(err, ErrFenced) { // it is not there any more
+		err = f.gone(ctx, s)
+	}
+	return err
+}
+
+// gone is why a build has gone.
+func (f *feed) gone(ctx context.Context, s *shadow) error {
+	all, err := buildsOf(ctx, f.rebuilder.pool, s.projection.Name())
+	if err != nil {
+		return err
+	}
+	for _, b := range all {
+		if b.id == s.build.id {
+			return ErrFenced // it is there again: look again
+		}
+	}
+	return ErrCancelled
+}
+
+func (s *shadow) close() {
+	if s.builder != nil {
+		s.builder.Close()
+		s.builder = nil
+	}
+}
+
+// leadPatience is how long Postgres may take to notice that a connection of ours
+// that led a build has ended.
+const leadPatience = 15 * time.Second
+
+// failed notes that a shadow cannot go on now, and reports whether that passes.
+func (f *feed) failed(s *shadow, err error) (passes bool) {
+	led := s.builder != nil
+	s.close()
+	if led {
+		s.lost = time.Now()
+	}
+	class, passes := passing(err)
+	switch {
+	case errors.Is(err, context.Canceled):
+		return true // the loop ends
+	case errors.Is(err, ErrLed):
+		passes = time.Since(s.lost) < leadPatience
+		err = ErrRebuilding
+	case isRefusal(err):
+		passes = false
+	}
+	if passes {
+		f.trouble(s, class)
+		return true
+	}
+	s.err = err
+	f.phase(s, Failed)
+	f.rebuilder.cfg.Log.LogAttrs(context.Background(), slog.LevelError, "rebuild failed",
+		slog.String("read_model", s.projection.Name()), slog.Any("error", err))
+	return false
+}
+
+func isRefusal(err error) bool {
+	refusal, ok := errors.AsType[*domain.Error](err)
+	return ok && refusal.Code != domain.Unavailable
+}
+
+// bear is nil for an error that passes while the build can go on, such as a
+// row that someone else has locked for long.
+func (f *feed) bear(ctx context.Context, s *shadow, err error) error {
+	if err == nil || ctx.Err() != nil || isRefusal(err) {
+		return err
+	}
+	class, passes := passing(err)
+	if !passes {
+		return lasting(err, domain.Position{}, "")
+	}
+	f.trouble(s, class)
+	return nil
+}
+
+// askEvery is how often the log is asked how far it reaches.
+const askEvery = 250 * time.Millisecond
+
+// near reports whether the build has come to the end of the log as it was a moment
+// ago. While the log does not answer it has not.
+func (f *feed) near(ctx context.Context, s *shadow) (bool, error) {
+	head, err := f.headSince(ctx, time.Now().Add(-askEvery))
+	if err != nil {
+		return false, ctx.Err()
+	}
+	return !s.at().Before(head), nil
+}
+
+// covers reports whether the build has all events up to a position that a
+// checkpoint had at some time. A checkpoint may have gone on where no event of
+// ours is, so that it is never met: a build that has come to the end of the log
+// as it was later than that has them all the same.
+func (f *feed) covers(ctx context.Context, s *shadow, position domain.Position, since time.Time) (bool, error) {
+	if !s.at().Before(position) {
+		return true, nil
+	}
+	head, err := f.headSince(ctx, since)
+	return err == nil && !s.at().Before(head), err
+}
+
+// headSince is the end of the log as it was at an instant, or later. Courses of
+// several shadows may ask at once.
+func (f *feed) headSince(ctx context.Context, since time.Time) (domain.Position, error) {
+	d := &f.display
+	d.mu.Lock()
+	head, asked := d.head, d.asked
+	d.mu.Unlock()
+	if asked.After(since) {
+		return head, nil
+	}
+	asked = time.Now()
+	head, _, err := f.rebuilder.cfg.Head(ctx)
+	if err != nil {
+		return head, fmt.Errorf("ask how far the log reaches: %w", err)
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.head, d.asked = head, asked
+	return head, nil
+}

@@ -1,0 +1,200 @@
+package projections
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// keepRetired is how long a build that was replaced is kept for a rollback.
+const keepRetired = 24 * time.Hour
+
+// sweep drops the builds of p that are of no more use: those that were retired
+// longer than that ago, those of a verification or of another version that nobody
+// works on, those that have seen more than the log holds. What cannot be dropped
+// now, because somebody still reads it, is left for the next time.
+func (r *Rebuilder) sweep(ctx context.Context, p Projection, retired time.Duration) error {
+	all, err := buildsOf(ctx, r.pool, p.Name())
+	if err != nil {
+		return err
+	}
+	for _, b := range all {
+		useless, err := r.useless(ctx, p, b, retired)
+		if err != nil {
+			return err
+		}
+		if !useless {
+			continue
+		}
+		if _, err := r.drop(ctx, b); err != nil {
+			if _, passes := passing(err); !passes || ctx.Err() != nil {
+				return err
+			}
+			r.cfg.Log.LogAttrs(ctx, slog.LevelWarn, "an old build cannot be dropped yet",
+				slog.String("read_model", p.Name()), slog.Int64("build", b.id), slog.Any("error", err))
+		}
+	}
+	return nil
+}
+
+func (r *Rebuilder) useless(ctx context.Context, p Projection, b build, retired time.Duration) (bool, error) {
+	switch {
+	case b.read():
+		return false, nil
+	case b.state == buildRetired:
+		return time.Since(b.retiredAt) >= retired, nil
+	}
+	led, err := isLed(ctx, r.pool, b.id)
+	if err != nil || led {
+		return false, err
+	}
+	if b.purpose == compare || b.version != p.Version() {
+		return true, nil
+	}
+	if r.cfg.Reaches == nil || b.checkpoint.Position.IsZero() {
+		return false, nil
+	}
+	there, err := r.cfg.Reaches(ctx, b.checkpoint.Position)
+	return !there, err
+}
+
+// isLed reports whether somebody works on a build.
+func isLed(ctx context.Context, db *pgxpool.Pool, id int64) (led bool, err error) {
+	err = db.QueryRow(ctx, "SELECT EXISTS (SELECT FROM pg_locks WHERE "+leads+")", leaderLocks, id).Scan(&led)
+	return led, err
+}
+
+// leads is the condition for the row of pg_locks that is the lead of a build.
+const leads = `locktype = 'advisory' AND classid = $1 AND objid = $2 AND objsubid = 2 AND granted
+	AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`
+
+// farBehind is how long the log must be, in units of its position, for missing
+// tables to be built beside, all from one reading, and not each by its own
+// subscription while they can be read already.
+const farBehind = 50_000
+
+// due reports whether p's tables are to come by a rebuild: those that are read
+// are of an older version, or missing while the log is long, or somebody has begun
+// to rebuild them for good and did not finish.
+func (r *Rebuilder) due(ctx context.Context, p Projection) (bool, error) {
+	all, err := buildsOf(ctx, r.pool, p.Name())
+	if err != nil {
+		return false, err
+	}
+	begun, read := false, build{}
+	for _, b := range all {
+		switch {
+		case b.read():
+			read = b
+		case b.unfinished() && b.purpose == serve && b.version == p.Version():
+			begun = true
+		}
+	}
+	switch {
+	case read.version > p.Version():
+		return false, nil
+	case begun || read.id != 0:
+		return begun || read.version < p.Version(), nil
+	}
+	head, _, err := r.cfg.Head(ctx)
+	return head.Commit >= farBehind, err
+}
+
+// Keep does what the read models' tables need while a server runs: at its start it
+// rebuilds those that are of an older version than this program's, or missing
+// while the log is long, and goes on with rebuilds that did not come to their end;
+// where somebody else is at it, it stands by. From then on it drops what is kept
+// no longer. It returns when ctx ends. What fails is logged, and not tried again.
+func (r *Rebuilder) Keep(ctx context.Context) {
+	pending := r.projections
+	for swept := (time.Time{}); ctx.Err() == nil; {
+		if time.Since(swept) >= sweepEvery {
+			swept = time.Now()
+			r.sweepAll(ctx)
+		}
+		if len(pending) > 0 {
+			pending = r.renew(ctx, pending)
+		}
+		pause := sweepEvery
+		if len(pending) > 0 {
+			pause = standByEvery
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+		}
+	}
+}
+
+// How often old builds are looked for, and how often whether somebody else's
+// rebuild has come to its end.
+const (
+	sweepEvery   = time.Hour
+	standByEvery = 500 * time.Millisecond
+)
+
+func (r *Rebuilder) sweepAll(ctx context.Context) {
+	for _, p := range r.projections {
+		if err := r.sweep(ctx, p, keepRetired); err != nil {
+			r.warn(ctx, p, err)
+		}
+	}
+}
+
+// renew rebuilds what is due. It gives those for which it still has to be looked.
+func (r *Rebuilder) renew(ctx context.Context, pending []Projection) (left []Projection) {
+	var ours []Projection
+	for _, p := range pending {
+		switch due, led, err := r.look(ctx, p); {
+		case err != nil:
+			r.warn(ctx, p, err)
+			left = append(left, p)
+		case due && led:
+			left = append(left, p)
+		case due:
+			ours = append(ours, p)
+		}
+	}
+	if len(ours) == 0 {
+		return left
+	}
+	f := newFeed(r, Rebuilding, nil)
+	err := r.begin(ctx, f, ours, false)
+	if err == nil {
+		err = f.run(ctx)
+	}
+	if err != nil {
+		r.warn(ctx, ours[0], err)
+		return append(left, ours...)
+	}
+	for _, s := range f.shadows {
+		if errors.Is(s.err, ErrRebuilding) { // who was a moment faster
+			left = append(left, s.projection)
+		}
+	}
+	return left
+}
+
+// look reports whether p is to be rebuilt, and whether somebody does so.
+func (r *Rebuilder) look(ctx context.Context, p Projection) (due, led bool, err error) {
+	if due, err = r.due(ctx, p); err != nil || !due {
+		return due, false, err
+	}
+	all, err := buildsOf(ctx, r.pool, p.Name())
+	for _, b := range all {
+		if err == nil && !led && b.unfinished() && b.purpose != compare {
+			led, err = isLed(ctx, r.pool, b.id)
+		}
+	}
+	return true, led, err
+}
+
+func (r *Rebuilder) warn(ctx context.Context, p Projection, err error) {
+	if ctx.Err() == nil {
+		r.cfg.Log.LogAttrs(ctx, slog.LevelWarn, "the builds of a read model cannot be looked after",
+			slog.String("read_model", p.Name()), slog.Any("error", err))
+	}
+}

@@ -1,0 +1,320 @@
+package projections_test
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"crm/domain"
+	"crm/projections"
+	"crm/projections/projectionstest"
+)
+
+// rebuilder rebuilds from a source.
+func rebuilder(pool *pgxpool.Pool, from *source, all ...projections.Projection) *projections.Rebuilder {
+	return projections.NewRebuilder(pool, rebuildConfig(from), all...)
+}
+
+func rebuildConfig(from *source) projections.RebuildConfig {
+	return projections.RebuildConfig{
+		Subscribe: from.subscribe, BatchOf: batchOf,
+		Head: func(ctx context.Context) (at domain.Position, recorded time.Time, err error) {
+			if _, grown := from.next(domain.Position{}); grown == nil { // it is not empty
+				at, recorded, err = from.head(ctx)
+			}
+			return at, recorded, errors.Join(err, ctx.Err())
+		},
+	}
+}
+
+// built replays events into the tables of p that are read.
+func built(t *testing.T, p projections.Projection, events []domain.Recorded) *pgxpool.Pool {
+	t.Helper()
+	pool := projectionstest.Pool(t)
+	if err := projectionstest.Replay(t.Context(), pool, p, projectionstest.Batches(events, 100)...); err != nil {
+		t.Fatal(err)
+	}
+	return pool
+}
+
+// builds are the builds of a read model: their versions by state.
+func builds(t *testing.T, pool *pgxpool.Pool, name string) map[string][]int {
+	t.Helper()
+	all, err := projections.Builds(t.Context(), pool)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := map[string][]int{}
+	for _, b := range all {
+		if b.Name == name {
+			found[b.State] = append(found[b.State], b.Version)
+		}
+	}
+	return found
+}
+
+func wantBuilds(t *testing.T, pool *pgxpool.Pool, name string, want map[string][]int) {
+	t.Helper()
+	if diff := cmp.Diff(want, builds(t, pool, name)); diff != "" {
+		t.Errorf("builds of %s (-want +got):\n%s", name, diff)
+	}
+}
+
+func exec(t *testing.T, pool *pgxpool.Pool, sql string, args ...any) {
+	t.Helper()
+	if _, err := pool.Exec(t.Context(), sql, args...); err != nil {
+		t.Fatalf("%s: %v", sql, err)
+	}
+}
+
+// A rebuild makes the tables anew and puts them in the place of those that are
+// read, whatever was wrong with them; those are kept.
+func TestRebuildReplacesWhatIsRead(t *testing.T) {
+	t.Parallel()
+	events := history(1000)
+	p := notes{name: "notes"}
+	pool := built(t, p, events[:900])
+	exec(t, pool, "UPDATE notes.subjects SET sum = sum + 1")
+	log := newSource(events, 64)
+	var phases []projections.Phase
+	var last projections.Progress
+	err := rebuilder(pool, log, p).Rebuild(t.Context(), nil, false, func(now projections.Progress) {
+		last = now
+		if phase := now.Models[0].Phase; len(phases) == 0 || phases[len(phases)-1] != phase {
+			phases = append(phases, phase)
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	diffTables(t, pool, "notes", events)
+	wantBuilds(t, pool, "notes", map[string][]int{"live": {1}, "retired": {1}})
+	want := []projections.Phase{projections.Reading, projections.Indexing, projections.Following, projections.Swapped}
+	if diff := cmp.Diff(want, phases); diff != "" {
+		t.Errorf("phases (-want +got):\n%s", diff)
+	}
+	if last.Events != 1000 || last.Done != 1 || last.Position != log.end().String() || last.Target != last.Position || last.Models[0].SwapSeconds <= 0 {
+		t.Errorf("at the end: %+v", last)
+	}
+}
+
+// There may be nothing to replace, and nothing in the log.
+func TestRebuildOfNothing(t *testing.T) {
+	t.Parallel()
+	for name, size := range map[string]int{"tables": 200, "tables and log": 0} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			events := history(size)
+			pool := projectionstest.Pool(t)
+			if err := projections.Migrate(t.Context(), pool); err != nil {
+				t.Fatal(err)
+			}
+			all := []projections.Projection{notes{name: "one"}, notes{name: "two"}}
+			ctx, cancel := context.WithTimeout(t.Context(), patience)
+			defer cancel()
+			if err := rebuilder(pool, newSource(events, 50), all...).Rebuild(ctx, nil, false, nil); err != nil {
+				t.Fatal(err)
+			}
+			for _, p := range all {
+				wantBuilds(t, pool, p.Name(), map[string][]int{"live": {1}})
+				if size > 0 {
+					diffTables(t, pool, p.Name(), events)
+				} else if n := count(t, pool, "SELECT count(*) FROM "+p.Name()+".lines"); n != 0 {
+					t.Errorf("%s has %d lines", p.Name(), n)
+				}
+			}
+		})
+	}
+}
+
+// While events keep coming, and readers keep asking, the swap is not noticed but
+// by the one who wrote the old tables; it goes on with the new ones.
+func TestRebuildUnderLoad(t *testing.T) {
+	t.Parallel()
+	pool := projectionstest.Pool(t)
+	events := history(6000)
+	log := newSource(events[:3000:3000], 500)
+	p := notes{name: "notes"}
+	e, _ := start(t, pool, log, projections.Config{Head: log.head}, p)
+	wait(t, e, "notes", log.end())
+	eventually(t, e, "notes", "live", inState(projections.Live))
+
+	ctx, stop := context.WithCancel(t.Context())
+	var working sync.WaitGroup
+	defer working.Wait()
+	defer stop()
+	working.Go(func() { // some thousand events a second, for as long as it takes
+		for at := 3000; at < len(events) && ctx.Err() == nil; at += 5 {
+			log.append(events[at : at+5]...)
+			time.Sleep(2 * time.Millisecond)
+		}
+	})
+	var reads atomic.Int64
+	var longest atomic.Int64
+	for range 3 {
+		working.Go(func() {
+			for seen := int64(0); ctx.Err() == nil; reads.Add(1) {
+				var sum int64
+				began := time.Now()
+				err := pool.QueryRow(context.WithoutCancel(ctx), "SELECT coalesce(sum(noted), 0) FROM notes.days").Scan(&sum)
+				if took := int64(time.Since(began)); took > longest.Load() {
+					longest.Store(took)
+				}
+				if err != nil || sum < seen {
+					t.Errorf("a read saw %d after %d: %v", sum, seen, err)
+					return
+				}
+				seen = sum
+			}
+		})
+	}
+	for round := range 5 {
+		var swap float64
+		err := rebuilder(pool, log, p).Rebuild(t.Context(), []string{"notes"}, false, func(now projections.Progress) {
+			swap = now.Models[0].SwapSeconds
+		})
+		if err != nil {
+			t.Fatalf("rebuild %d: %v", round, err)
+		}
+		t.Logf("the writer was held up for %.1f ms", 1000*swap)
+	}
+	stop()
+	working.Wait()
+	wait(t, e, "notes", log.end())
+	diffTables(t, pool, "notes", log.events)
+	t.Logf("%d reads, the longest took %s", reads.Load(), time.Duration(longest.Load()))
+}
+
+// An end in any phase leaves what is read as it was, and the next rebuild goes on
+// from there.
+func TestRebuildResumes(t *testing.T) {
+	t.Parallel()
+	for _, phase := range []projections.Phase{projections.Reading, projections.Indexing, projections.Following} {
+		t.Run(string(phase), func(t *testing.T) {
+			t.Parallel()
+			events := history(1000)
+			pool := built(t, notes{name: "notes"}, events[:500])
+			before := read(t, pool, "notes")
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			var seen atomic.Int64
+			next := notes{name: "notes", version: 2, apply: func(*projections.Writer, domain.Recorded) error {
+				if seen.Add(1) == 600 && phase == projections.Reading {
+					cancel()
+				}
+				return nil
+			}}
+			r := rebuilder(pool, newSource(events, 64), next)
+			err := r.Rebuild(ctx, nil, false, func(now projections.Progress) {
+				if now.Models[0].Phase == phase && phase != projections.Reading {
+					cancel()
+				}
+			})
+			if !errors.Is(err, context.Canceled) {
+				t.Fatalf("the rebuild ended with %v", err)
+			}
+			if diff := cmp.Diff(before, read(t, pool, "notes")); diff != "" {
+				t.Errorf("what is read has changed (-want +got):\n%s", diff)
+			}
+			if err := r.Rebuild(t.Context(), nil, false, nil); err != nil {
+				t.Fatal(err)
+			}
+			diffTables(t, pool, "notes", events)
+			wantBuilds(t, pool, "notes", map[string][]int{"live": {2}, "retired": {1}})
+			if n := int(seen.Load()); n > handled(events)+64 {
+				t.Errorf("%d events were applied, of %d", n, handled(events))
+			}
+		})
+	}
+}
+
+// A rebuild bears what a builder bears: lost connections, at any time.
+func TestRebuildBearsLostConnections(t *testing.T) {
+	t.Parallel()
+	events := history(3000)
+	p, q := notes{name: "one"}, notes{name: "two"}
+	pool := built(t, p, events[:100])
+	ctx, stop := context.WithCancel(t.Context())
+	var killing sync.WaitGroup
+	defer killing.Wait()
+	defer stop()
+	killing.Go(func() {
+		for ctx.Err() == nil {
+			_, _ = pool.Exec(ctx, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'crm projection%' ORDER BY random() LIMIT 1")
+			select {
+			case <-ctx.Done():
+			case <-time.After(30 * time.Millisecond):
+			}
+		}
+	})
+	within, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	if err := rebuilder(pool, newSource(events, 40), p, q).Rebuild(within, nil, false, nil); err != nil {
+		t.Fatal(err)
+	}
+	stop()
+	diffTables(t, pool, "one", events)
+	diffTables(t, pool, "two", events)
+}
+
+// A cancelled rebuild ends wherever it runs, and leaves nothing.
+func TestCancel(t *testing.T) {
+	t.Parallel()
+	events := history(500)
+	pool := built(t, notes{name: "notes"}, events)
+	before := read(t, pool, "notes")
+	atWork, goOn := make(chan struct{}), make(chan struct{})
+	var once sync.Once
+	slow := notes{name: "notes", apply: func(*projections.Writer, domain.Recorded) error {
+		once.Do(func() { close(atWork); <-goOn })
+		return nil
+	}}
+	ended := make(chan error, 1)
+	log := newSource(events, 50)
+	go func() { ended <- rebuilder(pool, log, slow).Rebuild(t.Context(), nil, false, nil) }()
+	<-atWork
+	elsewhere := rebuilder(pool, log, notes{name: "notes"})
+	if err := elsewhere.Rebuild(t.Context(), nil, false, nil); !errors.Is(err, projections.ErrRebuilding) {
+		t.Errorf("a second rebuild: %v", err)
+	}
+	if n, err := elsewhere.Cancel(t.Context(), "notes"); n != 1 || err != nil {
+		t.Fatalf("cancelled %d: %v", n, err)
+	}
+	close(goOn)
+	if err := <-ended; !errors.Is(err, projections.ErrCancelled) {
+		t.Errorf("the rebuild ended with %v", err)
+	}
+	wantBuilds(t, pool, "notes", map[string][]int{"live": {1}})
+	if diff := cmp.Diff(before, read(t, pool, "notes")); diff != "" {
+		t.Errorf("what is read has changed (-want +got):\n%s", diff)
+	}
+	if n := count(t, pool, "SELECT count(*) FROM pg_namespace WHERE nspname LIKE 'notes\\_\\_%'"); n != 0 {
+		t.Errorf("%d schemas are left", n)
+	}
+}
+
+// A read model that cannot be built does not keep the others from it, and says why.
+func TestRebuildThatFails(t *testing.T) {
+	t.Parallel()
+	events := history(300)
+	good, bad := notes{name: "good"}, notes{name: "bad", apply: func(_ *projections.Writer, e domain.Recorded) error {
+		if e.Position == events[200].Position {
+			panic("no more")
+		}
+		return nil
+	}}
+	pool := built(t, notes{name: "bad"}, events)
+	err := rebuilder(pool, newSource(events, 50), good, bad).Rebuild(t.Context(), nil, false, nil)
+	if class(err) != projections.Panicked {
+		t.Errorf("the rebuild ended with %v", err)
+	}
+	wantBuilds(t, pool, "good", map[string][]int{"live": {1}})
+	wantBuilds(t, pool, "bad", map[string][]int{"live": {1}, "building": {1}})
+	diffTables(t, pool, "bad", events)
+}
