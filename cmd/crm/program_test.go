@@ -95,8 +95,8 @@ func serving(t *testing.T, keyFile string, args ...string) *program {
 }
 
 // launch starts a command that is to serve, and waits for its first line, which
-// is "" when it ends without one. Only when it is a ready line has the program a
-// URL.
+// is "" when it ends without one, as it is made to after two minutes. Only when it
+// is a ready line has the program a URL.
 func launch(t *testing.T, args ...string) (p *program, line string) {
 	t.Helper()
 	p = &program{t: t, errs: &lockedBuffer{}, done: make(chan struct{})}
@@ -110,6 +110,8 @@ func launch(t *testing.T, args ...string) (p *program, line string) {
 		t.Fatal(err)
 	}
 	t.Cleanup(p.kill)
+	late := time.AfterFunc(2*time.Minute, func() { _ = p.cmd.Process.Kill() })
+	defer late.Stop()
 	line, err = bufio.NewReader(out).ReadString('\n')
 	go func() {
 		p.err = p.cmd.Wait()
