@@ -16,7 +16,7 @@ type consentCard struct {
 	Purpose        string             `json:"purpose" example:"newsletter"`
 	Channel        consent.Channel    `json:"channel" example:"email"`
 	Status         consent.Status     `json:"status" enum:"requested,granted,withdrawn,objected,expired" doc:"A grant whose time is over is expired."`
-	Allowed        bool               `json:"allowed" doc:"Whether it permits, now."`
+	Allowed        bool               `json:"allowed" doc:"Whether it permits, now or at as_of."`
 	Confirmed      bool               `json:"confirmed" doc:"By double opt-in."`
 	LegalBasis     consent.LegalBasis `json:"legal_basis,omitempty" example:"consent"`
 	WordingVersion string             `json:"wording_version,omitempty"`
@@ -41,6 +41,7 @@ type consentCheck struct {
 
 type consentCheckInput struct {
 	Freshness
+	Moment
 	Customer uuid.UUID `query:"customer" format:"uuid" required:"true"`
 	Purpose  string    `query:"purpose" pattern:"^[a-z0-9][a-z0-9_-]{0,63}$" required:"true"`
 	Channel  string    `query:"channel" enum:"email,phone,sms,post,messaging,social,web" required:"true"`
@@ -56,43 +57,52 @@ func (s *Server) consentQueries() {
 }
 
 func (s *Server) listConsents(ctx context.Context, in *customerPageInput) (*listed[consentCard], error) {
-	asked := question("consents", in.ID)
+	asked := question("consents", in.ID, in.asOf())
 	after, err := markOf[consent.Key](asked, in.Cursor)
 	if err != nil {
 		return nil, err
 	}
 	id := domain.CustomerID{UUID: in.ID}
-	found, err := s.cfg.Models.Consents.Of(ctx, id, after, in.Limit)
+	found, err := s.cfg.Models.Consents.Of(ctx, id, in.asOf(), after, in.Limit)
 	if err == nil && len(found.Items) == 0 {
-		err = s.cfg.Models.Customers.Exists(ctx, id)
+		err = s.cfg.Models.Customers.Exists(ctx, id, in.asOf())
 	}
 	if err != nil {
 		return nil, err
 	}
-	now := s.cfg.Now()
-	shown := func(c projections.Consent) consentCard { return consentOf(c, now) }
+	at := s.instantOf(in.asOf())
+	shown := func(c projections.Consent) consentCard { return consentOf(c, at) }
 	return listOf(found.Items, pageAfter(asked, found.Next), shown), nil
 }
 
 func (s *Server) checkConsent(ctx context.Context, in *consentCheckInput) (*plain[consentCheck], error) {
 	key := consent.Key{Purpose: in.Purpose, Channel: consent.Channel(in.Channel)}
-	found, err := s.cfg.Models.Consents.Lookup(ctx, domain.CustomerID{UUID: in.Customer}, key)
+	found, err := s.cfg.Models.Consents.Lookup(ctx, domain.CustomerID{UUID: in.Customer}, key, in.asOf())
 	if err != nil {
 		return nil, err
 	}
-	now := s.cfg.Now()
-	check := consentCheck{Status: "none", At: now.UTC()}
+	at := s.instantOf(in.asOf())
+	check := consentCheck{Status: "none", At: at}
 	if found != nil {
-		card := consentOf(*found, now)
+		card := consentOf(*found, at)
 		check.Allowed, check.Status, check.Consent = card.Allowed, string(card.Status), &card
 	}
 	return &plain[consentCheck]{check}, nil
 }
 
-func consentOf(c projections.Consent, now time.Time) consentCard {
+// instantOf is the instant at which a grant's time must not be over: what we knew
+// on some day is a question about what we knew, not about when.
+func (s *Server) instantOf(asOf projections.AsOf) time.Time {
+	if asOf.At.IsZero() {
+		return s.cfg.Now().UTC()
+	}
+	return asOf.At
+}
+
+func consentOf(c projections.Consent, at time.Time) consentCard {
 	evidence := c.Evidence
 	card := consentCard{
-		Purpose: c.Key.Purpose, Channel: c.Key.Channel, Status: c.StatusAt(now), Allowed: c.Permits(now), Confirmed: c.Confirmed,
+		Purpose: c.Key.Purpose, Channel: c.Key.Channel, Status: c.StatusAt(at), Allowed: c.Permits(at), Confirmed: c.Confirmed,
 		LegalBasis: evidence.LegalBasis, WordingVersion: evidence.WordingVersion, WordingHash: evidence.WordingHash,
 		CaptureSource: evidence.CaptureSource, Proof: evidence.Proof,
 		Since: c.Since, EventID: c.EventID, Position: c.Position.String(), Revision: c.Revision,

@@ -65,6 +65,7 @@ type linkCard struct {
 
 type customerListInput struct {
 	Paging
+	Moment
 	Kind     string    `query:"kind" enum:"person,organization"`
 	Stage    string    `query:"stage" enum:"subscriber,lead,marketing_qualified,sales_qualified,opportunity,customer,former,won_back"`
 	Owner    uuid.UUID `query:"owner" format:"uuid" doc:"An employee."`
@@ -91,6 +92,7 @@ func (in *customerListInput) filter() (projections.CustomerFilter, error) {
 // customerPageInput asks for a list of what belongs to one customer.
 type customerPageInput struct {
 	Paging
+	Moment
 	ID uuid.UUID `path:"id" format:"uuid"`
 }
 
@@ -113,24 +115,24 @@ func (s *Server) listCustomers(ctx context.Context, in *customerListInput) (*lis
 	if err != nil {
 		return nil, err
 	}
-	asked := question("customers", filter)
+	asked := question("customers", filter, in.asOf())
 	after, err := markOf[projections.AgeMark](asked, in.Cursor)
 	if err != nil {
 		return nil, err
 	}
-	found, err := s.cfg.Models.Customers.List(ctx, filter, after, in.Limit)
+	found, err := s.cfg.Models.Customers.List(ctx, filter, in.asOf(), after, in.Limit)
 	if err != nil {
 		return nil, err
 	}
 	return listOf(found.Items, pageAfter(asked, found.Next), summaryOf), nil
 }
 
-func (s *Server) showCustomer(ctx context.Context, in *Identified) (*tagged[customerCard], error) {
-	c, err := s.cfg.Models.Customers.Card(ctx, domain.CustomerID{UUID: in.ID})
+func (s *Server) showCustomer(ctx context.Context, in *Dated) (*tagged[customerCard], error) {
+	c, err := s.cfg.Models.Customers.Card(ctx, domain.CustomerID{UUID: in.ID}, in.asOf())
 	if err != nil {
 		return nil, err
 	}
-	return &tagged[customerCard]{ETag: etag(c.Revision), Body: cardOf(c)}, nil
+	return taggedAt(in.asOf(), c.Revision, cardOf(c)), nil
 }
 
 func summaryOf(c projections.Customer) customerSummary {

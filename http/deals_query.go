@@ -57,6 +57,7 @@ type lossCard struct {
 
 type dealListInput struct {
 	Paging
+	Moment
 	Status   string    `query:"status" enum:"open,won,lost"`
 	Stage    string    `query:"stage" pattern:"^[a-z0-9][a-z0-9_-]{0,63}$" doc:"Of a closed deal the last that it was open in."`
 	Pipeline uuid.UUID `query:"pipeline" format:"uuid"`
@@ -78,37 +79,37 @@ func (s *Server) listDeals(ctx context.Context, in *dealListInput) (*listed[deal
 	return s.pageOfDeals(ctx, projections.DealFilter{
 		Status: deal.Status(in.Status), Stage: domain.StageID(in.Stage), Pipeline: domain.PipelineID{UUID: in.Pipeline},
 		Owner: domain.EmployeeID{UUID: in.Owner}, Customer: domain.CustomerID{UUID: in.Customer},
-	}, in.Paging)
+	}, in.asOf(), in.Paging)
 }
 
 func (s *Server) listCustomersDeals(ctx context.Context, in *customerPageInput) (*listed[dealCard], error) {
 	id := domain.CustomerID{UUID: in.ID}
-	list, err := s.pageOfDeals(ctx, projections.DealFilter{Customer: id}, in.Paging)
+	list, err := s.pageOfDeals(ctx, projections.DealFilter{Customer: id}, in.asOf(), in.Paging)
 	if err == nil && len(list.Body.Data) == 0 {
-		err = s.cfg.Models.Customers.Exists(ctx, id)
+		err = s.cfg.Models.Customers.Exists(ctx, id, in.asOf())
 	}
 	return list, err
 }
 
-func (s *Server) pageOfDeals(ctx context.Context, filter projections.DealFilter, in Paging) (*listed[dealCard], error) {
-	asked := question("deals", filter)
+func (s *Server) pageOfDeals(ctx context.Context, filter projections.DealFilter, asOf projections.AsOf, in Paging) (*listed[dealCard], error) {
+	asked := question("deals", filter, asOf)
 	after, err := markOf[projections.AgeMark](asked, in.Cursor)
 	if err != nil {
 		return nil, err
 	}
-	found, err := s.cfg.Models.Deals.List(ctx, filter, after, in.Limit)
+	found, err := s.cfg.Models.Deals.List(ctx, filter, asOf, after, in.Limit)
 	if err != nil {
 		return nil, err
 	}
 	return listOf(found.Items, pageAfter(asked, found.Next), dealOf), nil
 }
 
-func (s *Server) showDeal(ctx context.Context, in *Identified) (*tagged[dealCard], error) {
-	d, err := s.cfg.Models.Deals.Card(ctx, domain.DealID{UUID: in.ID})
+func (s *Server) showDeal(ctx context.Context, in *Dated) (*tagged[dealCard], error) {
+	d, err := s.cfg.Models.Deals.Card(ctx, domain.DealID{UUID: in.ID}, in.asOf())
 	if err != nil {
 		return nil, err
 	}
-	return &tagged[dealCard]{ETag: etag(d.Revision), Body: dealOf(d)}, nil
+	return taggedAt(in.asOf(), d.Revision, dealOf(d)), nil
 }
 
 func dealOf(d projections.Deal) dealCard {

@@ -49,8 +49,13 @@ type totalCard struct {
 	Weighted *domain.Money `json:"weighted" doc:"Of an open column: each worth times its deal's probability."`
 }
 
+type pipelineListInput struct {
+	Paging
+	Moment
+}
+
 type boardInput struct {
-	Identified
+	Dated
 	First int `query:"first" minimum:"0" maximum:"50" default:"10" doc:"Deals to show in each column."`
 }
 
@@ -61,29 +66,29 @@ func (s *Server) pipelineQueries() {
 	serveQuery(s, query{"pipeline.board", "/pipelines/{id}/board", "pipelines", "A pipeline's board", dealModels}, s.showBoard)
 }
 
-func (s *Server) listPipelines(ctx context.Context, in *Paging) (*listed[pipelineCard], error) {
-	asked := question("pipelines")
+func (s *Server) listPipelines(ctx context.Context, in *pipelineListInput) (*listed[pipelineCard], error) {
+	asked := question("pipelines", in.asOf())
 	after, err := markOf[projections.NameMark](asked, in.Cursor)
 	if err != nil {
 		return nil, err
 	}
-	found, err := s.cfg.Models.Deals.Pipelines(ctx, after, in.Limit)
+	found, err := s.cfg.Models.Deals.Pipelines(ctx, in.asOf(), after, in.Limit)
 	if err != nil {
 		return nil, err
 	}
 	return listOf(found.Items, pageAfter(asked, found.Next), pipelineOf), nil
 }
 
-func (s *Server) showPipeline(ctx context.Context, in *Identified) (*tagged[pipelineCard], error) {
-	p, err := s.cfg.Models.Deals.Pipeline(ctx, domain.PipelineID{UUID: in.ID})
+func (s *Server) showPipeline(ctx context.Context, in *Dated) (*tagged[pipelineCard], error) {
+	p, err := s.cfg.Models.Deals.Pipeline(ctx, domain.PipelineID{UUID: in.ID}, in.asOf())
 	if err != nil {
 		return nil, err
 	}
-	return &tagged[pipelineCard]{ETag: etag(p.Revision), Body: pipelineOf(p)}, nil
+	return taggedAt(in.asOf(), p.Revision, pipelineOf(p)), nil
 }
 
 func (s *Server) showBoard(ctx context.Context, in *boardInput) (*plain[boardCard], error) {
-	board, err := s.cfg.Models.Deals.Board(ctx, domain.PipelineID{UUID: in.ID}, in.First)
+	board, err := s.cfg.Models.Deals.Board(ctx, domain.PipelineID{UUID: in.ID}, in.asOf(), in.First)
 	if err != nil {
 		return nil, err
 	}

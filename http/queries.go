@@ -104,6 +104,12 @@ type Identified struct {
 	ID uuid.UUID `path:"id" format:"uuid"`
 }
 
+// Dated is what the read of one thing takes that has history.
+type Dated struct {
+	Identified
+	Moment
+}
+
 // listed is the answer of a list.
 type listed[T any] struct {
 	Body struct {
@@ -132,8 +138,17 @@ type plain[T any] struct{ Body T }
 
 // tagged is an answer with the revision that a command may name in If-Match.
 type tagged[T any] struct {
-	ETag string `header:"ETag" doc:"The revision; If-Match of a command."`
+	ETag string `header:"ETag" doc:"The revision; If-Match of a command. A read of the past has none."`
 	Body T
+}
+
+// taggedAt is an answer about one thing as of some time. The past is not what a
+// command changes, and the last revision in it need not be the latest before a date.
+func taggedAt[T any](asOf projections.AsOf, revision domain.Revision, body T) *tagged[T] {
+	if !asOf.IsZero() {
+		return &tagged[T]{Body: body}
+	}
+	return &tagged[T]{ETag: etag(revision), Body: body}
 }
 
 // serveQuery registers a query. Its handler runs when the read models have come
@@ -187,7 +202,7 @@ func (s *Server) await(ctx context.Context, models []string, text string) error 
 // namedID is an id with the name of what it stands for.
 type namedID struct {
 	ID   uuid.UUID `json:"id" format:"uuid"`
-	Name string    `json:"name" doc:"As it is called today; empty where nobody told."`
+	Name string    `json:"name" doc:"As it was called at the time asked about; an employee and a product as today. Empty where nobody told."`
 }
 
 // naming is nil for an id that names nothing.

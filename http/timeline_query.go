@@ -20,7 +20,7 @@ type entryCard struct {
 	Type       string               `json:"type" example:"deal.won"`
 	Summary    string               `json:"summary" doc:"In a sentence; where the event knows both, from which to which value." example:"Lifecycle: lead → customer"`
 	Data       json.RawMessage      `json:"data" doc:"The event's payload."`
-	Names      map[uuid.UUID]string `json:"names,omitempty" doc:"Of what data names by id, an owner or a contact point for example, as it is called today." example:"{\"0190a5a0-0000-7000-8000-000000000003\":\"Grace Hopper\"}"`
+	Names      map[uuid.UUID]string `json:"names,omitempty" doc:"Of what data names by id, an owner or a contact point for example, as it was called at the time asked about; an employee and a product as today." example:"{\"0190a5a0-0000-7000-8000-000000000003\":\"Grace Hopper\"}"`
 	OccurredAt time.Time            `json:"occurred_at" doc:"When it was true in the business."`
 	RecordedAt time.Time            `json:"recorded_at" doc:"When the store took it."`
 	Actor      string               `json:"actor"`
@@ -36,15 +36,15 @@ type entityCard struct {
 }
 
 func (s *Server) listTimeline(ctx context.Context, in *customerPageInput) (*listed[entryCard], error) {
-	asked := question("timeline", in.ID)
+	asked := question("timeline", in.ID, in.asOf())
 	after, err := markOf[projections.EntryMark](asked, in.Cursor)
 	if err != nil {
 		return nil, err
 	}
 	id := domain.CustomerID{UUID: in.ID}
-	found, err := s.cfg.Models.Timeline.Of(ctx, id, after, in.Limit)
+	found, err := s.cfg.Models.Timeline.Of(ctx, id, in.asOf(), after, in.Limit)
 	if err == nil && len(found.Items) == 0 {
-		err = s.cfg.Models.Customers.Exists(ctx, id)
+		err = s.cfg.Models.Customers.Exists(ctx, id, in.asOf())
 	}
 	if err != nil {
 		return nil, err

@@ -28,16 +28,16 @@ const consentColumns = `customer_id, purpose, channel, status, confirmed, object
 
 // Of is a page of a customer's consents, by purpose and channel. After nil it is
 // the first page. A customer nobody knows has none.
-func (m Consents) Of(ctx context.Context, id domain.CustomerID, after *consent.Key, limit int) (Page[Consent, consent.Key], error) {
+func (m Consents) Of(ctx context.Context, id domain.CustomerID, asOf AsOf, after *consent.Key, limit int) (Page[Consent, consent.Key], error) {
 	from := consent.Key{}
 	if after != nil {
 		from = *after
 	}
 	rows, err := all[consentRow](ctx, m.db, `
-		SELECT `+consentColumns+` FROM consents.consents
+		SELECT `+consentColumns+` FROM `+asOf.from("consents.consents")+`
 		WHERE customer_id = @customer_id AND (purpose, channel) > (@purpose, @channel)
 		ORDER BY purpose, channel LIMIT @limit`,
-		pgx.NamedArgs{"customer_id": id.UUID, "purpose": from.Purpose, "channel": from.Channel, "limit": limit + 1})
+		asOf.args(pgx.NamedArgs{"customer_id": id.UUID, "purpose": from.Purpose, "channel": from.Channel, "limit": limit + 1}))
 	if err != nil {
 		return Page[Consent, consent.Key]{}, err
 	}
@@ -45,12 +45,12 @@ func (m Consents) Of(ctx context.Context, id domain.CustomerID, after *consent.K
 }
 
 // Lookup is a customer's consent for a purpose and channel; nil where there never
-// was one.
-func (m Consents) Lookup(ctx context.Context, id domain.CustomerID, key consent.Key) (*Consent, error) {
+// was one. Whether its time was over at an instant, the consent tells.
+func (m Consents) Lookup(ctx context.Context, id domain.CustomerID, key consent.Key, asOf AsOf) (*Consent, error) {
 	rows, err := all[consentRow](ctx, m.db, `
-		SELECT `+consentColumns+` FROM consents.consents
+		SELECT `+consentColumns+` FROM `+asOf.from("consents.consents")+`
 		WHERE customer_id = @customer_id AND purpose = @purpose AND channel = @channel`,
-		pgx.NamedArgs{"customer_id": id.UUID, "purpose": key.Purpose, "channel": key.Channel})
+		asOf.args(pgx.NamedArgs{"customer_id": id.UUID, "purpose": key.Purpose, "channel": key.Channel}))
 	if err != nil || len(rows) == 0 {
 		return nil, err
 	}

@@ -26,7 +26,7 @@ func TestConsentStory(t *testing.T) {
 	confirmed := w.events[2]
 	models, _ := w.build(t)
 
-	got, err := models.Consents.Lookup(t.Context(), jane, mail)
+	got, err := models.Consents.Lookup(t.Context(), jane, mail, projections.AsOf{})
 	if err != nil || got == nil {
 		t.Fatalf("%v, %v", got, err)
 	}
@@ -47,10 +47,10 @@ func TestConsentStory(t *testing.T) {
 			t.Errorf("%s: permits is %v", name, !story.want)
 		}
 	}
-	if none, err := models.Consents.Lookup(t.Context(), jane, calls); err != nil || none != nil {
+	if none, err := models.Consents.Lookup(t.Context(), jane, calls, projections.AsOf{}); err != nil || none != nil {
 		t.Errorf("consent to one channel covers another: %+v, %v", none, err)
 	}
-	if no, err := models.Consents.Lookup(t.Context(), john, mail); err != nil || no.Permits(w.now) {
+	if no, err := models.Consents.Lookup(t.Context(), john, mail, projections.AsOf{}); err != nil || no.Permits(w.now) {
 		t.Errorf("an objection permits: %v", err)
 	}
 
@@ -86,7 +86,7 @@ func TestConsentPages(t *testing.T) {
 	models, _ := w.build(t)
 	var got []consent.Key
 	for after := (*consent.Key)(nil); ; {
-		page, err := models.Consents.Of(t.Context(), customerID(1), after, 2)
+		page, err := models.Consents.Of(t.Context(), customerID(1), projections.AsOf{}, after, 2)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -45,16 +45,17 @@ const customerColumns = `c.customer_id, c.kind, c.name, c.description, c.languag
 	c.owner_id, c.contact_points, c.attributes, c.links, c.archived, c.search, c.registered_at, c.changed_at, c.revision,
 	coalesce(e.name, '') AS owner_name`
 
-// Card is one customer, or customer.ErrUnknown.
-func (m Customers) Card(ctx context.Context, id domain.CustomerID) (Customer, error) {
+// Card is one customer, or customer.ErrUnknown, which it also is before it was
+// registered.
+func (m Customers) Card(ctx context.Context, id domain.CustomerID, asOf AsOf) (Customer, error) {
 	row, err := one[customerRead](ctx, m.db, customer.ErrUnknown, `
 		SELECT `+customerColumns+`,
 		  (SELECT coalesce(jsonb_object_agg(o.customer_id, o.name), '{}')
 		   FROM jsonb_to_recordset(c.links) AS l (organization uuid)
-		   JOIN customers.customers AS o ON o.customer_id = l.organization)::text AS organizations
-		FROM customers.customers AS c
+		   JOIN `+asOf.from("customers.customers")+` AS o ON o.customer_id = l.organization)::text AS organizations
+		FROM `+asOf.from("customers.customers")+` AS c
 		LEFT JOIN catalog.employees AS e ON e.employee_id = c.owner_id
-		WHERE c.customer_id = @customer_id`, pgx.NamedArgs{"customer_id": id.UUID})
+		WHERE c.customer_id = @customer_id`, asOf.args(pgx.NamedArgs{"customer_id": id.UUID}))
 	if err != nil {
 		return Customer{}, err
 	}
@@ -62,9 +63,10 @@ func (m Customers) Card(ctx context.Context, id domain.CustomerID) (Customer, er
 }
 
 // Exists answers nil where there is such a customer, or customer.ErrUnknown.
-func (m Customers) Exists(ctx context.Context, id domain.CustomerID) error {
+func (m Customers) Exists(ctx context.Context, id domain.CustomerID, asOf AsOf) error {
 	_, err := one[struct{ There bool }](ctx, m.db, customer.ErrUnknown,
-		`SELECT TRUE AS there FROM customers.customers WHERE customer_id = @customer_id`, pgx.NamedArgs{"customer_id": id.UUID})
+		`SELECT TRUE AS there FROM `+asOf.from("customers.customers")+` WHERE customer_id = @customer_id`,
+		asOf.args(pgx.NamedArgs{"customer_id": id.UUID}))
 	return err
 }
 
@@ -73,12 +75,12 @@ func (m Customers) Exists(ctx context.Context, id domain.CustomerID) error {
 //
 // The statement is planned for each call, because the best plan depends on which
 // filters are set.
-func (m Customers) List(ctx context.Context, f CustomerFilter, after *AgeMark, limit int) (Page[Customer, AgeMark], error) {
+func (m Customers) List(ctx context.Context, f CustomerFilter, asOf AsOf, after *AgeMark, limit int) (Page[Customer, AgeMark], error) {
 	patterns := likePatterns(f.Text)
-	args := pgx.NamedArgs{
+	args := asOf.args(pgx.NamedArgs{
 		"kind": f.Kind, "stage": f.Stage, "owner": nullable(f.Owner), "source": f.Source, "archived": f.Archived,
 		"patterns": patterns, "rarest": nil, "at": nil, "id": nil, "limit": limit + 1,
-	}
+	})
 	if len(patterns) > 0 {
 		args["rarest"] = patterns[0]
 	}
@@ -88,7 +90,7 @@ func (m Customers) List(ctx context.Context, f CustomerFilter, after *AgeMark, l
 	rows, err := all[customerRead](ctx, m.db, `
 		SELECT `+customerColumns+`, '{}' AS organizations
 		FROM (
-		  SELECT * FROM customers.customers
+		  SELECT * FROM `+asOf.from("customers.customers")+`
 		  WHERE (@kind::text = '' OR kind = @kind)
 		    AND (@stage::text = '' OR stage = @stage)
 		    AND (@owner::uuid IS NULL OR owner_id = @owner)

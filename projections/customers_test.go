@@ -91,7 +91,7 @@ func TestCustomersAreFound(t *testing.T) {
 		"a quote is no harm":             {projections.CustomerFilter{Text: "o'hara"}, []string{"Ann O'Hara 100%"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			page, err := models.Customers.List(t.Context(), story.filter, nil, 100)
+			page, err := models.Customers.List(t.Context(), story.filter, projections.AsOf{}, nil, 100)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -115,7 +115,7 @@ func TestCustomerPagesHoldStill(t *testing.T) {
 	var seen []string
 	var after *projections.AgeMark
 	for n := 0; ; n++ {
-		page, err := models.Customers.List(t.Context(), projections.CustomerFilter{}, after, 10)
+		page, err := models.Customers.List(t.Context(), projections.CustomerFilter{}, projections.AsOf{}, after, 10)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -160,7 +160,7 @@ func TestCustomerCard(t *testing.T) {
 	w.must(t, w.customer(customerID(2), customer.ChangeLifecycleStage{Stage: customer.Customer}))
 	models, pool := w.build(t)
 
-	card, err := models.Customers.Card(t.Context(), customerID(2))
+	card, err := models.Customers.Card(t.Context(), customerID(2), projections.AsOf{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -170,10 +170,10 @@ func TestCustomerCard(t *testing.T) {
 	if !card.RegisteredAt.Equal(at) || !card.ChangedAt.Equal(w.now) || card.Revision != 3 {
 		t.Errorf("registered %s, changed %s, revision %d", card.RegisteredAt, card.ChangedAt, card.Revision)
 	}
-	if _, err := models.Customers.Card(t.Context(), customerID(3)); !errors.Is(err, customer.ErrUnknown) {
+	if _, err := models.Customers.Card(t.Context(), customerID(3), projections.AsOf{}); !errors.Is(err, customer.ErrUnknown) {
 		t.Errorf("a card of nobody: %v", err)
 	}
-	if err := models.Customers.Exists(t.Context(), customerID(3)); !errors.Is(err, customer.ErrUnknown) {
+	if err := models.Customers.Exists(t.Context(), customerID(3), projections.AsOf{}); !errors.Is(err, customer.ErrUnknown) {
 		t.Errorf("nobody exists: %v", err)
 	}
 
@@ -240,14 +240,14 @@ func TestModelsThatCannotBeAsked(t *testing.T) {
 	if _, err := pool.Exec(t.Context(), "DROP SCHEMA customers CASCADE"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := models.Customers.Card(t.Context(), customerID(1)); !errors.Is(err, projections.ErrUnavailable) {
+	if _, err := models.Customers.Card(t.Context(), customerID(1), projections.AsOf{}); !errors.Is(err, projections.ErrUnavailable) {
 		t.Errorf("without its tables: %v", err)
 	}
 	pool.Close()
-	if _, err := models.Deals.Card(t.Context(), dealID(1)); !errors.Is(err, projections.ErrUnavailable) {
+	if _, err := models.Deals.Card(t.Context(), dealID(1), projections.AsOf{}); !errors.Is(err, projections.ErrUnavailable) {
 		t.Errorf("without Postgres: %v", err)
 	}
-	if _, err := models.Deals.Board(t.Context(), domain.DefaultPipeline, 1); !errors.Is(err, projections.ErrUnavailable) {
+	if _, err := models.Deals.Board(t.Context(), domain.DefaultPipeline, projections.AsOf{}, 1); !errors.Is(err, projections.ErrUnavailable) {
 		t.Errorf("a board without Postgres: %v", err)
 	}
 }

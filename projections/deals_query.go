@@ -37,25 +37,27 @@ type DealFilter struct {
 	Customer domain.CustomerID
 }
 
-// The columns of a dealRead and the joins for its names; d are the deals.
-const (
-	dealColumns = `d.deal_id, d.status, d.title, d.pipeline_id, d.stage, d.probability, d.category, d.customer_id, d.owner_id,
+// dealColumns are the columns of a dealRead; d are the deals.
+const dealColumns = `d.deal_id, d.status, d.title, d.pipeline_id, d.stage, d.probability, d.category, d.customer_id, d.owner_id,
 	d.amount_minor, d.amount_currency, d.line_items, d.worth_minor, d.worth_currency,
 	coalesce(d.expected_close::text, '') AS expected_close, d.value_minor, d.value_currency,
 	d.loss_reason, d.competitor, d.loss_note, d.opened_at, d.closed_at, d.changed_at, d.revision,
 	coalesce(c.name, '') AS customer_name, coalesce(e.name, '') AS owner_name, coalesce(p.name, '') AS pipeline_name,
 	coalesce((SELECT s.name FROM jsonb_to_recordset(p.stages) AS s (id text, name text) WHERE s.id = d.stage), '') AS stage_name`
-	dealNames = `
-	LEFT JOIN customers.customers AS c ON c.customer_id = d.customer_id
-	LEFT JOIN catalog.employees AS e ON e.employee_id = d.owner_id
-	LEFT JOIN deals.pipelines AS p ON p.pipeline_id = d.pipeline_id`
-)
 
-// Card is one deal, or deal.ErrUnknown.
-func (m Deals) Card(ctx context.Context, id domain.DealID) (Deal, error) {
+// dealNames are the joins for the names in dealColumns.
+func dealNames(asOf AsOf) string {
+	return `
+	LEFT JOIN ` + asOf.from("customers.customers") + ` AS c ON c.customer_id = d.customer_id
+	LEFT JOIN catalog.employees AS e ON e.employee_id = d.owner_id
+	LEFT JOIN ` + asOf.from("deals.pipelines") + ` AS p ON p.pipeline_id = d.pipeline_id`
+}
+
+// Card is one deal, or deal.ErrUnknown, which it also is before it was opened.
+func (m Deals) Card(ctx context.Context, id domain.DealID, asOf AsOf) (Deal, error) {
 	row, err := one[dealRead](ctx, m.db, deal.ErrUnknown,
-		`SELECT `+dealColumns+` FROM deals.deals AS d `+dealNames+` WHERE d.deal_id = @deal_id`,
-		pgx.NamedArgs{"deal_id": id.UUID})
+		`SELECT `+dealColumns+` FROM `+asOf.from("deals.deals")+` AS d `+dealNames(asOf)+` WHERE d.deal_id = @deal_id`,
+		asOf.args(pgx.NamedArgs{"deal_id": id.UUID}))
 	if err != nil {
 		return Deal{}, err
 	}
@@ -65,18 +67,18 @@ func (m Deals) Card(ctx context.Context, id domain.DealID) (Deal, error) {
 // List is a page of the deals that the filter lets through, newest first by when
 // they were opened. After nil it is the first page. It is planned for each call,
 // because the best plan depends on which filters are set.
-func (m Deals) List(ctx context.Context, f DealFilter, after *AgeMark, limit int) (Page[Deal, AgeMark], error) {
-	args := pgx.NamedArgs{
+func (m Deals) List(ctx context.Context, f DealFilter, asOf AsOf, after *AgeMark, limit int) (Page[Deal, AgeMark], error) {
+	args := asOf.args(pgx.NamedArgs{
 		"status": f.Status, "pipeline": nullable(f.Pipeline), "stage": f.Stage, "owner": nullable(f.Owner),
 		"customer": nullable(f.Customer), "at": nil, "id": nil, "limit": limit + 1,
-	}
+	})
 	if after != nil {
 		args["at"], args["id"] = after.At, after.ID
 	}
 	rows, err := all[dealRead](ctx, m.db, `
 		SELECT `+dealColumns+`
 		FROM (
-		  SELECT * FROM deals.deals
+		  SELECT * FROM `+asOf.from("deals.deals")+`
 		  WHERE (@status::text = '' OR status = @status)
 		    AND (@pipeline::uuid IS NULL OR pipeline_id = @pipeline)
 		    AND (@stage::text = '' OR stage = @stage)
@@ -85,7 +87,7 @@ func (m Deals) List(ctx context.Context, f DealFilter, after *AgeMark, limit int
 		    AND (@at::timestamptz IS NULL OR (opened_at, deal_id) < (@at, @id::uuid))
 		  ORDER BY opened_at DESC, deal_id DESC
 		  LIMIT @limit
-		) AS d `+dealNames+`
+		) AS d `+dealNames(asOf)+`
 		ORDER BY d.opened_at DESC, d.deal_id DESC`, pgx.QueryExecModeCacheDescribe, args)
 	if err != nil {
 		return Page[Deal, AgeMark]{}, err

@@ -21,7 +21,7 @@ func TestBoardAgainstTheDeciders(t *testing.T) {
 	t.Parallel()
 	w := randomWorld(6000, 8)
 	models, _ := w.build(t)
-	board, err := models.Deals.Board(t.Context(), domain.DefaultPipeline, 7)
+	board, err := models.Deals.Board(t.Context(), domain.DefaultPipeline, projections.AsOf{}, 7)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -94,7 +94,7 @@ func TestBoardAgainstTheDeciders(t *testing.T) {
 	if last := board.Columns[len(board.Columns)-2:]; last[0].Status != deal.IsWon || last[1].Status != deal.IsLost {
 		t.Errorf("won and lost do not come last: %s, %s", last[0].Status, last[1].Status)
 	}
-	if _, err := models.Deals.Board(t.Context(), domain.PipelineID{UUID: numbered("pipeline", 9)}, 1); !errors.Is(err, pipeline.ErrUnknown) {
+	if _, err := models.Deals.Board(t.Context(), domain.PipelineID{UUID: numbered("pipeline", 9)}, projections.AsOf{}, 1); !errors.Is(err, pipeline.ErrUnknown) {
 		t.Errorf("a board of no pipeline: %v", err)
 	}
 }
@@ -133,7 +133,7 @@ func TestDealListAgainstTheDeciders(t *testing.T) {
 			}
 			var before *projections.Deal
 			for after := (*projections.AgeMark)(nil); ; {
-				page, err := models.Deals.List(t.Context(), story.filter, after, 9)
+				page, err := models.Deals.List(t.Context(), story.filter, projections.AsOf{}, after, 9)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -168,7 +168,7 @@ func TestDealCard(t *testing.T) {
 		LineItems: []deal.LineItem{{ID: domain.LineItemID{UUID: numbered("item", 1)}, Name: "Part", Quantity: 1500, UnitPrice: euros(333), Discount: 1000}},
 	}))
 	models, pool := w.build(t)
-	card, err := models.Deals.Card(t.Context(), dealID(1))
+	card, err := models.Deals.Card(t.Context(), dealID(1), projections.AsOf{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -182,7 +182,7 @@ func TestDealCard(t *testing.T) {
 	if err := pool.QueryRow(t.Context(), "SELECT total_minor FROM deals.line_items").Scan(&total); err != nil || total != 450 {
 		t.Errorf("the view's total is %d, %v", total, err)
 	}
-	if _, err := models.Deals.Card(t.Context(), dealID(2)); !errors.Is(err, deal.ErrUnknown) {
+	if _, err := models.Deals.Card(t.Context(), dealID(2), projections.AsOf{}); !errors.Is(err, deal.ErrUnknown) {
 		t.Errorf("a card of no deal: %v", err)
 	}
 }

@@ -33,18 +33,18 @@ func TestModelsAgreeWithTheDeciders(t *testing.T) {
 		switch state := state.(type) {
 		case customer.State:
 			var card projections.Customer
-			card, err = models.Customers.Card(t.Context(), domain.CustomerID{UUID: id})
+			card, err = models.Customers.Card(t.Context(), domain.CustomerID{UUID: id}, projections.AsOf{})
 			got, revision = card.State, card.Revision
 		case deal.State:
 			var card projections.Deal
-			card, err = models.Deals.Card(t.Context(), domain.DealID{UUID: id})
+			card, err = models.Deals.Card(t.Context(), domain.DealID{UUID: id}, projections.AsOf{})
 			got, revision = card.State, card.Revision
 			if card.Worth != state.Worth() || (card.ClosedAt == nil) != (state.Status == deal.Running) {
 				t.Errorf("%s is worth %v, want %v; closed at %v", stream, card.Worth, state.Worth(), card.ClosedAt)
 			}
 		case pipeline.State:
 			var card projections.Pipeline
-			card, err = models.Deals.Pipeline(t.Context(), domain.PipelineID{UUID: id})
+			card, err = models.Deals.Pipeline(t.Context(), domain.PipelineID{UUID: id}, projections.AsOf{})
 			got, revision = card.State, card.Revision
 		case employee.State:
 			var card projections.Employee
@@ -56,7 +56,7 @@ func TestModelsAgreeWithTheDeciders(t *testing.T) {
 			got, revision = card.State, card.Revision
 		case consent.State:
 			answers := map[consent.Key]consent.Answer{}
-			page, e := models.Consents.Of(t.Context(), domain.CustomerID{UUID: id}, nil, 100)
+			page, e := models.Consents.Of(t.Context(), domain.CustomerID{UUID: id}, projections.AsOf{}, nil, 100)
 			for _, c := range page.Items {
 				answers[c.Key] = c.Answer
 				revision = max(revision, c.Revision)

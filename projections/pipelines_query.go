@@ -23,14 +23,14 @@ type Pipeline struct {
 const pipelineColumns = `pipeline_id, name, stages, defined_at, changed_at, revision`
 
 // Pipeline is one pipeline, or pipeline.ErrUnknown.
-func (m Deals) Pipeline(ctx context.Context, id domain.PipelineID) (Pipeline, error) {
-	return readPipeline(ctx, m.db, id)
+func (m Deals) Pipeline(ctx context.Context, id domain.PipelineID, asOf AsOf) (Pipeline, error) {
+	return readPipeline(ctx, m.db, id, asOf)
 }
 
-func readPipeline(ctx context.Context, db asker, id domain.PipelineID) (Pipeline, error) {
+func readPipeline(ctx context.Context, db asker, id domain.PipelineID, asOf AsOf) (Pipeline, error) {
 	row, err := one[pipelineRow](ctx, db, pipeline.ErrUnknown,
-		`SELECT `+pipelineColumns+` FROM deals.pipelines WHERE pipeline_id = @pipeline_id`,
-		pgx.NamedArgs{"pipeline_id": id.UUID})
+		`SELECT `+pipelineColumns+` FROM `+asOf.from("deals.pipelines")+` WHERE pipeline_id = @pipeline_id`,
+		asOf.args(pgx.NamedArgs{"pipeline_id": id.UUID}))
 	if err != nil {
 		return Pipeline{}, err
 	}
@@ -38,15 +38,15 @@ func readPipeline(ctx context.Context, db asker, id domain.PipelineID) (Pipeline
 }
 
 // Pipelines is a page of all pipelines, by name. After nil it is the first page.
-func (m Deals) Pipelines(ctx context.Context, after *NameMark, limit int) (Page[Pipeline, NameMark], error) {
+func (m Deals) Pipelines(ctx context.Context, asOf AsOf, after *NameMark, limit int) (Page[Pipeline, NameMark], error) {
 	from := NameMark{}
 	if after != nil {
 		from = *after
 	}
 	rows, err := all[pipelineRow](ctx, m.db, `
-		SELECT `+pipelineColumns+` FROM deals.pipelines
+		SELECT `+pipelineColumns+` FROM `+asOf.from("deals.pipelines")+`
 		WHERE (name, pipeline_id) > (@name, @id) ORDER BY name, pipeline_id LIMIT @limit`,
-		pgx.NamedArgs{"name": from.Name, "id": from.ID, "limit": limit + 1})
+		asOf.args(pgx.NamedArgs{"name": from.Name, "id": from.ID, "limit": limit + 1}))
 	if err != nil {
 		return Page[Pipeline, NameMark]{}, err
 	}
@@ -86,21 +86,21 @@ type Total struct {
 
 // Board is a pipeline's board with the first deals of each column, or
 // pipeline.ErrUnknown. All of it is of one moment.
-func (m Deals) Board(ctx context.Context, id domain.PipelineID, first int) (Board, error) {
+func (m Deals) Board(ctx context.Context, id domain.PipelineID, asOf AsOf, first int) (Board, error) {
 	var (
 		board  Board
 		totals []columnTotal
 		rows   []dealRead
 	)
 	err := snapshot(ctx, m.db, func(tx pgx.Tx) (err error) {
-		args := pgx.NamedArgs{"pipeline_id": id.UUID, "first": first}
-		if board.Pipeline, err = readPipeline(ctx, tx, id); err != nil {
+		args := asOf.args(pgx.NamedArgs{"pipeline_id": id.UUID, "first": first})
+		if board.Pipeline, err = readPipeline(ctx, tx, id, asOf); err != nil {
 			return err
 		}
-		if totals, err = all[columnTotal](ctx, tx, columnTotalsSQL, args); err != nil {
+		if totals, err = all[columnTotal](ctx, tx, columnTotalsSQL(asOf), args); err != nil {
 			return err
 		}
-		rows, err = all[dealRead](ctx, tx, firstOfColumnsSQL, args)
+		rows, err = all[dealRead](ctx, tx, firstOfColumnsSQL(asOf), args)
 		return err
 	})
 	if err != nil {
@@ -118,21 +118,34 @@ func (m Deals) Board(ctx context.Context, id domain.PipelineID, first int) (Boar
 	return board, nil
 }
 
-// Sums that do not fit an amount stop at the largest one.
-const columnTotalsSQL = `
+// columnTotalsSQL reads the sums of today, which are kept, and adds up the deals for
+// those of the past. Sums that do not fit an amount stop at the largest one.
+func columnTotalsSQL(asOf AsOf) string {
+	sums := `deals.column_sums`
+	if !asOf.IsZero() {
+		sums = `(
+		  SELECT pipeline_id, status, CASE WHEN status = 'open' THEN stage ELSE '' END AS stage,
+		    coalesce(worth_currency, '') AS currency, count(*) AS count,
+		    sum(coalesce(worth_minor, 0)) AS worth_minor, sum(coalesce(worth_minor, 0)::numeric * probability) AS weighted
+		  FROM ` + asOf.from("deals.deals") + ` GROUP BY 1, 2, 3, 4
+		)`
+	}
+	return `
 	SELECT status, stage, currency, count,
 	  greatest(least(worth_minor, 9223372036854775807), -9223372036854775807)::bigint AS worth_minor,
 	  greatest(least(round(weighted / 100), 9223372036854775807), -9223372036854775807)::bigint AS weighted_minor
-	FROM deals.column_sums WHERE pipeline_id = @pipeline_id
+	FROM ` + sums + ` AS s WHERE pipeline_id = @pipeline_id
 	ORDER BY status, stage, currency`
+}
 
-const firstOfColumnsSQL = `
+func firstOfColumnsSQL(asOf AsOf) string {
+	return `
 	SELECT ` + dealColumns + `
 	FROM (
-	  SELECT f.* FROM deals.pipelines AS b
+	  SELECT f.* FROM ` + asOf.from("deals.pipelines") + ` AS b
 	  CROSS JOIN jsonb_to_recordset(b.stages) AS s (id text)
 	  CROSS JOIN LATERAL (
-	    SELECT * FROM deals.deals
+	    SELECT * FROM ` + asOf.from("deals.deals") + `
 	    WHERE pipeline_id = @pipeline_id AND status = 'open' AND stage = s.id
 	    ORDER BY opened_at DESC, deal_id DESC LIMIT @first
 	  ) AS f
@@ -140,12 +153,13 @@ const firstOfColumnsSQL = `
 	  UNION ALL
 	  SELECT f.* FROM (VALUES ('won'), ('lost')) AS o (status)
 	  CROSS JOIN LATERAL (
-	    SELECT * FROM deals.deals
+	    SELECT * FROM ` + asOf.from("deals.deals") + `
 	    WHERE pipeline_id = @pipeline_id AND status = o.status AND closed_at IS NOT NULL
 	    ORDER BY closed_at DESC, deal_id DESC LIMIT @first
 	  ) AS f
-	) AS d ` + dealNames + `
+	) AS d ` + dealNames(asOf) + `
 	ORDER BY d.status, coalesce(d.closed_at, d.opened_at) DESC, d.deal_id DESC`
+}
 
 type columnTotal struct {
 	Status        deal.Status     `db:"status"`

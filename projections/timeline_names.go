@@ -19,7 +19,7 @@ var speaksOfAPart = []string{
 // name fills in what the events call by id: an owner, an organisation, a contact
 // point that was removed. Names are read and not stored, because they change, and
 // because whoever is forgotten must be forgotten here too.
-func (m Timeline) name(ctx context.Context, entries []Entry) error {
+func (m Timeline) name(ctx context.Context, entries []Entry, asOf AsOf) error {
 	var ids, parts, wholes []uuid.UUID
 	referred := make([][]uuid.UUID, len(entries))
 	for i, e := range entries {
@@ -29,16 +29,16 @@ func (m Timeline) name(ctx context.Context, entries []Entry) error {
 			parts, wholes = append(parts, referred[i]...), append(wholes, e.EntityID)
 		}
 	}
-	names, err := m.names(ctx, ids, `
+	names, err := m.names(ctx, ids, asOf.args(pgx.NamedArgs{"ids": ids}), `
 		SELECT employee_id AS id, name FROM catalog.employees WHERE employee_id = ANY(@ids)
 		UNION ALL SELECT product_id, name FROM catalog.products WHERE product_id = ANY(@ids)
-		UNION ALL SELECT customer_id, name FROM customers.customers WHERE customer_id = ANY(@ids)
-		UNION ALL SELECT deal_id, title FROM deals.deals WHERE deal_id = ANY(@ids)
-		UNION ALL SELECT pipeline_id, name FROM deals.pipelines WHERE pipeline_id = ANY(@ids)`, nil)
+		UNION ALL SELECT customer_id, name FROM `+asOf.from("customers.customers")+` WHERE customer_id = ANY(@ids)
+		UNION ALL SELECT deal_id, title FROM `+asOf.from("deals.deals")+` WHERE deal_id = ANY(@ids)
+		UNION ALL SELECT pipeline_id, name FROM `+asOf.from("deals.pipelines")+` WHERE pipeline_id = ANY(@ids)`)
 	if err != nil {
 		return err
 	}
-	partNames, err := m.names(ctx, parts, `
+	partNames, err := m.names(ctx, parts, asOf.args(pgx.NamedArgs{"ids": parts, "wholes": wholes}), `
 		SELECT (part->>'id')::uuid AS id, coalesce(part->>'typed', part->>'name', part->>'subject', '') AS name
 		FROM timeline.entries, LATERAL (SELECT CASE type
 		    WHEN 'customer.contact_point_added' THEN data->'contact_point'
@@ -47,7 +47,9 @@ func (m Timeline) name(ctx context.Context, entries []Entry) error {
 		  END) AS said (part)
 		WHERE entity_id = ANY(@wholes) AND (part->>'id')::uuid = ANY(@ids)
 		  AND type IN ('customer.contact_point_added', 'interaction.logged', 'deal.line_item_added', 'deal.line_item_changed')
-		ORDER BY position`, wholes)
+		  AND (@as_of::timestamptz IS NULL OR occurred_at <= @as_of)
+		  AND (@known_at::timestamptz IS NULL OR recorded_at <= @known_at)
+		ORDER BY position`)
 	if err != nil {
 		return err
 	}
@@ -69,7 +71,7 @@ func (m Timeline) name(ctx context.Context, entries []Entry) error {
 }
 
 // names asks for names by id; of several, the last counts.
-func (m Timeline) names(ctx context.Context, ids []uuid.UUID, sql string, wholes []uuid.UUID) (map[uuid.UUID]string, error) {
+func (m Timeline) names(ctx context.Context, ids []uuid.UUID, args pgx.NamedArgs, sql string) (map[uuid.UUID]string, error) {
 	if len(ids) == 0 {
 		return nil, nil
 	}
@@ -77,7 +79,7 @@ func (m Timeline) names(ctx context.Context, ids []uuid.UUID, sql string, wholes
 		ID   uuid.UUID `db:"id"`
 		Name string    `db:"name"`
 	}
-	rows, err := all[named](ctx, m.db, sql, pgx.NamedArgs{"ids": ids, "wholes": wholes})
+	rows, err := all[named](ctx, m.db, sql, args)
 	if err != nil {
 		return nil, err
 	}

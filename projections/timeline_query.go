@@ -3,6 +3,7 @@ package projections
 import (
 	"context"
 	"encoding/json"
+	"math"
 	"time"
 
 	"github.com/google/uuid"
@@ -22,7 +23,7 @@ type Entry struct {
 	Type       string               // "deal.won"
 	Summary    string               // in a sentence
 	Data       json.RawMessage      // the event's payload
-	Names      map[uuid.UUID]string // of what Data names by id, as it is called today, where known
+	Names      map[uuid.UUID]string // of what Data names by id, as it is called at the time asked about, where known
 	OccurredAt time.Time
 	RecordedAt time.Time
 	Actor      string
@@ -39,13 +40,14 @@ type EntryMark struct {
 
 // Of is a page of what happened with a customer, newest first: by when it occurred
 // and, of one instant, by its place in the log. After nil it is the first page. A
-// customer nobody knows has an empty timeline.
+// customer nobody knows has an empty timeline. As of a past instant it is what had
+// occurred by then, with the deals that were the customer's then.
 //
 // From each of the customer's entities, itself and its deals, the index gives the
 // newest few in order; only the rows of the page are read.
-func (m Timeline) Of(ctx context.Context, id domain.CustomerID, after *EntryMark, limit int) (Page[Entry, EntryMark], error) {
-	args := pgx.NamedArgs{"customer_id": id.UUID, "at": nil, "position": int64(0), "limit": limit + 1}
-	if after != nil {
+func (m Timeline) Of(ctx context.Context, id domain.CustomerID, asOf AsOf, after *EntryMark, limit int) (Page[Entry, EntryMark], error) {
+	args := asOf.args(pgx.NamedArgs{"customer_id": id.UUID, "at": bound(asOf.At), "position": int64(math.MaxInt64), "limit": limit + 1})
+	if after != nil { // and so within as_of
 		args["at"], args["position"] = after.OccurredAt, int64(after.Position)
 	}
 	rows, err := all[entryRead](ctx, m.db, `
@@ -54,12 +56,13 @@ func (m Timeline) Of(ctx context.Context, id domain.CustomerID, after *EntryMark
 		  FROM (
 		    SELECT @customer_id::uuid AS entity_id
 		    UNION ALL
-		    SELECT deal_id FROM timeline.deals WHERE customer_id = @customer_id
+		    SELECT deal_id FROM `+asOf.from("timeline.deals")+` WHERE customer_id = @customer_id
 		  ) AS entity
 		  CROSS JOIN LATERAL (
 		    SELECT occurred_at, position FROM timeline.entries
 		    WHERE entity_id = entity.entity_id
 		      AND (occurred_at, position) < (coalesce(@at::timestamptz, 'infinity'), @position::bigint)
+		      AND (@known_at::timestamptz IS NULL OR recorded_at <= @known_at)
 		    ORDER BY occurred_at DESC, position DESC LIMIT @limit
 		  ) AS t
 		  ORDER BY t.occurred_at DESC, t.position DESC LIMIT @limit
@@ -68,13 +71,13 @@ func (m Timeline) Of(ctx context.Context, id domain.CustomerID, after *EntryMark
 		  t.occurred_at, t.recorded_at, t.actor, t.on_behalf_of, t.reason,
 		  t.source_application, t.source_import, t.source_row, coalesce(d.title, '') AS entity_name
 		FROM newest JOIN timeline.entries AS t USING (position)
-		LEFT JOIN deals.deals AS d ON t.entity_kind = 'deal' AND d.deal_id = t.entity_id
+		LEFT JOIN `+asOf.from("deals.deals")+` AS d ON t.entity_kind = 'deal' AND d.deal_id = t.entity_id
 		ORDER BY t.occurred_at DESC, t.position DESC`, args)
 	if err != nil {
 		return Page[Entry, EntryMark]{}, err
 	}
 	page := pageOf(rows, limit, entryRead.entry, func(e Entry) EntryMark { return EntryMark{e.OccurredAt, e.Position.Commit} })
-	return page, m.name(ctx, page.Items)
+	return page, m.name(ctx, page.Items, asOf)
 }
 
 type entryRead struct {

@@ -23,7 +23,7 @@ func timeline(t *testing.T, models projections.Models, id domain.CustomerID) []p
 	t.Helper()
 	var entries []projections.Entry
 	for after := (*projections.EntryMark)(nil); ; {
-		page, err := models.Timeline.Of(t.Context(), id, after, 3)
+		page, err := models.Timeline.Of(t.Context(), id, projections.AsOf{}, after, 3)
 		if err != nil {
 			t.Fatal(err)
 		}
