@@ -19,9 +19,10 @@ type shape struct {
 // stored describes E, whose newest shape is version.
 func stored[E domain.Event](version int) shape {
 	var zero E
+	decode := decoding[E]()
 	return shape{eventType: zero.EventType(), version: version, decode: func(data []byte) (domain.Event, error) {
-		var event E
-		if err := json.Unmarshal(data, &event); err != nil {
+		event, err := decode(data)
+		if err != nil {
 			return nil, err
 		}
 		return event, nil

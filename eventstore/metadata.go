@@ -3,11 +3,7 @@ package eventstore
 import (
 	"encoding/json"
 	"errors"
-	"strings"
-	"time"
 	"unicode/utf8"
-
-	"github.com/google/uuid"
 
 	"crm/domain"
 )
@@ -79,92 +75,4 @@ func scanMeta(metadata []byte) (schema int, meta domain.Meta, ok bool) {
 	s.maybe(`"$causationId":`, &meta.CausationID)
 	s.maybe(`"traceparent":`, &meta.TraceParent)
 	return schema, meta, !s.failed && s.rest == ""
-}
-
-// A scanner takes one piece after the other from the front of rest. Once
-// something was not as expected it has failed, and what it gives means nothing.
-type scanner struct {
-	rest      string
-	separator byte // what stands before the next key: { or ,
-	failed    bool
-}
-
-func (s *scanner) object() { s.separator = '{' }
-
-func (s *scanner) end() {
-	if s.failed = s.failed || s.separator == '{' || !strings.HasPrefix(s.rest, "}"); !s.failed {
-		s.rest = s.rest[1:]
-	}
-}
-
-// key takes the key, if it is next.
-func (s *scanner) key(key string) bool {
-	if s.failed || s.rest == "" || s.rest[0] != s.separator || !strings.HasPrefix(s.rest[1:], key) {
-		return false
-	}
-	s.rest = s.rest[1+len(key):]
-	s.separator = ','
-	return true
-}
-
-func (s *scanner) need(key string) {
-	if !s.key(key) {
-		s.failed = true
-	}
-}
-
-func (s *scanner) maybe(key string, into *string) {
-	if s.key(key) {
-		*into = s.text()
-	}
-}
-
-// text takes a string in which nothing is escaped.
-func (s *scanner) text() string {
-	if s.failed || !strings.HasPrefix(s.rest, `"`) {
-		s.failed = true
-		return ""
-	}
-	for i := 1; i < len(s.rest); i++ {
-		switch c := s.rest[i]; {
-		case c == '"':
-			text := s.rest[1:i]
-			s.rest = s.rest[i+1:]
-			return text
-		case c == '\\' || c < ' ':
-			s.failed = true
-			return ""
-		}
-	}
-	s.failed = true
-	return ""
-}
-
-// digit takes a number of one digit; a tenth shape of one event will be read
-// all the same.
-func (s *scanner) digit() int {
-	if s.failed || s.rest == "" || s.rest[0] < '0' || s.rest[0] > '9' {
-		s.failed = true
-		return 0
-	}
-	n := int(s.rest[0] - '0')
-	s.rest = s.rest[1:]
-	return n
-}
-
-func (s *scanner) instant() time.Time {
-	var instant time.Time
-	if err := instant.UnmarshalText([]byte(s.text())); err != nil {
-		s.failed = true
-	}
-	return instant
-}
-
-func (s *scanner) id() uuid.UUID {
-	text := s.text()
-	id, err := uuid.Parse(text)
-	if err != nil || len(text) != len("00000000-0000-0000-0000-000000000000") {
-		s.failed = true
-	}
-	return id
 }
