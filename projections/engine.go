@@ -27,6 +27,9 @@ type Config struct {
 	// at what checkpoint answers, asks again after a nack, and has one message in
 	// flight. The engine closes it.
 	Subscribe func(name string, checkpoint func(context.Context) (domain.Position, error)) message.Subscriber
+	// Rebuild makes the subscriber that feeds rebuilds, as Subscribe does; large
+	// batches pay. Default: Subscribe.
+	Rebuild func(name string, checkpoint func(context.Context) (domain.Position, error)) message.Subscriber
 	// BatchOf finds the events on the context of a message.
 	BatchOf func(ctx context.Context) (domain.Batch, bool)
 	// Reaches reports whether the log reaches a position, and waits while it does
@@ -36,7 +39,7 @@ type Config struct {
 	Reaches func(ctx context.Context, position domain.Position) (bool, error)
 	// Head tells where the log ends: the position of its last event, and when that
 	// was recorded. It is asked each second. Default: nobody knows how far a read
-	// model is behind, nor whether it is stalled.
+	// model is behind, nor whether it is stalled, and nothing is rebuilt.
 	Head func(ctx context.Context) (domain.Position, time.Time, error)
 	// StallAfter is how long a read model may stand still before the end of the log
 	// until it counts as stalled. Default 20 s.
@@ -57,6 +60,9 @@ func (c Config) withDefaults() Config {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
+	if c.Rebuild == nil {
+		c.Rebuild = c.Subscribe
+	}
 	c.CloseTimeout = cmp.Or(c.CloseTimeout, 5*time.Second)
 	c.SettleAfter = cmp.Or(c.SettleAfter, time.Second)
 	c.StallAfter = cmp.Or(c.StallAfter, 20*time.Second)
@@ -70,11 +76,12 @@ const topic = "$all"
 // router, one handler and one Postgres connection per projection. Of several
 // engines on one database, one leads each projection; the others stand by.
 type Engine struct {
-	cfg     Config
-	pool    *pgxpool.Pool
-	models  []*model
-	named   map[string]*model
-	metrics *metrics
+	cfg       Config
+	pool      *pgxpool.Pool
+	models    []*model
+	named     map[string]*model
+	metrics   *metrics
+	rebuilder *Rebuilder
 
 	migrating sync.Mutex
 	migrated  bool
@@ -108,11 +115,18 @@ func NewEngine(pool *pgxpool.Pool, cfg Config, projections ...Projection) *Engin
 		e.named[name] = m
 		e.models = append(e.models, m)
 	}
+	e.rebuilder = NewRebuilder(pool, RebuildConfig{
+		Subscribe: e.cfg.Rebuild, BatchOf: e.cfg.BatchOf, Head: e.cfg.Head, Reaches: e.cfg.Reaches, Log: e.cfg.Log,
+	}, projections...)
 	if e.cfg.Registerer != nil {
 		e.cfg.Registerer.MustRegister(e.metrics)
 	}
 	return e
 }
+
+// Rebuilder rebuilds what the engine keeps up. It is of use once Started has
+// returned.
+func (e *Engine) Rebuilder() *Rebuilder { return e.rebuilder }
 
 // Run works until ctx ends or Close is called, and returns when everything it
 // started has ended. It can be called once.
@@ -149,6 +163,7 @@ func (e *Engine) Run(ctx context.Context) error {
 		started.Go(func() { m.keep(ctx, working) })
 	}
 	started.Go(func() { e.watch(ctx) })
+	started.Go(func() { e.keepBuilds(ctx) })
 	started.Go(func() { e.settle(ctx, working) })
 	started.Go(func() {
 		select {
@@ -213,6 +228,21 @@ func (e *Engine) settle(ctx, working context.Context) {
 			return
 		}
 	}
+}
+
+// keepBuilds has the rebuilder do its part, when Postgres is there.
+func (e *Engine) keepBuilds(ctx context.Context) {
+	if e.cfg.Head == nil {
+		return
+	}
+	for pause := firstPause; e.migrate(ctx) != nil; pause = min(2*pause, longestPause) {
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return
+		}
+	}
+	e.rebuilder.Keep(ctx)
 }
 
 // migrate brings the engine's own books up to date, once.

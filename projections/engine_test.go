@@ -192,41 +192,6 @@ func TestIndexesComeAfterTheFirstCatchUp(t *testing.T) {
 	}
 }
 
-func TestAnotherVersionIsBuiltAnew(t *testing.T) {
-	t.Parallel()
-	pool := projectionstest.Pool(t)
-	events := history(300)
-	log := newSource(events, 50)
-	old, _ := start(t, pool, log, projections.Config{}, notes{name: "notes"})
-	wait(t, old, "notes", log.end())
-
-	var seen atomic.Int64
-	next := notes{name: "notes", version: 2, apply: func(*projections.Writer, domain.Recorded) error {
-		seen.Add(1)
-		return nil
-	}}
-	e, _ := start(t, pool, log, projections.Config{}, next)
-	wait(t, e, "notes", log.end())
-	compare(t, pool, "notes", events)
-	if int(seen.Load()) != handled(events) {
-		t.Errorf("the new version saw %d events, want all %d", seen.Load(), handled(events))
-	}
-
-	// The old engine must neither write into the new tables nor take them back.
-	more := history(310)
-	log.append(more[300:]...)
-	// It knows how far they are, though.
-	eventually(t, old, "notes", "replaced", func(s projections.Status) bool {
-		return s.State == projections.Standby && s.Class == projections.Replaced
-	})
-	wait(t, e, "notes", log.end())
-	wait(t, old, "notes", log.end())
-	compare(t, pool, "notes", more)
-	if n := count(t, pool, "SELECT version FROM crm.projections WHERE name = 'notes'"); n != 2 {
-		t.Errorf("the tables are of version %d", n)
-	}
-}
-
 // Poison stops its projection, says where without saying what, and lets others go on.
 func TestPoisonStopsOneProjection(t *testing.T) {
 	t.Parallel()

@@ -24,23 +24,11 @@ var ErrLed = errors.New("another builder leads these tables")
 // [Failure] of class [Replaced] where they are of another version. The database
 // is one that [Migrate] has seen.
 func OpenBuilder(ctx context.Context, pool *pgxpool.Pool, p Projection) (*Builder, error) {
-	return openFound(ctx, pool, p, ensureRead)
-}
-
-// openRead is OpenBuilder, but tables of an older version are replaced by empty
-// ones.
-func openRead(ctx context.Context, pool *pgxpool.Pool, p Projection) (*Builder, error) {
-	return openFound(ctx, pool, p, renewRead)
-}
-
-func openFound(
-	ctx context.Context, pool *pgxpool.Pool, p Projection, find func(context.Context, *pgx.Conn, Projection) (build, error),
-) (*Builder, error) {
 	conn, err := connect(ctx, pool, p.Name())
 	if err != nil {
 		return nil, err
 	}
-	found, err := find(ctx, conn, p)
+	found, err := ensureRead(ctx, conn, p)
 	if err != nil {
 		closeNow(conn)
 		return nil, lasting(err, domain.Position{}, "")
@@ -112,28 +100,6 @@ func ensureRead(ctx context.Context, conn *pgx.Conn, p Projection) (build, error
 		if found, err = readBuild(ctx, tx, p.Name()); errors.Is(err, pgx.ErrNoRows) {
 			found, err = createRead(ctx, tx, p)
 		}
-		return err
-	})
-	return found, err
-}
-
-// renewRead is ensureRead, but drops tables of an older version first.
-func renewRead(ctx context.Context, conn *pgx.Conn, p Projection) (build, error) {
-	found, err := ensureRead(ctx, conn, p)
-	if err != nil || found.version >= p.Version() {
-		return found, err
-	}
-	err = pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
-		if err := lockName(ctx, tx, p.Name()); err != nil {
-			return err
-		}
-		if found, err = readBuild(ctx, tx, p.Name()); err != nil || found.version >= p.Version() {
-			return err
-		}
-		if err := dropBuild(ctx, tx, found); err != nil {
-			return err
-		}
-		found, err = createRead(ctx, tx, p)
 		return err
 	})
 	return found, err

@@ -173,7 +173,9 @@ func (r *Rebuilder) adopt(ctx context.Context, p Projection, why purpose) (build
 }
 
 // unfinished reports whether b is on its way to be read.
-func (b build) unfinished() bool { return b.state == buildBuilding && !b.read() || b.state == buildReady }
+func (b build) unfinished() bool {
+	return b.state == buildBuilding && !b.read() || b.state == buildReady
+}
 
 // replacing is the course of a build that is to take the place of the one that is
 // read.

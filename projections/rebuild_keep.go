@@ -98,6 +98,8 @@ func (r *Rebuilder) due(ctx context.Context, p Projection) (bool, error) {
 		return false, nil
 	case begun || read.id != 0:
 		return begun || read.version < p.Version(), nil
+	case r.cfg.Head == nil:
+		return false, nil
 	}
 	head, _, err := r.cfg.Head(ctx)
 	return head.Commit >= farBehind, err

@@ -157,17 +157,19 @@ func (m *model) open(ctx context.Context) error {
 	return nil
 }
 
-// find finds the tables that are read, or makes them where there are none.
+// find finds the tables that are read, or makes them where there are none, unless
+// those are to come by a rebuild: then what it finds is of version 0.
 func (m *model) find(ctx context.Context) (build, error) {
-	quick, cancel := context.WithTimeout(ctx, answer)
+	ctx, cancel := context.WithTimeout(ctx, answer)
 	defer cancel()
-	found, err := readBuild(quick, m.conn, m.projection.Name())
-	if err == nil && found.version >= m.projection.Version() || err != nil && !errors.Is(err, pgx.ErrNoRows) {
+	found, err := readBuild(ctx, m.conn, m.projection.Name())
+	if !errors.Is(err, pgx.ErrNoRows) {
 		return found, err
 	}
-	ctx, cancel = context.WithTimeout(ctx, batchTimeout)
-	defer cancel()
-	return renewRead(ctx, m.conn, m.projection)
+	if due, err := m.engine.rebuilder.due(ctx, m.projection); err != nil || due {
+		return build{}, err
+	}
+	return ensureRead(ctx, m.conn, m.projection)
 }
 
 // see looks how far the tables are that another one leads. Called with the lock.

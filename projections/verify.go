@@ -90,8 +90,8 @@ func (r *Rebuilder) follow(f *feed, p Projection, b, read build, keys int) *prov
 // the goal is moved; the way becomes shorter each time. In the end a snapshot is
 // taken, in which the read one stands still, and the build goes exactly there.
 type proving struct {
-	feed  *feed
-	keys  int
+	feed    *feed
+	keys    int
 	version int   // of the one that is read
 	ours    build // dropped at the end; none where a build is compared that stays
 	moved   int

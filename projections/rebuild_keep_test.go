@@ -1,0 +1,217 @@
+package projections_test
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"crm/domain"
+	"crm/projections"
+	"crm/projections/projectionstest"
+)
+
+// counted is a version of notes that counts what it applies.
+func counted(version int, seen *atomic.Int64) notes {
+	return notes{name: "notes", version: version, apply: func(*projections.Writer, domain.Recorded) error {
+		seen.Add(1)
+		return nil
+	}}
+}
+
+// leads reports whether the engine's model is live.
+func leads(s projections.Status) bool { return s.State == projections.Live }
+
+// A new version is built beside while the old one serves, and is kept up by an old
+// program; then it takes its place.
+func TestNewVersionIsBuiltBeside(t *testing.T) {
+	t.Parallel()
+	pool := projectionstest.Pool(t)
+	events := history(400)
+	log := newSource(events[:300:300], 50)
+	old, _ := start(t, pool, log, projections.Config{Head: log.head}, notes{name: "notes"})
+	wait(t, old, "notes", log.end())
+
+	reading, goOn := make(chan struct{}), make(chan struct{})
+	var seen atomic.Int64
+	next := notes{name: "notes", version: 2, apply: func(*projections.Writer, domain.Recorded) error {
+		if seen.Add(1) == 100 {
+			close(reading)
+			<-goOn
+		}
+		return nil
+	}}
+	e, _ := start(t, pool, log, projections.Config{Head: log.head}, next)
+	<-reading
+	log.append(events[300:350]...)
+	wait(t, old, "notes", log.end())
+	wait(t, e, "notes", log.end()) // it tells how far the old tables are
+	diffTables(t, pool, "notes", events[:350])
+	eventually(t, e, "notes", "outdated", inState(projections.Outdated))
+	close(goOn)
+
+	eventually(t, e, "notes", "live", leads)
+	eventually(t, old, "notes", "replaced", func(s projections.Status) bool {
+		return s.State == projections.Standby && s.Class == projections.Replaced
+	})
+	log.append(events[350:]...)
+	wait(t, e, "notes", log.end())
+	wait(t, old, "notes", log.end())
+	diffTables(t, pool, "notes", events)
+	wantBuilds(t, pool, "notes", map[string][]int{"live": {2}, "retired": {1}})
+	if n := int(seen.Load()); n != handled(events) {
+		t.Errorf("the new version saw %d events, want each of %d once", n, handled(events))
+	}
+}
+
+// Of several servers that start with a new version one builds it, once.
+func TestSeveralServersStartANewVersionAtOnce(t *testing.T) {
+	t.Parallel()
+	events := history(1500)
+	pool := built(t, notes{name: "notes"}, events)
+	log := newSource(events, 20)
+	var seen atomic.Int64
+	var engines []*projections.Engine
+	for range 3 {
+		e, _ := start(t, pool, log, projections.Config{Head: log.head}, counted(2, &seen))
+		engines = append(engines, e)
+	}
+	for _, e := range engines {
+		eventually(t, e, "notes", "at the new version", func(s projections.Status) bool {
+			return s.State == projections.Live || s.State == projections.Standby
+		})
+	}
+	wantBuilds(t, pool, "notes", map[string][]int{"live": {2}, "retired": {1}})
+	diffTables(t, pool, "notes", events)
+	if n := int(seen.Load()); n != handled(events) {
+		t.Errorf("%d events were applied, want each of %d once", n, handled(events))
+	}
+}
+
+// What a rebuild has left that did not come to its end, a server that starts goes
+// on with; what is held it leaves.
+func TestServerGoesOnWithARebuild(t *testing.T) {
+	t.Parallel()
+	for name, held := range map[string]bool{"meant to be read": false, "held": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			events := history(1000)
+			pool := built(t, notes{name: "notes"}, events)
+			log := newSource(events, 50)
+			var seen atomic.Int64
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			interrupted := notes{name: "notes", apply: func(*projections.Writer, domain.Recorded) error {
+				if seen.Add(1) == 500 {
+					cancel()
+				}
+				return nil
+			}}
+			if err := rebuilder(pool, log, interrupted).Rebuild(ctx, nil, held, nil); !errors.Is(err, context.Canceled) {
+				t.Fatalf("the rebuild ended with %v", err)
+			}
+			e, _ := start(t, pool, log, projections.Config{Head: log.head}, notes{name: "notes"})
+			eventually(t, e, "notes", "live", leads)
+			if held {
+				wantBuilds(t, pool, "notes", map[string][]int{"live": {1}, "building": {1}})
+				return
+			}
+			for deadline := time.Now().Add(patience); len(builds(t, pool, "notes")["retired"]) == 0; time.Sleep(5 * time.Millisecond) {
+				if time.Now().After(deadline) {
+					t.Fatalf("it did not come to its end: %v", builds(t, pool, "notes"))
+				}
+			}
+			wantBuilds(t, pool, "notes", map[string][]int{"live": {1}, "retired": {1}})
+			diffTables(t, pool, "notes", events)
+		})
+	}
+}
+
+// Where there are no tables and the log is long, all are built from one reading of
+// it, and are there when they are complete.
+func TestMissingTablesAreBuiltTogether(t *testing.T) {
+	t.Parallel()
+	pool := projectionstest.Pool(t)
+	log := newSource(history(5100), 500)
+	applied := 0
+	watching := notes{name: "two", apply: func(*projections.Writer, domain.Recorded) error {
+		if applied++; applied%500 == 0 && count(t, pool, "SELECT count(*) FROM pg_namespace WHERE nspname IN ('one', 'two')") > 0 {
+			t.Error("there are tables to be read before they are complete")
+		}
+		return nil
+	}}
+	e, _ := start(t, pool, log, projections.Config{Head: log.head}, notes{name: "one"}, watching)
+	for _, name := range []string{"one", "two"} {
+		eventually(t, e, name, "live", leads)
+		diffTables(t, pool, name, log.events)
+		wantBuilds(t, pool, name, map[string][]int{"live": {1}})
+	}
+}
+
+// A rollback puts the former tables back, which then go on from where they were;
+// another one undoes it.
+func TestRollback(t *testing.T) {
+	t.Parallel()
+	events := history(600)
+	pool := built(t, notes{name: "notes"}, events[:300])
+	log := newSource(events, 50)
+	p := notes{name: "notes"}
+	r := rebuilder(pool, log, p)
+	if _, err := r.Rollback(t.Context(), "notes"); !errors.Is(err, projections.ErrNothingRetired) {
+		t.Errorf("a rollback to nothing: %v", err)
+	}
+	if err := r.Rebuild(t.Context(), nil, false, nil); err != nil {
+		t.Fatal(err)
+	}
+	e, stop := start(t, pool, log, projections.Config{Head: log.head}, p)
+	eventually(t, e, "notes", "live", leads)
+	exec(t, pool, "UPDATE notes.subjects SET sum = sum + 1")
+	stop()
+	if version, err := r.Rollback(t.Context(), "notes"); version != 1 || err != nil {
+		t.Fatalf("version %d is read: %v", version, err)
+	}
+	diffTables(t, pool, "notes", events[:300])
+	e, _ = start(t, pool, log, projections.Config{Head: log.head}, p)
+	eventually(t, e, "notes", "live", leads)
+	wait(t, e, "notes", log.end())
+	diffTables(t, pool, "notes", events)
+
+	// Under a running engine too.
+	if _, err := r.Rollback(t.Context(), "notes"); err != nil {
+		t.Fatal(err)
+	}
+	if cmp.Equal(expected(events), read(t, pool, "notes")) {
+		t.Error("the second rollback did not bring back the tables that were spoilt")
+	}
+	more := history(610)
+	log.append(more[600:]...)
+	wait(t, e, "notes", log.end())
+	wantBuilds(t, pool, "notes", map[string][]int{"live": {1}, "retired": {1}})
+}
+
+// A build that was retired goes when the next rebuild begins, or a day later.
+func TestRetiredBuildsGo(t *testing.T) {
+	t.Parallel()
+	events := history(100)
+	p := notes{name: "notes"}
+	pool := built(t, p, events)
+	log := newSource(events, 50)
+	r := rebuilder(pool, log, p)
+	for range 3 {
+		if err := r.Rebuild(t.Context(), nil, false, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	wantBuilds(t, pool, "notes", map[string][]int{"live": {1}, "retired": {1}})
+	exec(t, pool, "UPDATE crm.projections SET retired_at = now() - interval '25 hours' WHERE state = 'retired'")
+	e, _ := start(t, pool, log, projections.Config{Head: log.head}, p)
+	eventually(t, e, "notes", "live", leads)
+	for deadline := time.Now().Add(patience); len(builds(t, pool, "notes")["retired"]) > 0; time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("it is still there")
+		}
+	}
+}
