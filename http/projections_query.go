@@ -7,17 +7,24 @@ import (
 	"crm/projections"
 )
 
-// projectionCard is how a read model is.
+// projectionCard is how a read model is, as this server sees it.
 type projectionCard struct {
-	Name       string      `json:"name" example:"customers"`
-	Version    int         `json:"version"`
-	State      string      `json:"state" enum:"starting,building,live,degraded,stopped"`
-	Position   string      `json:"position" doc:"Up to where in the log it shows everything."`
-	Events     int64       `json:"events" doc:"How many events went into it."`
-	RecordedAt *time.Time  `json:"recorded_at" doc:"When the store took the last of them."`
-	LagSeconds float64     `json:"lag_seconds" doc:"How long the oldest event at hand has been waiting."`
-	Trouble    string      `json:"trouble,omitempty" doc:"In a word, why it is degraded or stopped."`
-	Stopped    *standstill `json:"stopped,omitempty" doc:"Where it stopped."`
+	Name            string      `json:"name" example:"customers"`
+	Version         int         `json:"version" doc:"Of the program that answers."`
+	State           string      `json:"state" enum:"starting,building,live,standby,outdated,degraded,stopped" doc:"standby: another server writes it; outdated: a newer version is being built, or waits to be."`
+	Leads           bool        `json:"leads" doc:"Whether this server is the one that writes it."`
+	Leader          string      `json:"leader,omitempty" doc:"Host and process of the server that writes it, or did last." example:"crm-1 4711"`
+	Position        string      `json:"position" doc:"Up to where in the log it shows everything."`
+	Head            string      `json:"head,omitempty" doc:"Where the log ended when it was last asked, each second."`
+	LagPositions    uint64      `json:"lag_positions" doc:"How far the end of the log is ahead: in bytes of it on EventStoreDB, in events on the embedded event store."`
+	LagSeconds      float64     `json:"lag_seconds" doc:"For how long it has not shown everything up to the end of the log; 0 when it does."`
+	Stalled         bool        `json:"stalled" doc:"It stands still although the log goes on."`
+	Events          int64       `json:"events" doc:"How many events went into it."`
+	EventsPerSecond float64     `json:"events_per_second" doc:"How many went into it a second, lately."`
+	RecordedAt      *time.Time  `json:"recorded_at" doc:"When the store took the last of them."`
+	Parked          int         `json:"parked" doc:"How many streams it leaves out since one of their events could not be applied."`
+	Trouble         string      `json:"trouble,omitempty" doc:"In a word, why it is degraded or stopped."`
+	Stopped         *standstill `json:"stopped,omitempty" doc:"Where it stopped."`
 }
 
 type standstill struct {
@@ -37,8 +44,12 @@ func (s *Server) listProjections(context.Context, *Freshness) (*plain[report[pro
 
 func projectionOf(p projections.Status) projectionCard {
 	card := projectionCard{
-		Name: p.Name, Version: p.Version, State: string(p.State), Position: p.Position.String(), Events: p.Events,
-		LagSeconds: p.Lag.Seconds(), Trouble: string(p.Class),
+		Name: p.Name, Version: p.Version, State: string(p.State), Leads: p.Leads, Leader: p.Leader,
+		Position: p.Position.String(), LagPositions: p.LagPositions, LagSeconds: p.Lag.Seconds(), Stalled: p.Stalled,
+		Events: p.Events, EventsPerSecond: p.Rate, Parked: p.Parked, Trouble: string(p.Class),
+	}
+	if !p.Head.IsZero() {
+		card.Head = p.Head.String()
 	}
 	if !p.RecordedAt.IsZero() {
 		at := p.RecordedAt.UTC()

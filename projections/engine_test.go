@@ -121,8 +121,9 @@ func TestEngineFollowsTheLog(t *testing.T) {
 	wantSeries := map[string]int{
 		"crm_projection_position": 2, "crm_projection_lag_seconds": 2, "crm_projection_lag_positions": 2,
 		"crm_projection_head_position": 2, "crm_projection_leader": 2, "crm_projection_stalled": 2,
-		"crm_projection_state":        2 * len(projections.States),
-		"crm_projection_events_total": 2, "crm_projection_batch_events": 2, "crm_projection_commit_seconds": 2,
+		"crm_projection_parked_streams": 2,
+		"crm_projection_state":          2 * len(projections.States),
+		"crm_projection_events_total":   2, "crm_projection_batch_events": 2, "crm_projection_commit_seconds": 2,
 	}
 	if diff := cmp.Diff(wantSeries, series); diff != "" {
 		t.Errorf("metrics (-want +got):\n%s", diff)

@@ -6,6 +6,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"crm/domain"
 )
 
@@ -22,10 +24,12 @@ type mark struct {
 type lag struct {
 	mu     sync.Mutex
 	head   domain.Position
-	ahead  []mark // ends of the log that the model has not reached, the oldest first
+	ahead  []mark        // ends of the log that the model has not reached, the oldest first
+	apart  time.Duration // of two of them, at least
 	last   look
 	still  time.Duration // for how long it has been standing still before the head
 	perSec float64       // events, smoothed
+	parked int           // streams
 }
 
 // look is what was seen of a model the last time.
@@ -36,8 +40,32 @@ type look struct {
 	at       time.Time
 }
 
-// manyMarks bounds lag.ahead; what lies between two marks is forgotten then.
+func (l *lag) park(streams int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.parked = streams
+}
+
+// manyMarks bounds lag.ahead: of more, every second one is forgotten.
 const manyMarks = 240
+
+// mark remembers when the log ended where.
+func (l *lag) mark(head domain.Position, now time.Time) {
+	if n := len(l.ahead); n == 0 {
+		l.apart = 0
+	} else if last := l.ahead[n-1]; !last.position.Before(head) || now.Sub(last.at) < l.apart {
+		return
+	}
+	if l.ahead = append(l.ahead, mark{head, now}); len(l.ahead) <= manyMarks {
+		return
+	}
+	l.apart = max(2*l.apart, 2*lookEvery)
+	kept := l.ahead[:0]
+	for i := 0; i < len(l.ahead); i += 2 {
+		kept = append(kept, l.ahead[i])
+	}
+	l.ahead = kept
+}
 
 // see takes note of where the log ends, if that is known, and of how far the
 // model is. A busy one does not stand still: it makes indexes.
@@ -49,22 +77,13 @@ func (l *lag) see(head domain.Position, known bool, c Checkpoint, busy bool, now
 			l.ahead = nil
 		}
 		l.head = head
-		if n := len(l.ahead); n == 0 || l.ahead[n-1].position.Before(head) {
-			l.ahead = append(l.ahead, mark{head, now})
-		}
+		l.mark(head, now)
 	}
 	reached := 0
 	for reached < len(l.ahead) && !c.Position.Before(l.ahead[reached].position) {
 		reached++
 	}
 	l.ahead = l.ahead[:copy(l.ahead, l.ahead[reached:])]
-	if len(l.ahead) > manyMarks {
-		kept := l.ahead[:0]
-		for i := 0; i < len(l.ahead); i += 2 {
-			kept = append(kept, l.ahead[i])
-		}
-		l.ahead = kept
-	}
 	seen := look{position: c.Position, events: c.Events, build: c.build, at: now}
 	if l.last.build == seen.build && !l.last.at.IsZero() {
 		const smooth = 0.2 // about the last five seconds
@@ -85,13 +104,13 @@ func (l *lag) see(head domain.Position, known bool, c Checkpoint, busy bool, now
 
 // tell completes a status. What stands still for stallAfter is stalled, unless it
 // is meant to.
-func (l *lag) tell(s *Status, stallAfter time.Duration) {
+func (l *lag) tell(s *Status, stallAfter time.Duration, now time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	s.Head, s.Rate = l.head, max(l.perSec, 0)
+	s.Head, s.Rate, s.Parked = l.head, max(l.perSec, 0), l.parked
 	for _, m := range l.ahead {
 		if s.Position.Before(m.position) {
-			s.Lag = time.Since(m.at)
+			s.Lag = now.Sub(m.at)
 			break
 		}
 	}
@@ -116,6 +135,7 @@ func (e *Engine) watch(ctx context.Context) {
 }
 
 func (e *Engine) lookAround(ctx context.Context) {
+	e.countParked(ctx)
 	var head domain.Position
 	known := false
 	if e.cfg.Head != nil {
@@ -127,6 +147,26 @@ func (e *Engine) lookAround(ctx context.Context) {
 	for _, m := range e.models {
 		checkpoint, busy := m.progress.reached()
 		m.lag.see(head, known, checkpoint, busy, time.Now())
+	}
+}
+
+// countParked asks how many streams each read model has parked; whoever leads it
+// writes that down. While Postgres does not answer the counts stay as they are.
+func (e *Engine) countParked(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, answer)
+	defer cancel()
+	rows, err := e.pool.Query(ctx, `
+		SELECT p.name, count(*) FROM crm.parked JOIN crm.projections AS p USING (build)
+		WHERE p.schema_name = p.name GROUP BY p.name`)
+	if err != nil {
+		return
+	}
+	parked, name, n := map[string]int{}, "", 0
+	if _, err := pgx.ForEachRow(rows, []any{&name, &n}, func() error { parked[name] = n; return nil }); err != nil {
+		return
+	}
+	for _, m := range e.models {
+		m.lag.park(parked[m.projection.Name()])
 	}
 }
 

@@ -9,7 +9,8 @@ import (
 // metrics are what the engine tells Prometheus. Each has the label read_model.
 type metrics struct {
 	position, head, lag, lagPositions *prometheus.Desc
-	leader, stalled, state, trouble   *prometheus.Desc
+	leader, stalled, parked           *prometheus.Desc
+	state, trouble                    *prometheus.Desc
 	events                            *prometheus.CounterVec
 	batch, commit                     *prometheus.HistogramVec
 	statuses                          func() []Status
@@ -27,6 +28,7 @@ func newMetrics(statuses func() []Status) *metrics {
 		lagPositions: describe("lag_positions",
 			"How far the end of the log is ahead, in the unit of positions: bytes on EventStoreDB, events on the embedded store."),
 		leader:  describe("leader", "1 where this server writes the read model, 0 where it stands by or is stopped."),
+		parked:  describe("parked_streams", "Streams that the read model leaves out since one of their events could not be applied."),
 		stalled: describe("stalled", "1 while the read model stands still although the log goes on."),
 		state:   describe("state", "1 for the state the read model is in.", "state"),
 		trouble: describe("trouble", "1 with the class of what keeps the read model from going on; absent when nothing does.", "class"),
@@ -60,6 +62,7 @@ func (m *metrics) Describe(to chan<- *prometheus.Desc) {
 	to <- m.lagPositions
 	to <- m.leader
 	to <- m.stalled
+	to <- m.parked
 	to <- m.state
 	to <- m.trouble
 	m.events.Describe(to)
@@ -78,6 +81,7 @@ func (m *metrics) Collect(to chan<- prometheus.Metric) {
 		to <- prometheus.MustNewConstMetric(m.lagPositions, prometheus.GaugeValue, float64(s.LagPositions), s.Name)
 		to <- prometheus.MustNewConstMetric(m.leader, prometheus.GaugeValue, truth(s.Leads), s.Name)
 		to <- prometheus.MustNewConstMetric(m.stalled, prometheus.GaugeValue, truth(s.Stalled), s.Name)
+		to <- prometheus.MustNewConstMetric(m.parked, prometheus.GaugeValue, float64(s.Parked), s.Name)
 		for _, state := range States {
 			to <- prometheus.MustNewConstMetric(m.state, prometheus.GaugeValue, truth(s.State == state), s.Name, string(state))
 		}

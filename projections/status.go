@@ -45,6 +45,9 @@ type Status struct {
 	LagPositions uint64
 	// Rate is how many events a second went into the tables lately.
 	Rate float64
+	// Parked is how many streams it leaves out since one of their events could not
+	// be applied.
+	Parked int
 	// Stalled is a model that stands still although the log goes on.
 	Stalled bool
 	// Leads reports whether this engine writes the tables.
@@ -70,7 +73,7 @@ func (e *Engine) Status() []Status {
 func (m *model) status() Status {
 	s := m.progress.status()
 	s.Name, s.Version = m.projection.Name(), m.projection.Version()
-	m.lag.tell(&s, m.engine.cfg.StallAfter)
+	m.lag.tell(&s, m.engine.cfg.StallAfter, time.Now())
 	return s
 }
 

@@ -87,6 +87,7 @@ func openApp(ctx context.Context, s settings, b backends, keys map[string]string
 		},
 		BatchOf:    eventstore.BatchOf,
 		Reaches:    a.store.Reaches,
+		Head:       a.store.Head,
 		Log:        log,
 		Registerer: registry,
 	}, models.Projections()...)
@@ -110,7 +111,8 @@ func openApp(ctx context.Context, s settings, b backends, keys map[string]string
 				_, _, err := a.store.Head(ctx)
 				return err
 			},
-			"postgres": a.pool.Ping,
+			"postgres":    a.pool.Ping,
+			"read_models": func(context.Context) error { return a.engine.Healthy() },
 		},
 		Log:         log,
 		Metrics:     registry,
