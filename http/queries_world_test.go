@@ -30,6 +30,12 @@ type seeing struct {
 
 func newSeeingWorld(t *testing.T, change func(*crmhttp.Config)) *seeing {
 	t.Helper()
+	return newSeeingWorldAt(t, func() time.Time { return noon }, change)
+}
+
+// newSeeingWorldAt is one whose events are recorded when the clock says.
+func newSeeingWorldAt(t *testing.T, clock func() time.Time, change func(*crmhttp.Config)) *seeing {
+	t.Helper()
 	pool := projectionstest.Pool(t)
 	models := projections.NewModels(pool)
 	s := &seeing{pool: pool, builders: map[string]*projections.Builder{}}
@@ -47,7 +53,7 @@ func newSeeingWorld(t *testing.T, change func(*crmhttp.Config)) *seeing {
 		}
 		s.builders[p.Name()] = b
 	}
-	log := domaintest.NewMemory(func() time.Time { return noon })
+	log := domaintest.NewMemory(clock)
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Log(s.lines.String())
