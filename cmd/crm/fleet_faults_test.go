@@ -13,8 +13,8 @@ import (
 )
 
 // TestServersThatAreKilledAndStoppedWriteOnce hurts three servers on one database,
-// their event store and their connections, at random and 200 times over, under
-// clerks who work on. What comes out of it is every acknowledged event once, and
+// their event store, their Postgres and their connections, at random and 200 times
+// over, under clerks who work on. What comes out of it is every acknowledged event once, and
 // read models that equal a fresh build row by row; and no read of an own write is
 // ever answered without it.
 func TestServersThatAreKilledAndStoppedWriteOnce(t *testing.T) {
@@ -27,7 +27,8 @@ func TestServersThatAreKilledAndStoppedWriteOnce(t *testing.T) {
 		cycles, apart = 3, 3
 	}
 	faulttest.Run(t, faulttest.Sweep{Small: 1, Large: 1}, func(c *faulttest.Case) {
-		f := startFleet(c.T, 3)
+		f := startMortalFleet(c.T, 3)
+		f.client.Timeout = 2 * time.Second // whom a stopped server keeps waiting asks another one the same
 		clerks := f.hire(c.Rand, 4, 10*time.Millisecond)
 		var work []func(context.Context) error
 		for _, clerk := range clerks {
@@ -45,8 +46,8 @@ func TestServersThatAreKilledAndStoppedWriteOnce(t *testing.T) {
 	})
 }
 
-// hurt kills, stops or ends one to three servers at once, perhaps their node and
-// their connections too, and brings all back after a while.
+// hurt kills, stops or ends one to three servers at once, perhaps their node, their
+// Postgres or their connections too, and brings all back after a while.
 func (f *fleet) hurt(rng *rand.Rand) {
 	f.t.Helper()
 	var back []func()
@@ -73,8 +74,12 @@ func (f *fleet) hurt(rng *rand.Rand) {
 			back = append(back, func() { p.signal(syscall.SIGCONT) })
 		}
 	}
-	if rng.IntN(4) == 0 {
+	switch rng.IntN(8) {
+	case 0, 1:
 		f.disconnect(rng.Float64())
+	case 2:
+		f.killPostgres()
+		back = append([]func(){f.startPostgres}, back...) // servers wait for it
 	}
 	time.Sleep(soon(rng))
 	if faulttest.Large() && rng.IntN(5) == 0 {

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -17,12 +18,14 @@ import (
 )
 
 // prove waits until all servers show all of the log, and holds them to it: the log
-// has what the clerks were told and no event more, and every row of every read
+// has what was written and no event more, and every row of every read
 // model is what a fresh build of that log gives.
 func (f *fleet) prove(clerks []*clerk) {
 	f.t.Helper()
 	log := f.log()
-	f.holdLog(log, written(clerks))
+	known := written(clerks)
+	maps.Copy(known, f.filled)
+	f.holdLog(log, known)
 	f.followed(log[len(log)-1].Position)
 	fresh := projectionstest.Pool(f.t)
 	for _, p := range projections.NewModels(nil).Projections() {

@@ -12,11 +12,17 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"crm/cmd/crm/demo"
+	"crm/commands"
+	"crm/domain"
+	"crm/eventstore"
+	"crm/projections/postgres"
 	"crm/projections/projectionstest"
 )
 
@@ -30,18 +36,43 @@ type fleet struct {
 	keys     string
 	dsn      string
 	database *pgxpool.Pool
-	settings []string // of the servers, beyond the usual
+	cluster  *postgres.Cluster // one that may be killed; nil: the one that all tests share
+	settings []string          // of the servers, beyond the usual
 	client   http.Client
+
+	filled map[domain.Stream]domain.Revision // by fill
 
 	mu      sync.Mutex
 	servers []*program
 }
 
-// startFleet starts a node and servers on an empty database. When the test fails
-// it says what each of them said last.
+// startFleet starts a node and servers on an empty database. When the test fails,
+// it logs what each of them said last.
 func startFleet(t *testing.T, servers int, settings ...string) *fleet {
 	t.Helper()
-	f := &fleet{t: t, dir: t.TempDir(), address: quietAddress(t), dsn: projectionstest.DSN(t), settings: settings}
+	f := &fleet{t: t, dir: t.TempDir(), dsn: projectionstest.DSN(t), settings: settings}
+	f.start(servers)
+	return f
+}
+
+// startMortalFleet starts one with a Postgres of its own, for killPostgres.
+func startMortalFleet(t *testing.T, servers int) *fleet {
+	t.Helper()
+	f := &fleet{t: t, dir: t.TempDir()}
+	f.startPostgres()
+	t.Cleanup(func() { _ = f.cluster.Stop(context.Background()) })
+	if err := f.cluster.EnsureDatabase(t.Context(), database); err != nil {
+		t.Fatal(err)
+	}
+	f.dsn = f.cluster.DSN(database)
+	f.start(servers)
+	return f
+}
+
+func (f *fleet) start(servers int) {
+	t := f.t
+	t.Helper()
+	f.address = quietAddress(t)
 	f.keys = filepath.Join(f.dir, "keys")
 	if err := os.WriteFile(f.keys, []byte("shop "+strings.Repeat("k", 40)+"\n"), 0o600); err != nil {
 		t.Fatal(err)
@@ -60,19 +91,18 @@ func startFleet(t *testing.T, servers int, settings ...string) *fleet {
 	// A stopped process accepts connections and answers nothing.
 	f.client = http.Client{Transport: transport, Timeout: 10 * time.Second}
 	t.Cleanup(transport.CloseIdleConnections)
+	t.Cleanup(func() {
+		for i, p := range f.servers {
+			if t.Failed() && p != nil {
+				t.Logf("server %d:\n%s", i, lastLines(p.errs.String(), 40))
+			}
+		}
+	})
 	f.startNode()
 	f.servers = make([]*program, servers)
 	for i := range f.servers {
 		f.startServer(i)
 	}
-	t.Cleanup(func() {
-		if t.Failed() {
-			for i, p := range f.servers {
-				t.Logf("server %d:\n%s", i, lastLines(p.errs.String(), 40))
-			}
-		}
-	})
-	return f
 }
 
 func lastLines(text string, n int) string {
@@ -105,6 +135,26 @@ func (f *fleet) startNode() {
 // connection is the node's connection string.
 func (f *fleet) connection() string { return "esdb://" + f.address + "?tls=false" }
 
+// startPostgres starts the fleet's own Postgres, where the last one left it.
+func (f *fleet) startPostgres() {
+	f.t.Helper()
+	var err error // without Durable it may lose what it said is committed
+	if f.cluster, err = postgres.Start(f.t.Context(), postgres.Config{Dir: filepath.Join(f.dir, "postgres"), Durable: true}); err != nil {
+		f.t.Fatal(err)
+	}
+}
+
+// killPostgres is kill -9 for the fleet's own Postgres.
+func (f *fleet) killPostgres() {
+	f.t.Helper()
+	if err := syscall.Kill(postmaster(f.t, f.dir), syscall.SIGKILL); err != nil {
+		f.t.Fatal(err)
+	}
+	<-f.cluster.Done()
+	_ = f.cluster.Stop(f.t.Context()) // it says how it ended
+	f.database.Reset()
+}
+
 // startServer starts a server in place of the one that has ended.
 func (f *fleet) startServer(i int) {
 	f.t.Helper()
@@ -122,6 +172,25 @@ func (f *fleet) server(i int) *program {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.servers[i]
+}
+
+// fill writes the story of a company of that many organisations, past the servers.
+func (f *fleet) fill(organizations int) {
+	f.t.Helper()
+	store, err := eventstore.Open(f.t.Context(), eventstore.Config{ConnectionString: f.connection()})
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	defer func() { _ = store.Close() }()
+	for _, answer := range commands.New(store, commands.Config{}).DoAll(f.t.Context(), demo.Commands(demo.Config{Organizations: organizations})) {
+		if answer.Err != nil {
+			f.t.Fatal(answer.Err)
+		}
+	}
+	f.filled = map[domain.Stream]domain.Revision{}
+	for _, e := range f.log() {
+		f.filled[e.Stream] = e.Revision
+	}
 }
 
 // stop ends all, as one should, and checks that they do.
