@@ -92,7 +92,7 @@ func (l *lag) see(head domain.Position, known bool, c Checkpoint, busy bool, now
 		}
 	}
 	switch {
-	case len(l.ahead) == 0 || busy || seen.position != l.last.position:
+	case len(l.ahead) == 0 || busy || l.last.at.IsZero() || seen.position != l.last.position:
 		l.still = 0
 	default:
 		// Not more than we were awake for: a server that was paused looks at its
@@ -117,7 +117,7 @@ func (l *lag) tell(s *Status, stallAfter time.Duration, now time.Time) {
 	if s.Position.Before(s.Head) {
 		s.LagPositions = s.Head.Commit - s.Position.Commit
 	}
-	s.Stalled = s.State != Outdated && l.still >= stallAfter
+	s.Stalled = s.State != Outdated && l.still >= stallAfter && s.Position.Before(s.Head)
 }
 
 // watch looks every lookEvery how far the log is ahead, until ctx ends.
@@ -147,6 +147,9 @@ func (e *Engine) lookAround(ctx context.Context) {
 	for _, m := range e.models {
 		checkpoint, busy := m.progress.reached()
 		m.lag.see(head, known, checkpoint, busy, time.Now())
+		if s := m.status(); s.Stalled && s.Leads {
+			m.resign(e.cfg.StallAfter)
+		}
 	}
 }
 

@@ -42,7 +42,9 @@ type model struct {
 	quiet    bool       // no batch came since settle looked
 	retrying bool       // the batch in hand failed before
 	used     time.Time  // when the builder's connection last answered
-	tried    time.Time  // when we last asked for the lead
+	since    time.Time  // when we got the lead
+	resigned time.Time  // when we gave it up for others
+	tried    time.Time  // when we last asked for it
 	watched  time.Time  // when we last looked whether the leader is alive
 	lost     uint32     // the backend of the builder we dropped, which may not know; 0 for none
 }

@@ -18,6 +18,7 @@ const (
 	seeEvery   = 5 * time.Millisecond   // it looks while someone waits for a position
 	watchEvery = time.Second            // it looks whether the leader is alive
 	looksDead  = 3 * time.Second        // how long a leader says nothing that is
+	aside      = 2 * time.Second        // how long one that resigned lets others go first
 	answer     = 5 * time.Second        // within which Postgres answers, or the connection is given up
 )
 
@@ -118,6 +119,9 @@ func (m *model) open(ctx context.Context) error {
 	if err := m.engine.migrate(ctx); err != nil {
 		return lasting(err, domain.Position{}, "")
 	}
+	if time.Since(m.resigned) < aside {
+		return ErrLed
+	}
 	if m.conn == nil {
 		conn, err := connect(ctx, m.engine.pool, m.projection.Name())
 		if err != nil {
@@ -145,7 +149,8 @@ func (m *model) open(ctx context.Context) error {
 	case b.schema != found.schema: // it was swapped for another one meanwhile
 		return m.leave(ErrFenced)
 	}
-	m.builder, m.conn, m.lost, m.used = b, nil, 0, time.Now()
+	m.builder, m.conn, m.lost = b, nil, 0
+	m.used, m.since = time.Now(), time.Now()
 	// What kept the last batch from being written may still be there.
 	m.change(slog.LevelInfo, func(p *progress) {
 		p.checkpoint, p.started, p.leads, p.leader = b.Checkpoint(), true, true, self()
@@ -160,12 +165,14 @@ func (m *model) open(ctx context.Context) error {
 // find finds the tables that are read, or makes them where there are none, unless
 // those are to come by a rebuild: then what it finds is of version 0.
 func (m *model) find(ctx context.Context) (build, error) {
-	ctx, cancel := context.WithTimeout(ctx, answer)
+	quick, cancel := context.WithTimeout(ctx, answer)
 	defer cancel()
-	found, err := readBuild(ctx, m.conn, m.projection.Name())
+	found, err := readBuild(quick, m.conn, m.projection.Name())
 	if !errors.Is(err, pgx.ErrNoRows) {
 		return found, err
 	}
+	ctx, cancel = context.WithTimeout(ctx, batchTimeout)
+	defer cancel()
 	if due, err := m.engine.rebuilder.due(ctx, m.projection); err != nil || due {
 		return build{}, err
 	}
@@ -228,6 +235,23 @@ func (m *model) unseat(ctx context.Context, led build) error {
 	}
 	m.lost = 0
 	return ErrLed
+}
+
+// resign gives up the lead of a model that stands still while the log goes on: if
+// what is broken is our way to the log, another server gets it further. Where there
+// is none, or it is no better off, we have the lead again.
+func (m *model) resign(after time.Duration) {
+	if !m.mu.TryLock() {
+		return // a batch is at work, be it for long
+	}
+	defer m.mu.Unlock()
+	if m.builder == nil || time.Since(m.since) < after {
+		return
+	}
+	m.drop()
+	m.resigned = time.Now()
+	m.log.Warn("the read model stands still; others may lead it")
+	m.change(slog.LevelInfo, func(p *progress) { p.standby = true })
 }
 
 // leave gives up the connection that we stand by on. Called with the lock.

@@ -1,6 +1,7 @@
 package projections_test
 
 import (
+	"context"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"crm/domain"
 	"crm/projections"
 	"crm/projections/projectionstest"
 )
@@ -18,10 +20,11 @@ type server struct {
 	way *proxy
 }
 
-func newServer(t *testing.T, pool *pgxpool.Pool, log *source) server {
+func newServer(t *testing.T, pool *pgxpool.Pool, log *source, cfg projections.Config) server {
 	t.Helper()
 	way := newProxy(t)
-	e, _ := start(t, way.through(t, pool), log, projections.Config{CloseTimeout: time.Second}, notes{name: "notes"})
+	cfg.CloseTimeout = time.Second
+	e, _ := start(t, way.through(t, pool), log, cfg, notes{name: "notes"})
 	t.Cleanup(way.thaw) // before the engine is closed
 	return server{e, way}
 }
@@ -74,8 +77,8 @@ func TestTakeover(t *testing.T) {
 			log := newSource(events[:100:100], 0)
 			random := rand.New(rand.NewPCG(7, 7))
 			log.size = func(int) int { return 1 + random.IntN(60) } // under the source's lock
-			one := newServer(t, pool, log)
-			two := newServer(t, pool, log)
+			one := newServer(t, pool, log, projections.Config{})
+			two := newServer(t, pool, log, projections.Config{})
 			took := []time.Duration{}
 			for part := range slices.Chunk(events[100:], 950) {
 				wait(t, one.Engine, "notes", log.end())
@@ -105,8 +108,8 @@ func TestWaitForAtAStandby(t *testing.T) {
 	pool := projectionstest.Pool(t)
 	events := history(300)
 	log := newSource(events[:1:1], 1)
-	one := newServer(t, pool, log)
-	two := newServer(t, pool, log)
+	one := newServer(t, pool, log, projections.Config{})
+	two := newServer(t, pool, log, projections.Config{})
 	leads, standsBy := leader(t, one, two)
 	wait(t, standsBy.Engine, "notes", log.end())
 	if s := eventually(t, standsBy.Engine, "notes", "standby", inState(projections.Standby)); s.Leader == "" || s.Leads {
@@ -125,5 +128,47 @@ func TestWaitForAtAStandby(t *testing.T) {
 	}
 	slices.Sort(took)
 	t.Log("behind the leader: median", took[len(took)/2], "p99", took[len(took)*99/100])
+	compare(t, pool, "notes", events)
+}
+
+// A leader whose way to the log is broken lets another one lead.
+func TestALeaderThatIsNotFedResigns(t *testing.T) {
+	t.Parallel()
+	pool := projectionstest.Pool(t)
+	events := history(300)
+	log, starved := newSource(events[:100:100], 20), newSource(events[:100:100], 20)
+	cfg := projections.Config{Head: log.head, StallAfter: 2 * time.Second}
+	one := newServer(t, pool, starved, cfg)
+	wait(t, one.Engine, "notes", log.end())
+	two := newServer(t, pool, log, cfg)
+	eventually(t, two.Engine, "notes", "standby", inState(projections.Standby))
+	if err := one.Healthy(); err != nil {
+		t.Errorf("before: %v", err)
+	}
+	log.append(events[100:]...)
+	wait(t, one.Engine, "notes", log.end())
+	if !two.leads() || one.leads() {
+		t.Errorf("the fed one leads: %v, the other: %v", two.leads(), one.leads())
+	}
+	compare(t, pool, "notes", events)
+}
+
+// When nobody is fed, that is told, until they are again.
+func TestAFeedThatStops(t *testing.T) {
+	t.Parallel()
+	pool := projectionstest.Pool(t)
+	events := history(300)
+	log := newSource(events[:100:100], 20)
+	head := func(context.Context) (domain.Position, time.Time, error) {
+		return events[299].Position, events[299].RecordedAt, nil
+	}
+	e, _ := start(t, pool, log, projections.Config{Head: head, StallAfter: 2 * time.Second}, notes{name: "notes"})
+	s := eventually(t, e, "notes", "stalled", func(s projections.Status) bool { return s.Stalled })
+	if s.Lag < time.Second || s.LagPositions != 2000 || s.Head != events[299].Position || e.Healthy() == nil {
+		t.Errorf("stalled, and says %+v and %v", s, e.Healthy())
+	}
+	log.append(events[100:]...)
+	wait(t, e, "notes", log.end())
+	eventually(t, e, "notes", "well", func(s projections.Status) bool { return !s.Stalled && s.Lag == 0 && e.Healthy() == nil })
 	compare(t, pool, "notes", events)
 }
