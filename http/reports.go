@@ -1,111 +1,49 @@
 package http
 
 import (
+	"cmp"
 	"context"
 	"math"
 	"time"
 
+	"github.com/danielgtaylor/huma/v2"
+
 	"crm/domain"
-	"crm/domain/consent"
-	"crm/domain/customer"
 	"crm/projections"
 )
-
-// salesLine is one group of the sales report.
-type salesLine struct {
-	Key             string         `json:"key" doc:"The period in UTC, the id, or the name of the office or family; empty for deals without." example:"2017-Q1"`
-	Name            string         `json:"name" doc:"What the key is called today."`
-	WonCount        int64          `json:"won_count"`
-	WonValue        []domain.Money `json:"won_value" nullable:"false" doc:"By currency. A sum too large for 64 bits stops there."`
-	LostCount       int64          `json:"lost_count"`
-	WinRate         float64        `json:"win_rate" doc:"won / (won + lost)"`
-	MeanDaysToClose *float64       `json:"mean_days_to_close" doc:"From opening to closing, won and lost alike."`
-	MeanDaysToWin   *float64       `json:"mean_days_to_win"`
-	MeanDaysToLose  *float64       `json:"mean_days_to_lose"`
-}
-
-type sourceLine struct {
-	Source string                  `json:"source" doc:"Of the latest touchpoint, exactly as recorded; empty where nobody named one."`
-	Stage  customer.LifecycleStage `json:"stage" example:"lead"`
-	Count  int64                   `json:"count"`
-}
-
-type coverageLine struct {
-	Purpose string          `json:"purpose"`
-	Channel consent.Channel `json:"channel"`
-	Status  consent.Status  `json:"status" enum:"requested,granted,withdrawn,objected,expired"`
-	Count   int64           `json:"count" doc:"Customers."`
-}
 
 // report is the answer of a report, which is never long.
 type report[T any] struct {
 	Data []T `json:"data" nullable:"false"`
 }
 
-type salesInput struct {
-	Freshness
-	From    string `query:"from" format:"date" doc:"Deals that closed on this day (UTC) or later."`
-	To      string `query:"to" format:"date" doc:"Deals that closed on this day (UTC) or earlier."`
-	GroupBy string `query:"group_by" enum:"all,month,quarter,year,owner,manager,office,product,family" default:"month" doc:"Owner: at closing, with the manager and office of today. Product and family: each with its share of the value, in proportion to the line items' totals; deals and lines without a product count for none. all: one line."`
-}
-
-func (s *Server) reportQueries() {
-	serveQuery(s, query{
-		"report.sales", "/reports/sales", "reports", "Won and lost deals", []string{"sales", "catalog"},
-	}, s.reportSales)
-	serveQuery(s, query{
-		"report.sources", "/reports/sources", "reports", "Customers by source and lifecycle stage, without the archived", []string{"customers"},
-	}, s.reportSources)
-	serveQuery(s, query{
-		"report.consent_coverage", "/reports/consent-coverage", "reports", "Consents by purpose, channel and status", []string{"consents"},
-	}, s.reportConsentCoverage)
-}
-
-func (s *Server) reportSales(ctx context.Context, in *salesInput) (*plain[report[salesLine]], error) {
-	asked := projections.SalesQuestion{By: projections.SalesGrouping(in.GroupBy)}
-	var err error
-	if asked.From, err = startOf("from", in.From); err != nil {
-		return nil, err
-	}
-	if asked.Until, err = startOf("to", in.To); err != nil {
-		return nil, err
-	}
-	if in.To != "" {
-		asked.Until = asked.Until.AddDate(0, 0, 1)
-	}
-	lines, err := s.cfg.Models.Sales.Report(ctx, asked)
-	if err != nil {
-		return nil, err
-	}
-	return reportOf(lines, func(l projections.SalesLine) salesLine {
-		return salesLine{
-			Key: l.Key, Name: l.Name, WonCount: l.Won, LostCount: l.Lost, WinRate: rounded(l.WinRate()),
-			WonValue:        each(l.Value, func(m domain.Money) domain.Money { return m }),
-			MeanDaysToClose: roundedDays(l.DaysToClose), MeanDaysToWin: roundedDays(l.DaysToWin), MeanDaysToLose: roundedDays(l.DaysToLose),
-		}
-	}), nil
-}
-
-func (s *Server) reportSources(ctx context.Context, _ *Freshness) (*plain[report[sourceLine]], error) {
-	counts, err := s.cfg.Models.Customers.Sources(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return reportOf(counts, func(c projections.SourceCount) sourceLine { return sourceLine(c) }), nil
-}
-
-func (s *Server) reportConsentCoverage(ctx context.Context, _ *Freshness) (*plain[report[coverageLine]], error) {
-	counts, err := s.cfg.Models.Consents.Coverage(ctx, s.cfg.Now())
-	if err != nil {
-		return nil, err
-	}
-	return reportOf(counts, func(c projections.Coverage) coverageLine {
-		return coverageLine{Purpose: c.Purpose, Channel: c.Channel, Status: c.Status, Count: c.Count}
-	}), nil
-}
-
 func reportOf[Row, T any](rows []Row, shown func(Row) T) *plain[report[T]] {
 	return &plain[report[T]]{report[T]{Data: each(rows, shown)}}
+}
+
+// reportQueries registers the reports. Each has its drill-down beside it: the same
+// path and parameters with /events behind, and of which line.
+func (s *Server) reportQueries() {
+	s.salesQueries()
+	s.pipelineReportQueries()
+	s.forecastQueries()
+	s.customerReportQueries()
+}
+
+// Days is the period of a report.
+type Days struct {
+	From string `query:"from" format:"date" doc:"The first day (UTC). Default: no bound."`
+	To   string `query:"to" format:"date" doc:"The last day (UTC). Default: no bound."`
+}
+
+func (d *Days) period() (p projections.Period, err error) {
+	if p.From, err = startOf("from", d.From); err != nil {
+		return p, err
+	}
+	if p.Until, err = startOf("to", d.To); err == nil && d.To != "" {
+		p.Until = p.Until.AddDate(0, 0, 1)
+	}
+	return p, err
 }
 
 // startOf is the first instant of a day in UTC; no text is no bound.
@@ -120,13 +58,72 @@ func startOf(name, text string) (time.Time, error) {
 	return day, nil
 }
 
+// Drill is what every drill-down takes.
+type Drill struct {
+	Limit  int    `query:"limit" minimum:"1" maximum:"200" default:"50" doc:"Events of a page."`
+	Cursor string `query:"cursor" maxLength:"1000" doc:"next_cursor of the page before, with the same parameters."`
+}
+
+// Line is of which line of a report the events are asked for.
+type Line struct {
+	Key   string `query:"key" maxLength:"200" doc:"The line's key; key= is the line without one. Left out: all lines."`
+	given bool
+}
+
+// Resolve notes whether there was a key at all: an empty one is a key too.
+func (l *Line) Resolve(ctx huma.Context) []error {
+	u := ctx.URL()
+	l.given = u.Query().Has("key")
+	return nil
+}
+
+func (l *Line) key() (projections.LineKey, error) {
+	if !l.given {
+		return nil, nil
+	}
+	return &l.Key, checkText("key", l.Key)
+}
+
+const drillSummary = "The events behind a line of the report, by deal or customer, in the order of the log"
+
+// drillLine answers the drill-down of a report whose lines have one key.
+func drillLine[Q interface {
+	Behind(projections.LineKey) projections.Figure
+}](ctx context.Context, s *Server, name string, asked Q, wrong error, line Line, d Drill,
+) (*listed[entryCard], error) {
+	key, err := line.key()
+	if err = cmp.Or(wrong, err); err != nil {
+		return nil, err
+	}
+	return s.drillInto(ctx, question(name, asked, key), d, asked.Behind(key))
+}
+
+// drillInto answers a drill-down. asked names the question, for the cursor.
+func (s *Server) drillInto(ctx context.Context, asked string, d Drill, figure projections.Figure) (*listed[entryCard], error) {
+	after, err := markOf[projections.BehindMark](asked, d.Cursor)
+	if err != nil {
+		return nil, err
+	}
+	found, err := s.cfg.Models.Timeline.Behind(ctx, figure, after, d.Limit)
+	if err != nil {
+		return nil, err
+	}
+	return listOf(found.Items, pageAfter(asked, found.Next), entryOf), nil
+}
+
+// amounts are amounts by currency, [] where there is none.
+func amounts(sums []domain.Money) []domain.Money {
+	return each(sums, func(m domain.Money) domain.Money { return m })
+}
+
 // rounded drops the digits that adding up in another order would change.
 func rounded(x float64) float64 { return math.Round(x*1e6) / 1e6 }
 
-func roundedDays(days *float64) *float64 {
-	if days == nil {
+// roundedIf is the same of a figure that may be missing.
+func roundedIf(x *float64) *float64 {
+	if x == nil {
 		return nil
 	}
-	value := rounded(*days)
+	value := rounded(*x)
 	return &value
 }

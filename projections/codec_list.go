@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"reflect"
 	"strconv"
+	"time"
 	"unsafe"
 
 	"github.com/google/uuid"
@@ -24,6 +25,10 @@ func listColumn(f field, oid uint32) (column, bool) {
 		return listOf(f, pgtype.Int8OID, "bigint[]", list[int64]{n.encode, n.decode, func(buf []byte, n int64) []byte {
 			return strconv.AppendInt(buf, n, 10)
 		}}), true
+	case of == textKind && oid == pgtype.TextArrayOID:
+		return listOf(f, pgtype.TextOID, "text[]", list[string]{encodeText, decodeText, appendQuoted}), true
+	case of == instantKind && oid == pgtype.TimestamptzArrayOID:
+		return listOf(f, pgtype.TimestamptzOID, "timestamptz[]", list[time.Time]{encodeInstant, decodeInstant, appendInstantText}), true
 	}
 	return column{}, false
 }
@@ -136,6 +141,25 @@ func decodeOptionalID(src []byte, at unsafe.Pointer) error {
 		return nil
 	}
 	return decodeUUID(src, at)
+}
+
+// appendQuoted writes an element so that nothing in it, nor its being empty or NULL,
+// can be taken for something else.
+func appendQuoted(buf []byte, text string) []byte {
+	buf = append(buf, '"')
+	for i := range len(text) {
+		if c := text[i]; c == '"' || c == '\\' {
+			buf = append(buf, '\\')
+		}
+		buf = append(buf, text[i])
+	}
+	return append(buf, '"')
+}
+
+// appendInstantText writes microseconds, which is what Postgres keeps, in a form that
+// no setting of the session reads otherwise.
+func appendInstantText(buf []byte, at time.Time) []byte {
+	return at.UTC().AppendFormat(buf, "2006-01-02T15:04:05.000000Z")
 }
 
 func appendIDText(buf []byte, id uuid.UUID) []byte {

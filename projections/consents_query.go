@@ -58,22 +58,6 @@ func (m Consents) Lookup(ctx context.Context, id domain.CustomerID, key consent.
 	return &found, nil
 }
 
-// Coverage is how many customers stand at a status for a purpose and channel.
-type Coverage struct {
-	consent.Key
-	Status consent.Status `db:"status"`
-	Count  int64          `db:"count"`
-}
-
-// Coverage counts the register at an instant, by purpose, channel and status. A
-// grant whose time is over by then counts as expired.
-func (m Consents) Coverage(ctx context.Context, at time.Time) ([]Coverage, error) {
-	return all[Coverage](ctx, m.db, `
-		SELECT purpose, channel, CASE WHEN status = 'granted' AND expires_at <= @at THEN 'expired' ELSE status END AS status,
-		  count(*) AS count
-		FROM consents.consents GROUP BY 1, 2, 3 ORDER BY 1, 2, 3`, pgx.NamedArgs{"at": at})
-}
-
 func (r consentRow) consent() Consent {
 	commit := uint64(r.Position)
 	return Consent{

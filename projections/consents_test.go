@@ -58,7 +58,7 @@ func TestConsentStory(t *testing.T) {
 		at    time.Time
 		janes consent.Status
 	}{"before": {until.Add(-time.Second), consent.StatusGranted}, "after": {until, consent.StatusExpired}} {
-		coverage, err := models.Consents.Coverage(t.Context(), story.at)
+		coverage, err := models.Consents.Coverage(t.Context(), projections.CoverageQuestion{Now: story.at})
 		if err != nil {
 			t.Fatal(err)
 		}

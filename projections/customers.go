@@ -24,7 +24,7 @@ var customersSQL string
 func (Customers) Name() string { return "customers" }
 
 // Version changes with the tables or what is written into them.
-func (Customers) Version() int { return 2 }
+func (Customers) Version() int { return 3 }
 
 // Schema is its tables and indexes.
 func (Customers) Schema() Schema { return parseSchema(customersSQL).remembering(customers) }
@@ -57,6 +57,11 @@ func (Customers) Apply(w *Writer, e domain.Recorded) error {
 			row.RegisteredAt = e.Meta.OccurredAt
 		}
 		row.evolve(event)
+		switch event.(type) {
+		case customer.Registered, customer.LifecycleStageChanged:
+			row.move(string(row.Stage), later(e.Meta.OccurredAt, row.RegisteredAt))
+		default: // moves nobody
+		}
 		row.ChangedAt, row.Revision = e.Meta.OccurredAt, int64(e.Revision)
 	})
 	return nil
@@ -94,6 +99,7 @@ type customerRow struct {
 	RegisteredAt          time.Time               `db:"registered_at"`
 	ChangedAt             time.Time               `db:"changed_at"`
 	Revision              int64                   `db:"revision"`
+	path
 }
 
 // contactPoint is a customer.KnownContactPoint as JSON.

@@ -33,6 +33,8 @@ CREATE TABLE customers (
   registered_at           timestamptz NOT NULL,
   changed_at              timestamptz NOT NULL, -- when the latest change occurred
   revision                bigint      NOT NULL,
+  path                    text[]      NOT NULL, -- the lifecycle stages one after the other
+  path_since              timestamptz[] NOT NULL, -- since when; until the next
   valid_from              timestamptz NOT NULL,
   known_from              timestamptz NOT NULL,
   CONSTRAINT customers_pk PRIMARY KEY (customer_id)

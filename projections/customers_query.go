@@ -42,7 +42,7 @@ type CustomerFilter struct {
 const customerColumns = `c.customer_id, c.kind, c.name, c.description, c.language, c.honorific, c.given_name, c.family_name,
 	c.birth_date, c.job_title, c.legal_name, c.industry, c.founded_year, c.employees, c.annual_revenue_minor,
 	c.annual_revenue_currency, c.vat_id, c.stage, c.touchpoint_source, c.touchpoint_medium, c.touchpoint_campaign,
-	c.owner_id, c.contact_points, c.attributes, c.links, c.archived, c.search, c.registered_at, c.changed_at, c.revision,
+	c.owner_id, c.contact_points, c.attributes, c.links, c.archived, c.search, c.registered_at, c.changed_at, c.revision, c.path, c.path_since,
 	coalesce(e.name, '') AS owner_name`
 
 // Card is one customer, or customer.ErrUnknown, which it also is before it was
@@ -127,22 +127,6 @@ func likePatterns(text string) []string {
 		}
 	}
 	return patterns
-}
-
-// SourceCount is how many customers in a lifecycle stage came from a source.
-type SourceCount struct {
-	Source string                  `db:"touchpoint_source"` // exactly as recorded; empty where nobody said
-	Stage  customer.LifecycleStage `db:"stage"`
-	Count  int64                   `db:"count"`
-}
-
-// Sources counts customers by the source of their latest touchpoint and their
-// lifecycle stage, by name of both. Archived customers do not count.
-func (m Customers) Sources(ctx context.Context) ([]SourceCount, error) {
-	return all[SourceCount](ctx, m.db, `
-		SELECT touchpoint_source, stage, count(*) AS count
-		FROM customers.customers WHERE NOT archived
-		GROUP BY touchpoint_source, stage ORDER BY touchpoint_source, stage`)
 }
 
 // customerRead is a row with the names beside it.

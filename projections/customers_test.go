@@ -220,7 +220,7 @@ func TestSources(t *testing.T) {
 	w.must(t, w.customer(customerID(1), customer.ChangeLifecycleStage{Stage: customer.Customer}))
 	w.must(t, w.customer(customerID(4), customer.Archive{}))
 	models, _ := w.build(t)
-	got, err := models.Customers.Sources(t.Context())
+	got, err := models.Customers.Sources(t.Context(), projections.SourcesQuestion{})
 	if err != nil {
 		t.Fatal(err)
 	}

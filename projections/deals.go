@@ -23,7 +23,7 @@ var dealsSQL string
 func (Deals) Name() string { return "deals" }
 
 // Version changes with the tables or what is written into them.
-func (Deals) Version() int { return 2 }
+func (Deals) Version() int { return 3 }
 
 // Schema is its tables and indexes.
 func (Deals) Schema() Schema { return parseSchema(dealsSQL).remembering(deals, pipelines) }
@@ -99,6 +99,7 @@ type dealRow struct {
 	ClosedAt       *time.Time              `db:"closed_at"`
 	ChangedAt      time.Time               `db:"changed_at"`
 	Revision       int64                   `db:"revision"`
+	path
 }
 
 // evolve has the decider fold the event.
@@ -117,6 +118,23 @@ func (r *dealRow) evolve(event deal.Event, at time.Time) {
 	}
 	r.WorthMinor, r.WorthCurrency = amount(s.Worth())
 	r.take(s)
+	switch event.(type) {
+	case deal.Opened, deal.StageChanged, deal.Won, deal.Lost, deal.Reopened:
+		r.move(standsAt(s), later(at, r.OpenedAt))
+	default: // moves nothing
+	}
+}
+
+// standsAt is where a deal stands: at a stage, or closed.
+func standsAt(s deal.State) string {
+	switch s.Status {
+	case deal.IsWon:
+		return WonKey
+	case deal.IsLost:
+		return LostKey
+	default:
+		return string(s.Stage.ID)
+	}
 }
 
 func (r *dealRow) state() deal.State {

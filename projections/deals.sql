@@ -25,6 +25,8 @@ CREATE TABLE deals (
   closed_at       timestamptz,
   changed_at      timestamptz NOT NULL, -- when the latest change occurred
   revision        bigint      NOT NULL,
+  path            text[]      NOT NULL, -- where it stood one after the other: a stage's id, (won), (lost)
+  path_since      timestamptz[] NOT NULL, -- since when; until the next
   valid_from      timestamptz NOT NULL,
   known_from      timestamptz NOT NULL,
   CONSTRAINT deals_pk PRIMARY KEY (deal_id)

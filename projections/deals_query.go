@@ -41,7 +41,7 @@ type DealFilter struct {
 const dealColumns = `d.deal_id, d.status, d.title, d.pipeline_id, d.stage, d.probability, d.category, d.customer_id, d.owner_id,
 	d.amount_minor, d.amount_currency, d.line_items, d.worth_minor, d.worth_currency,
 	coalesce(d.expected_close::text, '') AS expected_close, d.value_minor, d.value_currency,
-	d.loss_reason, d.competitor, d.loss_note, d.opened_at, d.closed_at, d.changed_at, d.revision,
+	d.loss_reason, d.competitor, d.loss_note, d.opened_at, d.closed_at, d.changed_at, d.revision, d.path, d.path_since,
 	coalesce(c.name, '') AS customer_name, coalesce(e.name, '') AS owner_name, coalesce(p.name, '') AS pipeline_name,
 	coalesce((SELECT s.name FROM jsonb_to_recordset(p.stages) AS s (id text, name text) WHERE s.id = d.stage), '') AS stage_name`
 

@@ -8,6 +8,7 @@ package projections
 //	Deals      a deal's card, the list; pipelines and their boards          deals.go
 //	Consents   the register of consents: may we?                            consents.go
 //	Sales      how deals closed, for the reports                            sales.go
+//	Activity   what employees did with customers, for the reports           activity.go
 //
 // A row is the state that the aggregate's own decider folds, spread over columns:
 // an event's effect is computed by deal.Evolve and copied, never told a second time.
@@ -66,6 +67,7 @@ type Models struct {
 	Deals     Deals
 	Consents  Consents
 	Sales     Sales
+	Activity  Activity
 }
 
 // NewModels gives the read models that answer from db. Without one they can be
@@ -73,11 +75,11 @@ type Models struct {
 func NewModels(db Querier) Models {
 	return Models{
 		Catalog: Catalog{db}, Customers: Customers{db}, Timeline: Timeline{db},
-		Deals: Deals{db}, Consents: Consents{db}, Sales: Sales{db},
+		Deals: Deals{db}, Consents: Consents{db}, Sales: Sales{db}, Activity: Activity{db},
 	}
 }
 
 // Projections are the models as the engine builds them.
 func (m Models) Projections() []Projection {
-	return []Projection{m.Catalog, m.Customers, m.Timeline, m.Deals, m.Consents, m.Sales}
+	return []Projection{m.Catalog, m.Customers, m.Timeline, m.Deals, m.Consents, m.Sales, m.Activity}
 }

@@ -3,7 +3,6 @@ package projections
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -27,11 +26,11 @@ const (
 	InOne     SalesGrouping = "all" // all closed deals in one line
 )
 
-// SalesQuestion says which deals a report counts: those that closed from From
-// (inclusive) until Until (exclusive); a zero instant is no bound.
+// SalesQuestion asks for the deals that closed in the period.
 type SalesQuestion struct {
-	From, Until time.Time
-	By          SalesGrouping
+	By SalesGrouping
+	Period
+	AsOf
 }
 
 // SalesLine is one group of a sales report. A deal with several products, or of
@@ -60,19 +59,15 @@ func (l SalesLine) WinRate() float64 {
 
 // Report is the sales report, in the order of the periods or else of the names, the
 // line without a name first.
+//
+// The win rate is closed won ÷ (closed won + closed lost) (Zoho Motivator, Pipeline
+// stages), by the deals that closed in the period, whenever they were opened.
 func (m Sales) Report(ctx context.Context, q SalesQuestion) ([]SalesLine, error) {
-	statement, known := salesSQLs[q.By]
+	parts, known := salesParts[q.By]
 	if !known {
 		return nil, fmt.Errorf("sales report by %q", string(q.By))
 	}
-	args := pgx.NamedArgs{"from": nil, "until": nil}
-	if !q.From.IsZero() {
-		args["from"] = q.From
-	}
-	if !q.Until.IsZero() {
-		args["until"] = q.Until
-	}
-	rows, err := all[salesRead](ctx, m.db, statement, args)
+	rows, err := all[salesRead](ctx, m.db, q.statement(parts), q.args())
 	return salesLines(rows), err
 }
 
@@ -118,65 +113,82 @@ type salesRead struct {
 	DaysLost   float64          `db:"days_lost"`
 }
 
-// salesSQLs are the statements, one for each grouping. A statement first adds up
-// the closed deals by what it finds in their rows, then gives the few sums their
-// names and adds them up by those.
-var salesSQLs = func() map[SalesGrouping]string {
+// salesPart says how a grouping makes its lines: it first adds up the closed deals, or
+// what each has of a product or family, by what is in their rows (sum), then gives the
+// few sums their names (key, name, with what join brings) and adds them up by those.
+type salesPart struct{ of, sum, key, name, join, order string }
+
+var salesParts = func() map[SalesGrouping]salesPart {
+	period := func(unit, format string) salesPart {
+		text := `to_char(part, '` + format + `')`
+		return salesPart{"deals", `date_trunc('` + unit + `', closed_at AT TIME ZONE 'UTC')`, text, text, "", "key"}
+	}
 	const (
-		closed = `outcome <> '' AND (@from::timestamptz IS NULL OR closed_at >= @from)
-		  AND (@until::timestamptz IS NULL OR closed_at < @until)`
-		deals = `(SELECT * FROM sales.deals WHERE ` + closed + `) AS d`
-		// Of each closed deal one row for each product, with the product's share.
-		byProduct = `(
-		  SELECT d.deal_id, d.outcome, d.value_currency, d.days_to_close, s.product_id,
-		    CASE WHEN s.deal_id IS NULL THEN d.value_minor ELSE s.value_minor END AS value_minor
-		  FROM ` + deals + `
-		  LEFT JOIN sales.closing_products AS s ON s.deal_id = d.deal_id AND s.closing = d.closing
-		) AS shares`
-		// The same for each family: several products of one are one sale.
-		byFamily = `(
-		  SELECT min(outcome) AS outcome, min(value_currency) AS value_currency, min(days_to_close) AS days_to_close,
-		    coalesce(p.family, '') AS family, sum(value_minor) AS value_minor
-		  FROM ` + byProduct + `
-		  LEFT JOIN catalog.products AS p ON p.product_id = shares.product_id
-		  GROUP BY deal_id, coalesce(p.family, '')
-		) AS shares`
-		sums = `
-		SELECT %[1]s AS part, value_currency,
-		  count(*) FILTER (WHERE outcome = 'won') AS won, count(*) FILTER (WHERE outcome = 'lost') AS lost,
-		  sum(value_minor) AS value_minor,
-		  sum(days_to_close) FILTER (WHERE outcome = 'won') AS days_won,
-		  sum(days_to_close) FILTER (WHERE outcome = 'lost') AS days_lost
-		FROM %[2]s GROUP BY 1, 2`
-		// Sums that do not fit an amount stop at the largest one.
-		named = `
-		WITH sums AS (%[1]s)
-		SELECT %[2]s AS key, %[3]s AS name, value_currency, sum(won)::bigint AS won, sum(lost)::bigint AS lost,
-		  greatest(least(coalesce(sum(value_minor), 0), 9223372036854775807), -9223372036854775807)::bigint AS value_minor,
-		  coalesce(sum(days_won), 0) AS days_won, coalesce(sum(days_lost), 0) AS days_lost
-		FROM sums %[4]s
-		GROUP BY 1, 2, 3 ORDER BY %[5]s, value_currency`
 		ofOwner   = `LEFT JOIN catalog.employees AS o ON o.employee_id = part`
 		ofManager = ofOwner + ` LEFT JOIN catalog.employees AS m ON m.employee_id = o.manager_id`
 		ofProduct = `LEFT JOIN catalog.products AS p ON p.product_id = part`
+		byName    = "name, key"
 	)
-	period := func(unit, format string) string {
-		part := `date_trunc('` + unit + `', closed_at AT TIME ZONE 'UTC')`
-		text := `to_char(part, '` + format + `')`
-		return fmt.Sprintf(named, fmt.Sprintf(sums, part, deals), text, text, "", "key")
-	}
-	owners := fmt.Sprintf(sums, "closed_owner_id", deals)
-	products := fmt.Sprintf(sums, "product_id", byProduct)
-	families := fmt.Sprintf(sums, "family", byFamily)
-	return map[SalesGrouping]string{
-		InOne:     fmt.Sprintf(named, fmt.Sprintf(sums, "'all'", deals), "part", "part", "", "key"),
+	return map[SalesGrouping]salesPart{
+		InOne:     {"deals", "'all'", "part", "part", "", "key"},
 		ByMonth:   period("month", "YYYY-MM"),
 		ByQuarter: period("quarter", `YYYY-"Q"Q`),
 		ByYear:    period("year", "YYYY"),
-		ByOwner:   fmt.Sprintf(named, owners, "coalesce(part::text, '')", "coalesce(o.name, '')", ofOwner, "name, key"),
-		ByManager: fmt.Sprintf(named, owners, "coalesce(m.employee_id::text, '')", "coalesce(m.name, '')", ofManager, "name, key"),
-		ByOffice:  fmt.Sprintf(named, owners, "coalesce(o.office, '')", "coalesce(o.office, '')", ofOwner, "name, key"),
-		ByProduct: fmt.Sprintf(named, products, "coalesce(part::text, '')", "coalesce(p.name, '')", ofProduct, "name, key"),
-		ByFamily:  fmt.Sprintf(named, families, "part", "part", "", "name, key"),
+		ByOwner:   {"deals", "closed_owner_id", "coalesce(part::text, '')", "coalesce(o.name, '')", ofOwner, byName},
+		ByManager: {"deals", "closed_owner_id", "coalesce(m.employee_id::text, '')", "coalesce(m.name, '')", ofManager, byName},
+		ByOffice:  {"deals", "closed_owner_id", "coalesce(o.office, '')", "coalesce(o.office, '')", ofOwner, byName},
+		ByProduct: {"products", "product_id", "coalesce(part::text, '')", "coalesce(p.name, '')", ofProduct, byName},
+		ByFamily:  {"families", "family", "part", "part", "", byName},
 	}
 }()
+
+func (q SalesQuestion) args() pgx.NamedArgs { return q.Period.args(q.AsOf.args(pgx.NamedArgs{})) }
+
+// counted is a query of what the report counts: the closed deals; of each a row for
+// each product with the product's share; or the same for each family, as several
+// products of one are one sale.
+func (q SalesQuestion) counted(of string) string {
+	deals := `SELECT * FROM ` + q.from("sales.deals") + ` WHERE outcome <> '' AND ` + within("closed_at")
+	products := `
+	  SELECT d.*, p.product_id, CASE WHEN d.product_ids = '{}' THEN d.value_minor ELSE p.share END AS share
+	  FROM (` + deals + `) AS d LEFT JOIN LATERAL unnest(d.product_ids, d.product_values) AS p (product_id, share) ON TRUE`
+	switch of {
+	case "products":
+		return `SELECT deal_id, outcome, value_currency, days_to_close, product_id, share AS value_minor FROM (` + products + `) AS s`
+	case "families":
+		return `
+	  SELECT deal_id, min(outcome) AS outcome, min(value_currency) AS value_currency, min(days_to_close) AS days_to_close,
+	    coalesce(p.family, '') AS family, sum(share) AS value_minor
+	  FROM (` + products + `) AS s LEFT JOIN catalog.products AS p ON p.product_id = s.product_id
+	  GROUP BY deal_id, coalesce(p.family, '')`
+	default:
+		return deals
+	}
+}
+
+func (q SalesQuestion) statement(part salesPart) string {
+	return `
+	WITH sums AS (
+	  SELECT ` + part.sum + ` AS part, value_currency,
+	    count(*) FILTER (WHERE outcome = 'won') AS won, count(*) FILTER (WHERE outcome = 'lost') AS lost,
+	    sum(value_minor) AS value_minor,
+	    sum(days_to_close) FILTER (WHERE outcome = 'won') AS days_won,
+	    sum(days_to_close) FILTER (WHERE outcome = 'lost') AS days_lost
+	  FROM (` + q.counted(part.of) + `) AS d GROUP BY 1, 2
+	)
+	SELECT ` + part.key + ` AS key, ` + part.name + ` AS name, value_currency, sum(won)::bigint AS won, sum(lost)::bigint AS lost,
+	  ` + clipped("sum(value_minor)") + ` AS value_minor,
+	  coalesce(sum(days_won), 0) AS days_won, coalesce(sum(days_lost), 0) AS days_lost
+	FROM sums ` + part.join + `
+	GROUP BY 1, 2, 3 ORDER BY ` + part.order + `, value_currency`
+}
+
+// Behind is the closed deals of a line, with what their close was made of; nil are
+// those of all lines.
+func (q SalesQuestion) Behind(key LineKey) Figure {
+	args, part := q.args(), salesParts[q.By]
+	args["key"] = key
+	return Figure{asOf: q.AsOf, args: args, types: Sales{}.Handles(), subjects: `
+	SELECT DISTINCT deal_id, NULL::bigint[] FROM (SELECT *, ` + part.sum + ` AS part FROM (` + q.counted(part.of) + `) AS d) AS d ` + part.join + `
+	WHERE @key::text IS NULL OR ` + part.key + ` = @key`}
+}

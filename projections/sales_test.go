@@ -130,10 +130,10 @@ func TestSalesReportAgainstTheLog(t *testing.T) {
 	} {
 		for name, q := range map[string]projections.SalesQuestion{
 			"all":   {By: by},
-			"until": {By: by, Until: time.Date(2025, 9, 1, 0, 0, 0, 0, time.UTC)},
+			"until": {By: by, Period: projections.Period{Until: time.Date(2025, 9, 1, 0, 0, 0, 0, time.UTC)}},
 			"within": {
-				By:   by,
-				From: time.Date(2025, 3, 1, 0, 0, 0, 0, time.UTC), Until: time.Date(2026, 2, 1, 0, 0, 0, 0, time.UTC),
+				By:     by,
+				Period: projections.Period{From: time.Date(2025, 3, 1, 0, 0, 0, 0, time.UTC), Until: time.Date(2026, 2, 1, 0, 0, 0, 0, time.UTC)},
 			},
 		} {
 			t.Run(string(by)+" "+name, func(t *testing.T) {

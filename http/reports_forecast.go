@@ -1,0 +1,149 @@
+package http
+
+import (
+	"context"
+
+	"github.com/google/uuid"
+
+	"crm/domain"
+	"crm/projections"
+)
+
+// forecastLine is one group of the forecast.
+type forecastLine struct {
+	Key       string         `json:"key" doc:"The month, the category, or the owner's id; empty for deals without." example:"2026-12"`
+	Name      string         `json:"name"`
+	OpenCount int64          `json:"open_count" doc:"Open deals expected in the period, without the omitted."`
+	Worth     []domain.Money `json:"worth" nullable:"false" doc:"Of the open deals."`
+	Weighted  []domain.Money `json:"weighted" nullable:"false" doc:"The same, each times the probability of its stage."`
+	WonCount  int64          `json:"won_count" doc:"Deals won in the period."`
+	WonValue  []domain.Money `json:"won_value" nullable:"false"`
+}
+
+// ForecastPipeline narrows a forecast.
+type ForecastPipeline struct {
+	Pipeline uuid.UUID `query:"pipeline" format:"uuid" doc:"Default: all pipelines."`
+}
+
+// ForecastInput is the question of the forecast: the deals that are expected to close
+// in the period, and those that were won in it.
+type ForecastInput struct {
+	Freshness
+	Moment
+	Days
+	ForecastPipeline
+	GroupBy string `query:"group_by" enum:"all,month,category,owner" default:"month" doc:"Month: in which an open deal is expected to close, or a won one was won. Category: closed is what was won. Owner: of a won deal, at closing."`
+}
+
+func (in *ForecastInput) question() (projections.ForecastQuestion, error) {
+	period, err := in.period()
+	return projections.ForecastQuestion{
+		Pipeline: domain.PipelineID{UUID: in.Pipeline}, By: projections.ForecastGrouping(in.GroupBy), Period: period, AsOf: in.asOf(),
+	}, err
+}
+
+// accuracyLine is what came of one group of a forecast.
+type accuracyLine struct {
+	Key         string          `json:"key" doc:"The month, the owner's id, or the category or stage in which the deal stood then; empty for deals that were not in the forecast, or have none."`
+	Name        string          `json:"name"`
+	Currency    domain.Currency `json:"currency" doc:"Empty for deals whose worth nobody knew."`
+	Forecast    int64           `json:"forecast_minor" doc:"What had been won in the period, and the weighted worth of the deals that were open and expected in it."`
+	Actual      int64           `json:"actual_minor" doc:"What was won in the period."`
+	Accuracy    *float64        `json:"accuracy" doc:"1 − |forecast − actual| / actual, not below 0; null where nothing was won."`
+	Bias        *float64        `json:"bias" doc:"(forecast − actual) / actual: above 0, the forecast was too high."`
+	WonInPeriod int64           `json:"won_in_period_count" doc:"Deals of the forecast that were won in the period."`
+	WonOutside  int64           `json:"won_outside_count" doc:"Deals of the forecast that were won, but before or after the period."`
+	Lost        int64           `json:"lost_count" doc:"Deals of the forecast that were lost."`
+	Open        int64           `json:"open_count" doc:"Deals of the forecast that are still open."`
+	Unforeseen  int64           `json:"unforeseen_count" doc:"Deals won in the period that were not in the forecast."`
+}
+
+// AccuracyInput is the question of the forecast's accuracy.
+type AccuracyInput struct {
+	Freshness
+	Moment
+	Days
+	ForecastPipeline
+	On        string `query:"on" required:"true" doc:"The forecast as it stood at this instant, written like as_of." example:"2026-10-01"`
+	OnKnownAt string `query:"on_known_at" doc:"What was known then: written like as_of. Default: on. A later instant lets in what was recorded late, as by an import."`
+	GroupBy   string `query:"group_by" enum:"all,month,category,owner,stage" default:"month" doc:"Category and stage: where the deal stood at on."`
+}
+
+func (in *AccuracyInput) question() (asked projections.AccuracyQuestion, err error) {
+	asked.Pipeline, asked.By, asked.AsOf = domain.PipelineID{UUID: in.Pipeline}, projections.ForecastGrouping(in.GroupBy), in.asOf()
+	if asked.Period, err = in.period(); err != nil {
+		return asked, err
+	}
+	if asked.On.At, err = instantIn("on", in.On); err != nil {
+		return asked, err
+	}
+	asked.On.KnownAt, err = instantIn("on_known_at", in.OnKnownAt)
+	return asked, err
+}
+
+func (s *Server) forecastQueries() {
+	own := []string{"deals", "sales", "catalog"}
+	serveQuery(s, query{"report.forecast", "/reports/forecast", "reports", "The weighted forecast", own}, s.reportForecast)
+	serveQuery(s, query{"report.forecast.events", "/reports/forecast/events", "reports", drillSummary, append(own, drillModels...)}, s.drillForecast)
+	serveQuery(s, query{
+		"report.forecast_accuracy", "/reports/forecast-accuracy", "reports", "A forecast as it stood on any day, against what came of it", own,
+	}, s.reportAccuracy)
+	serveQuery(s, query{
+		"report.forecast_accuracy.events", "/reports/forecast-accuracy/events", "reports", drillSummary, append(own, drillModels...),
+	}, s.drillAccuracy)
+}
+
+func (s *Server) reportForecast(ctx context.Context, in *ForecastInput) (*plain[report[forecastLine]], error) {
+	asked, err := in.question()
+	if err != nil {
+		return nil, err
+	}
+	lines, err := s.cfg.Models.Deals.Forecast(ctx, asked)
+	if err != nil {
+		return nil, err
+	}
+	return reportOf(lines, func(l projections.ForecastLine) forecastLine {
+		return forecastLine{
+			Key: l.Key, Name: l.Name, OpenCount: l.Open, WonCount: l.Won,
+			Worth: amounts(l.Worth), Weighted: amounts(l.Weighted), WonValue: amounts(l.Value),
+		}
+	}), nil
+}
+
+func (s *Server) drillForecast(ctx context.Context, in *struct {
+	ForecastInput
+	Line
+	Drill
+},
+) (*listed[entryCard], error) {
+	asked, err := in.question()
+	return drillLine(ctx, s, "report.forecast", asked, err, in.Line, in.Drill)
+}
+
+func (s *Server) reportAccuracy(ctx context.Context, in *AccuracyInput) (*plain[report[accuracyLine]], error) {
+	asked, err := in.question()
+	if err != nil {
+		return nil, err
+	}
+	lines, err := s.cfg.Models.Deals.ForecastAccuracy(ctx, asked)
+	if err != nil {
+		return nil, err
+	}
+	return reportOf(lines, func(l projections.AccuracyLine) accuracyLine {
+		return accuracyLine{
+			Key: l.Key, Name: l.Name, Currency: l.Currency, Forecast: l.Forecast.Minor, Actual: l.Actual.Minor,
+			Accuracy: roundedIf(l.Accuracy()), Bias: roundedIf(l.Bias()),
+			WonInPeriod: l.WonInPeriod, WonOutside: l.WonOutside, Lost: l.Lost, Open: l.Open, Unforeseen: l.Unforeseen,
+		}
+	}), nil
+}
+
+func (s *Server) drillAccuracy(ctx context.Context, in *struct {
+	AccuracyInput
+	Line
+	Drill
+},
+) (*listed[entryCard], error) {
+	asked, err := in.question()
+	return drillLine(ctx, s, "report.forecast_accuracy", asked, err, in.Line, in.Drill)
+}

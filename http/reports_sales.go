@@ -1,0 +1,127 @@
+package http
+
+import (
+	"context"
+
+	"crm/domain"
+	"crm/projections"
+)
+
+// salesLine is one group of the sales report.
+type salesLine struct {
+	Key             string         `json:"key" doc:"The period in UTC, the id, or the name of the office or family; empty for deals without." example:"2017-Q1"`
+	Name            string         `json:"name" doc:"What the key is called today."`
+	WonCount        int64          `json:"won_count"`
+	WonValue        []domain.Money `json:"won_value" nullable:"false" doc:"By currency. A sum too large for 64 bits stops there."`
+	LostCount       int64          `json:"lost_count"`
+	WinRate         float64        `json:"win_rate" doc:"won / (won + lost)"`
+	MeanDaysToClose *float64       `json:"mean_days_to_close" doc:"From opening to closing, won and lost alike."`
+	MeanDaysToWin   *float64       `json:"mean_days_to_win"`
+	MeanDaysToLose  *float64       `json:"mean_days_to_lose"`
+}
+
+// SalesInput is the question of the sales report: the deals that closed in the period.
+type SalesInput struct {
+	Freshness
+	Moment
+	Days
+	GroupBy string `query:"group_by" enum:"all,month,quarter,year,owner,manager,office,product,family" default:"month" doc:"Owner: at closing, with the manager and office of today. Product and family: each with its share of the value, in proportion to the line items' totals; deals and lines without a product count for none. all: one line."`
+}
+
+func (in *SalesInput) question() (projections.SalesQuestion, error) {
+	period, err := in.period()
+	return projections.SalesQuestion{By: projections.SalesGrouping(in.GroupBy), Period: period, AsOf: in.asOf()}, err
+}
+
+// ownerLine is what one employee did.
+type ownerLine struct {
+	Key          string           `json:"key" doc:"The employee's id; empty for what names nobody."`
+	Name         string           `json:"name"`
+	Interactions int64            `json:"interactions" doc:"In which the employee took part."`
+	Channels     map[string]int64 `json:"channels" nullable:"false" doc:"The interactions by channel." example:"{\"call\":12,\"email\":30}"`
+	OpenedCount  int64            `json:"opened_count" doc:"Deals opened in the period that are theirs."`
+	WonCount     int64            `json:"won_count" doc:"Deals won in the period that were theirs then."`
+	WonValue     []domain.Money   `json:"won_value" nullable:"false"`
+	LostCount    int64            `json:"lost_count"`
+}
+
+// OwnersInput is the question of the owners' report.
+type OwnersInput struct {
+	Freshness
+	Moment
+	Days
+}
+
+func (in *OwnersInput) question() (projections.OwnersQuestion, error) {
+	period, err := in.period()
+	return projections.OwnersQuestion{Period: period, AsOf: in.asOf()}, err
+}
+
+func (s *Server) salesQueries() {
+	sales, owners := []string{"sales", "catalog"}, []string{"activity", "sales", "catalog"}
+	serveQuery(s, query{"report.sales", "/reports/sales", "reports", "Won and lost deals", sales}, s.reportSales)
+	serveQuery(s, query{"report.sales.events", "/reports/sales/events", "reports", drillSummary, append(sales, drillModels...)}, s.drillSales)
+	serveQuery(s, query{"report.owners", "/reports/owners", "reports", "What each employee did: interactions, and deals opened and closed", owners}, s.reportOwners)
+	serveQuery(s, query{"report.owners.events", "/reports/owners/events", "reports", drillSummary, append(owners, drillModels...)}, s.drillOwners)
+}
+
+// drillModels are what a drill-down is answered from, besides its report's own.
+var drillModels = []string{"timeline", "deals", "customers"}
+
+func (s *Server) reportSales(ctx context.Context, in *SalesInput) (*plain[report[salesLine]], error) {
+	asked, err := in.question()
+	if err != nil {
+		return nil, err
+	}
+	lines, err := s.cfg.Models.Sales.Report(ctx, asked)
+	if err != nil {
+		return nil, err
+	}
+	return reportOf(lines, func(l projections.SalesLine) salesLine {
+		return salesLine{
+			Key: l.Key, Name: l.Name, WonCount: l.Won, LostCount: l.Lost, WinRate: rounded(l.WinRate()), WonValue: amounts(l.Value),
+			MeanDaysToClose: roundedIf(l.DaysToClose), MeanDaysToWin: roundedIf(l.DaysToWin), MeanDaysToLose: roundedIf(l.DaysToLose),
+		}
+	}), nil
+}
+
+func (s *Server) drillSales(ctx context.Context, in *struct {
+	SalesInput
+	Line
+	Drill
+},
+) (*listed[entryCard], error) {
+	asked, err := in.question()
+	return drillLine(ctx, s, "report.sales", asked, err, in.Line, in.Drill)
+}
+
+func (s *Server) reportOwners(ctx context.Context, in *OwnersInput) (*plain[report[ownerLine]], error) {
+	asked, err := in.question()
+	if err != nil {
+		return nil, err
+	}
+	owners, err := s.cfg.Models.Activity.Owners(ctx, asked)
+	if err != nil {
+		return nil, err
+	}
+	return reportOf(owners, func(o projections.OwnerActivity) ownerLine {
+		line := ownerLine{
+			Key: o.Key, Name: o.Name, Interactions: o.Interactions, Channels: map[string]int64{},
+			OpenedCount: o.Opened, WonCount: o.Won, WonValue: amounts(o.Value), LostCount: o.Lost,
+		}
+		for _, c := range o.Channels {
+			line.Channels[string(c.Channel)] = c.Count
+		}
+		return line
+	}), nil
+}
+
+func (s *Server) drillOwners(ctx context.Context, in *struct {
+	OwnersInput
+	Line
+	Drill
+},
+) (*listed[entryCard], error) {
+	asked, err := in.question()
+	return drillLine(ctx, s, "report.owners", asked, err, in.Line, in.Drill)
+}

@@ -1,0 +1,70 @@
+package projections
+
+import (
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"crm/domain"
+)
+
+// Reports answer for a period, as of any date, and drill down: for each line of each
+// report there are the events behind it ([Timeline.Behind]).
+//
+//	sales              Sales.Report              how deals closed                   sales_query.go
+//	funnel             Deals.Funnel              how far deals came                 funnel_query.go
+//	stage durations    Deals.Durations           how long they stood where          durations_query.go
+//	forecast           Deals.Forecast            what open deals are likely to bring forecast_query.go
+//	forecast accuracy  Deals.ForecastAccuracy    what came of a forecast            accuracy_query.go
+//	owners             Activity.Owners           what each employee did             owners_query.go
+//	churn, win-back    Customers.Churn           who left and who came back         churn_query.go
+//	sources            Customers.Sources         where customers came from          customers_query.go
+//	consent coverage   Consents.Coverage         who may be reached                 consents_query.go
+//
+// Each definition stands beside its SQL with where it comes from. Days, months,
+// quarters and years are in UTC. An answer about the past reads the versions that held
+// then; employees, products and their names are today's.
+
+// Period bounds a report: from From (inclusive) until Until (exclusive); a zero
+// instant is no bound.
+type Period struct{ From, Until time.Time }
+
+// args adds what within names.
+func (p Period) args(args pgx.NamedArgs) pgx.NamedArgs {
+	args["from"], args["until"] = bound(p.From), bound(p.Until)
+	return args
+}
+
+// within is the condition that an instant lies in the period, in SQL.
+func within(instant string) string {
+	return `(@from::timestamptz IS NULL OR ` + instant + ` >= @from) AND (@until::timestamptz IS NULL OR ` + instant + ` < @until)`
+}
+
+// withinDays is the same for a day, which is at its first instant in UTC.
+func withinDays(day string) string { return within("(" + day + `::timestamp AT TIME ZONE 'UTC')`) }
+
+// clipped is a sum as an amount: one that does not fit stops at the largest.
+func clipped(sum string) string {
+	return `greatest(least(coalesce(` + sum + `, 0), 9223372036854775807), -9223372036854775807)::bigint`
+}
+
+// ratio is part / whole, nil where there is nothing to be a part of.
+func ratio(part, whole float64) *float64 {
+	if whole == 0 {
+		return nil
+	}
+	value := part / whole
+	return &value
+}
+
+// LineKey says which lines of a report to drill into: those of one key, which may be
+// empty, or with nil all of them.
+type LineKey = *string
+
+// sums collects amounts by currency, in the order in which they come.
+func sums(to []domain.Money, minor int64, currency *domain.Currency) []domain.Money {
+	if currency == nil || *currency == "" {
+		return to
+	}
+	return append(to, domain.Money{Minor: minor, Currency: *currency})
+}
