@@ -37,7 +37,7 @@ func TestReadsThroughAnotherServerShowTheWrite(t *testing.T) {
 		c.backdates = 0 // a timeline's newest entry is then the last one written
 		c.openDeal()    // the first one is closed
 		working.Go(func() {
-			for i := range pairs / workers {
+			for i := 0; i < pairs/workers && !t.Failed(); i++ {
 				wait := c.writeAndRead(f.server(i%2), f.server(1-i%2), i/2)
 				mu.Lock()
 				waits = append(waits, wait)
@@ -46,9 +46,8 @@ func TestReadsThroughAnotherServerShowTheWrite(t *testing.T) {
 		})
 	}
 	working.Wait()
-	looked := lookedOf(clerks)
-	if looked.seen != pairs {
-		t.Errorf("%d of %d reads showed the write; %d got no answer", looked.seen, pairs, looked.away)
+	if looked := lookedOf(clerks); looked.seen != pairs {
+		t.Fatalf("%d of %d reads showed the write; %d got no answer", looked.seen, pairs, looked.away)
 	}
 	slices.Sort(waits)
 	t.Logf("%d pairs: from the acknowledgement to the answer that shows it p50 %v, p99 %v, at most %v", pairs,
