@@ -23,7 +23,7 @@ var catalogSQL string
 func (Catalog) Name() string { return "catalog" }
 
 // Version changes with the tables or what is written into them.
-func (Catalog) Version() int { return 1 }
+func (Catalog) Version() int { return 2 }
 
 // Schema is its tables and indexes.
 func (Catalog) Schema() Schema { return parseSchema(catalogSQL) }

@@ -1,59 +1,75 @@
 -- A customer as its card shows it: one row holds the whole folded state, so that a
 -- card is one read by key. What is inside the customer (contact points, attributes,
 -- links) is jsonb in that row; the views below spread it out again for SQL.
-
 CREATE TABLE customers (
-  customer_id             uuid        NOT NULL,
-  kind                    text        NOT NULL,
-  name                    text        NOT NULL,
-  description             text        NOT NULL,
-  language                text        NOT NULL,
-  honorific               text        NOT NULL,
-  given_name              text        NOT NULL,
-  family_name             text        NOT NULL,
-  birth_date              text        NOT NULL,
-  job_title               text        NOT NULL,
-  legal_name              text        NOT NULL,
-  industry                text        NOT NULL,
-  founded_year            bigint      NOT NULL,
-  employees               bigint      NOT NULL,
-  annual_revenue_minor    bigint,
-  annual_revenue_currency text,
-  vat_id                  text        NOT NULL,
-  stage                   text        NOT NULL,
-  touchpoint_source       text        NOT NULL,
-  touchpoint_medium       text        NOT NULL,
-  touchpoint_campaign     text        NOT NULL,
-  owner_id                uuid,
-  contact_points          jsonb       NOT NULL, -- array, in the order they were added
-  attributes              jsonb       NOT NULL, -- object by key
-  links                   jsonb       NOT NULL, -- array, in the order they were made
-  archived                boolean     NOT NULL,
-  search                  text        NOT NULL, -- words of the name, line feed, words of the contact points; in lower case, a space before each
-  registered_at           timestamptz NOT NULL,
-  changed_at              timestamptz NOT NULL, -- when the latest change occurred
-  revision                bigint      NOT NULL,
-  path                    text[]      NOT NULL, -- the lifecycle stages one after the other
+  customer_id             uuid        NOT NULL,   -- the customer
+  kind                    text        NOT NULL,   -- person, organization; it never changes
+  name                    text        NOT NULL,   -- as displayed
+  description             text        NOT NULL,   -- as somebody wrote it
+  language                text        NOT NULL,   -- BCP 47; empty: unknown
+  honorific               text        NOT NULL,   -- of a person: Dr., Mx.
+  given_name              text        NOT NULL,   -- of a person
+  family_name             text        NOT NULL,   -- of a person
+  birth_date              text        NOT NULL,   -- of a person: 1815-12-10; empty: unknown
+  job_title               text        NOT NULL,   -- of a person
+  legal_name              text        NOT NULL,   -- of an organization
+  industry                text        NOT NULL,   -- of an organization
+  founded_year            bigint      NOT NULL,   -- of an organization; 0: unknown
+  employees               bigint      NOT NULL,   -- of an organization: how many; 0: unknown
+  annual_revenue_minor    bigint,                 -- of an organization, in minor units of the currency; NULL: unknown
+  annual_revenue_currency text,                   -- ISO 4217
+  vat_id                  text        NOT NULL,   -- of an organization
+  stage                   text        NOT NULL,   -- of the life cycle: subscriber, lead, marketing_qualified, sales_qualified, opportunity, customer, former, won_back
+  touchpoint_source       text        NOT NULL,   -- of the latest touchpoint: where the customer came from; empty: unknown
+  touchpoint_medium       text        NOT NULL,   -- of the latest touchpoint
+  touchpoint_campaign     text        NOT NULL,   -- of the latest touchpoint
+  owner_id                uuid,                   -- the responsible employee; NULL: nobody
+  contact_points          jsonb       NOT NULL,   -- array, in the order they were added
+  attributes              jsonb       NOT NULL,   -- object by key
+  links                   jsonb       NOT NULL,   -- array, in the order they were made
+  archived                boolean     NOT NULL,   -- out of sight, but not forgotten
+  search                  text        NOT NULL,   -- words of the name, line feed, words of the contact points; in lower case, a space before each
+  registered_at           timestamptz NOT NULL,   -- when the customer was first known, by the clock of the business
+  changed_at              timestamptz NOT NULL,   -- when the latest change occurred
+  revision                bigint      NOT NULL,   -- of the last event in the customer's stream
+  path                    text[]      NOT NULL,   -- the lifecycle stages one after the other
   path_since              timestamptz[] NOT NULL, -- since when; until the next
-  valid_from              timestamptz NOT NULL,
-  known_from              timestamptz NOT NULL,
+  valid_from              timestamptz NOT NULL,   -- from when on the row holds, by the clock of the business (occurred_at)
+  known_from              timestamptz NOT NULL,   -- from when on it was known so, by the clock of the log (recorded_at)
   CONSTRAINT customers_pk PRIMARY KEY (customer_id)
 ) WITH (fillfactor = 85);
 
+-- The contact points of customers as they are today: of each, one row.
 CREATE VIEW contact_points AS
-  SELECT c.customer_id, p.ordinal, p.id AS contact_point_id, p.kind, p.label, p.typed, p.normalized, p.address,
-         coalesce(p."primary", FALSE) AS "primary", p.verified
+  SELECT c.customer_id,                             -- whose
+         p.ordinal,                                 -- of the customer's contact points, in the order they were added
+         p.id AS contact_point_id,                  -- the contact point
+         p.kind,                                    -- email, phone, postal, web, social
+         p.label,                                   -- work, home …
+         p.typed,                                   -- as it was typed
+         p.normalized,                              -- in its normal form
+         p.address,                                 -- of a postal one, in its parts
+         coalesce(p."primary", FALSE) AS "primary", -- the first choice of its kind
+         p.verified                                 -- the customer was reached there
   FROM customers AS c,
        ROWS FROM (jsonb_to_recordset(c.contact_points) AS (id uuid, kind text, label text, typed text,
                   normalized text, address jsonb, "primary" boolean, verified boolean)) WITH ORDINALITY
          AS p (id, kind, label, typed, normalized, address, "primary", verified, ordinal);
 
+-- The custom fields of customers as they are today.
 CREATE VIEW attributes AS
-  SELECT c.customer_id, a.key, a.value ->> 'kind' AS kind, a.value ->> 'value' AS value
+  SELECT c.customer_id,               -- whose
+         a.key,                       -- what the field is called
+         a.value ->> 'kind' AS kind,  -- text, number, boolean, date
+         a.value ->> 'value' AS value -- as text: 12.5, true, 2026-11-22
   FROM customers AS c, jsonb_each(c.attributes) AS a;
 
+-- The links of customers to organizations as they are today.
 CREATE VIEW links AS
-  SELECT c.customer_id, l.organization AS organization_id, l.relation, l.title
+  SELECT c.customer_id,                     -- who is linked
+         l.organization AS organization_id, -- to whom: a customer too
+         l.relation,                        -- works_at, subsidiary_of, member_of, partner_of
+         l.title                            -- as what
   FROM customers AS c, jsonb_to_recordset(c.links) AS l (organization uuid, relation text, title text);
 
 -- indexes

@@ -1,63 +1,77 @@
 -- A deal as its card and the board show it: one row holds the whole folded state.
-
 CREATE TABLE deals (
-  deal_id         uuid        NOT NULL,
-  status          text        NOT NULL, -- open, won, lost
-  title           text        NOT NULL,
-  pipeline_id     uuid        NOT NULL,
-  stage           text        NOT NULL, -- the last open one, also of a closed deal
-  probability     bigint      NOT NULL, -- percent, as the stage had it when the deal entered
-  category        text        NOT NULL, -- forecast category
-  customer_id     uuid,
-  owner_id        uuid,
-  amount_minor    bigint,               -- as somebody said it
-  amount_currency text,
-  line_items      jsonb       NOT NULL, -- array, in the order they were added
-  worth_minor     bigint,               -- value of a won deal; else the amount, or the sum of the line items
-  worth_currency  text,
-  expected_close  date,
-  value_minor     bigint,               -- of a won deal, at signing
-  value_currency  text,
-  loss_reason     text        NOT NULL,
-  competitor      text        NOT NULL,
-  loss_note       text        NOT NULL,
-  opened_at       timestamptz NOT NULL,
-  closed_at       timestamptz,
-  changed_at      timestamptz NOT NULL, -- when the latest change occurred
-  revision        bigint      NOT NULL,
-  path            text[]      NOT NULL, -- where it stood one after the other: a stage's id, (won), (lost)
+  deal_id         uuid        NOT NULL,   -- the deal
+  status          text        NOT NULL,   -- open, won, lost
+  title           text        NOT NULL,   -- as somebody called it
+  pipeline_id     uuid        NOT NULL,   -- it stands in
+  stage           text        NOT NULL,   -- the last open one, also of a closed deal
+  probability     bigint      NOT NULL,   -- percent, as the stage had it when the deal entered
+  category        text        NOT NULL,   -- forecast category
+  customer_id     uuid,                   -- whose deal it is; NULL: nobody's yet
+  owner_id        uuid,                   -- the responsible employee; NULL: nobody
+  amount_minor    bigint,                 -- as somebody said it
+  amount_currency text,                   -- ISO 4217
+  line_items      jsonb       NOT NULL,   -- array, in the order they were added
+  worth_minor     bigint,                 -- value of a won deal; else the amount, or the sum of the line items
+  worth_currency  text,                   -- ISO 4217
+  expected_close  date,                   -- day; NULL: unknown
+  value_minor     bigint,                 -- of a won deal, at signing
+  value_currency  text,                   -- ISO 4217
+  loss_reason     text        NOT NULL,   -- of a lost deal: price, competitor, timing, no_budget, no_decision, fit, other, unknown
+  competitor      text        NOT NULL,   -- that it was lost to; empty: none, or unknown
+  loss_note       text        NOT NULL,   -- as somebody wrote it
+  opened_at       timestamptz NOT NULL,   -- when it was opened
+  closed_at       timestamptz,            -- when it was won or lost; NULL while it runs
+  changed_at      timestamptz NOT NULL,   -- when the latest change occurred
+  revision        bigint      NOT NULL,   -- of the last event in the deal's stream
+  path            text[]      NOT NULL,   -- where it stood one after the other: a stage's id, (won), (lost)
   path_since      timestamptz[] NOT NULL, -- since when; until the next
-  valid_from      timestamptz NOT NULL,
-  known_from      timestamptz NOT NULL,
+  valid_from      timestamptz NOT NULL,   -- from when on the row holds, by the clock of the business (occurred_at)
+  known_from      timestamptz NOT NULL,   -- from when on it was known so, by the clock of the log (recorded_at)
   CONSTRAINT deals_pk PRIMARY KEY (deal_id)
 ) WITH (fillfactor = 85);
 
--- Totals are rounded half away from zero, first the price, then the discount.
+-- The line items of deals as they are today. Totals are rounded half away from zero,
+-- first the price, then the discount.
 CREATE VIEW line_items AS
-  SELECT d.deal_id, i.ordinal, i.id AS line_item_id, i.product AS product_id, i.name, i.quantity::numeric AS quantity,
-         (i.unit_price ->> 'minor')::bigint AS unit_price_minor, i.unit_price ->> 'currency' AS currency,
-         coalesce(i.discount_basis_points, 0) AS discount_basis_points,
+  SELECT d.deal_id,                                                                             -- whose
+         i.ordinal,                                                                             -- of the deal's line items, in the order they were added
+         i.id AS line_item_id,                                                                  -- the line item
+         i.product AS product_id,                                                               -- NULL: none that is in the catalogue
+         i.name,                                                                                -- as it stands in the offer
+         i.quantity::numeric AS quantity,                                                       -- how many, or how much
+         (i.unit_price ->> 'minor')::bigint AS unit_price_minor,                                -- in minor units of the currency
+         i.unit_price ->> 'currency' AS currency,                                               -- ISO 4217
+         coalesce(i.discount_basis_points, 0) AS discount_basis_points,                         -- 1000 are 10 %
          round(round(i.quantity::numeric * (i.unit_price ->> 'minor')::bigint)
-               * (10000 - coalesce(i.discount_basis_points, 0)) / 10000)::bigint AS total_minor
+               * (10000 - coalesce(i.discount_basis_points, 0)) / 10000)::bigint AS total_minor -- after the discount
   FROM deals AS d,
        ROWS FROM (jsonb_to_recordset(d.line_items) AS (id uuid, product uuid, name text, quantity text,
                   unit_price jsonb, discount_basis_points integer)) WITH ORDINALITY
          AS i (id, product, name, quantity, unit_price, discount_basis_points, ordinal);
 
+-- A pipeline: the stages that deals go through. Today's; the past: pipelines_at.
 CREATE TABLE pipelines (
-  pipeline_id uuid        NOT NULL,
-  name        text        NOT NULL,
+  pipeline_id uuid        NOT NULL, -- the pipeline
+  name        text        NOT NULL, -- as displayed
   stages      jsonb       NOT NULL, -- array, in order
-  defined_at  timestamptz NOT NULL,
-  changed_at  timestamptz NOT NULL,
-  revision    bigint      NOT NULL,
-  valid_from  timestamptz NOT NULL,
-  known_from  timestamptz NOT NULL,
+  defined_at  timestamptz NOT NULL, -- when it was defined
+  changed_at  timestamptz NOT NULL, -- when the latest change occurred
+  revision    bigint      NOT NULL, -- of the last event in the pipeline's stream
+  valid_from  timestamptz NOT NULL, -- from when on the row holds, by the clock of the business (occurred_at)
+  known_from  timestamptz NOT NULL, -- from when on it was known so, by the clock of the log (recorded_at)
   CONSTRAINT pipelines_pk PRIMARY KEY (pipeline_id)
 );
 
+-- The stages of pipelines as they are today.
 CREATE VIEW stages AS
-  SELECT p.pipeline_id, s.ordinal, s.id AS stage, s.name, s.probability, s.category, s.retired
+  SELECT p.pipeline_id, -- whose
+         s.ordinal,     -- of the pipeline's stages, in order
+         s.id AS stage, -- the stage
+         s.name,        -- as displayed
+         s.probability, -- percent
+         s.category,    -- forecast category: omitted, pipeline, best_case, commit, closed
+         s.retired      -- no further deal may enter it
   FROM pipelines AS p,
        ROWS FROM (jsonb_to_recordset(p.stages) AS (id text, name text, probability integer, category text,
                   retired boolean)) WITH ORDINALITY
@@ -66,12 +80,12 @@ CREATE VIEW stages AS
 -- The sums of each column of a board, which would else be counted over all deals that
 -- ever were: a company's closed deals grow for ever, its board is looked at all day.
 CREATE TABLE column_sums (
-  pipeline_id uuid    NOT NULL,
-  status      text    NOT NULL,
+  pipeline_id uuid    NOT NULL, -- whose board it is
+  status      text    NOT NULL, -- open, won, lost
   stage       text    NOT NULL, -- '' of a closed column
   currency    text    NOT NULL, -- '' of deals that are worth nothing known
-  count       bigint  NOT NULL,
-  worth_minor numeric NOT NULL,
+  count       bigint  NOT NULL, -- deals in it
+  worth_minor numeric NOT NULL, -- what they are worth, in minor units of the currency
   weighted    numeric NOT NULL, -- worth_minor times percent
   CONSTRAINT column_sums_pk PRIMARY KEY (pipeline_id, status, stage, currency)
 );

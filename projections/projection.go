@@ -41,8 +41,14 @@ type Schema struct {
 }
 
 // parseSchema splits the text of a .sql file at the line "-- indexes"; without
-// one, all of it is Tables.
+// one, all of it is Tables. What stands in comments there becomes a COMMENT.
 func parseSchema(sql string) Schema {
+	s := splitSchema(sql)
+	s.Tables += described(s.Tables)
+	return s
+}
+
+func splitSchema(sql string) Schema {
 	const line = "-- indexes"
 	for i, rest := 0, sql; ; {
 		this, after, more := strings.Cut(rest, "\n")

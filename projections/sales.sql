@@ -1,33 +1,33 @@
 -- Deals as the sales reports count them: by how and when they closed, for what,
 -- after how long, and whose they were then.
-
 CREATE TABLE deals (
-  deal_id            uuid        NOT NULL,
-  pipeline_id        uuid        NOT NULL,
+  deal_id            uuid        NOT NULL, -- the deal
+  pipeline_id        uuid        NOT NULL, -- it stands or closed in
   customer_id        uuid,                 -- today's
   owner_id           uuid,                 -- today's
-  line_items         jsonb       NOT NULL,
-  opened_at          timestamptz NOT NULL,
+  line_items         jsonb       NOT NULL, -- array, in the order they were added
+  opened_at          timestamptz NOT NULL, -- when it was opened
   outcome            text        NOT NULL, -- won, lost; '' while the deal runs, and then all below is NULL
   closing            bigint,               -- revision of the event that closed it
-  closed_at          timestamptz,
+  closed_at          timestamptz,          -- when it was won or lost
   closed_customer_id uuid,                 -- at closing
-  closed_owner_id    uuid,
+  closed_owner_id    uuid,                 -- at closing
   value_minor        bigint,               -- of a won deal, at signing
-  value_currency     text,
+  value_currency     text,                 -- ISO 4217
   days_to_close      double precision,     -- from opened to closed
-  -- What the closing was about: each product of the deal's line items once, and its
-  -- share of the value, in the value's currency.
-  product_ids        uuid[]      NOT NULL, -- NULL in it: line items that name no product
-  product_values     bigint[]    NOT NULL, -- none where the value is not known
-  valid_from         timestamptz NOT NULL,
-  known_from         timestamptz NOT NULL,
+  product_ids        uuid[]      NOT NULL, -- what the closing was about: each product of the line items once; NULL in it: those that name none
+  product_values     bigint[]    NOT NULL, -- the share of each in the value, in its currency; empty where that is not known
+  valid_from         timestamptz NOT NULL, -- from when on the row holds, by the clock of the business (occurred_at)
+  known_from         timestamptz NOT NULL, -- from when on it was known so, by the clock of the log (recorded_at)
   CONSTRAINT deals_pk PRIMARY KEY (deal_id)
 ) WITH (fillfactor = 85);
 
 -- The products of the deals as they closed, spread out.
 CREATE VIEW closing_products AS
-  SELECT d.deal_id, d.closing, p.product_id, p.value_minor
+  SELECT d.deal_id,    -- the deal
+         d.closing,    -- revision of the event that closed it
+         p.product_id, -- NULL: line items that name no product
+         p.value_minor -- the product's share, in the currency of the deal's value
   FROM deals AS d, unnest(d.product_ids, d.product_values) AS p (product_id, value_minor);
 
 -- indexes

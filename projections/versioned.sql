@@ -43,3 +43,21 @@ BEGIN ATOMIC
     AND (v.known_until = 'infinity' OR known_at < v.known_until)
     AND (v.valid_until = 'infinity' OR as_of < v.valid_until OR known_at < v.end_known_from);
 END;
+
+COMMENT ON TABLE {table}_history IS 'Former versions of {table}; what held when, and was known when, {table}_at tells';
+COMMENT ON COLUMN {table}_history.valid_until IS 'Until when the row held (not included), by the clock of the business (occurred_at)';
+COMMENT ON COLUMN {table}_history.end_known_from IS 'From when on that end was known, by the clock of the log (recorded_at)';
+COMMENT ON COLUMN {table}_history.known_until IS 'Until when it was known so (not included); then something told late made the past another one';
+COMMENT ON VIEW {table}_versions IS 'All versions of {table}, those of today without an end';
+COMMENT ON FUNCTION {table}_at(timestamptz, timestamptz) IS
+  '{table} as of an instant, as known at another one: what had occurred by the first and was recorded by the second. NULL is no bound';
+DO $$
+DECLARE described record;
+BEGIN
+  FOR described IN
+    SELECT attname AS name, col_description(attrelid, attnum) AS text FROM pg_attribute
+    WHERE attrelid = '{table}_history'::regclass AND attnum > 0
+  LOOP
+    EXECUTE format('COMMENT ON COLUMN {table}_versions.%I IS %L', described.name, described.text);
+  END LOOP;
+END $$;
