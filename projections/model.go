@@ -60,8 +60,7 @@ func (m *model) checkpoint(ctx context.Context) (domain.Position, error) {
 		}
 		if !m.passes(err) {
 			m.stop(err)
-			<-ctx.Done()
-			return domain.Position{}, ctx.Err()
+			continue // until we lead again
 		}
 		select {
 		case <-time.After(pause):
@@ -144,6 +143,8 @@ func (m *model) handle(msg *message.Message, working context.Context) error {
 	before, start := m.builder.Checkpoint(), time.Now()
 	if err := m.builder.Apply(ctx, batch); err != nil {
 		m.retrying = true
+		reached := m.builder.Checkpoint() // a part of the batch may be there
+		m.change(slog.LevelInfo, func(p *progress) { p.checkpoint = reached })
 		m.drop()
 		return err
 	}
@@ -261,7 +262,7 @@ func (m *model) tell(level slog.Level) {
 
 // settled is the outermost middleware. It lets a message be acked when it was
 // applied, be nacked when the subscriber has to look at the checkpoint again, and
-// keeps it when the model has stopped: what comes after must not be applied
+// keeps it while the model has stopped: what comes after must not be applied
 // before it.
 func (m *model) settled(ctx context.Context) message.HandlerMiddleware {
 	return func(next message.HandlerFunc) message.HandlerFunc {
@@ -283,8 +284,25 @@ func (m *model) settled(ctx context.Context) message.HandlerMiddleware {
 				}
 				m.stop(err)
 			}
-			<-own.Done()
-			return nil, own.Err()
+			if err := m.revived(own); err != nil {
+				return nil, err
+			}
+			return nil, errors.New("others have gone on")
+		}
+	}
+}
+
+// revived blocks while the model has stopped.
+func (m *model) revived(ctx context.Context) error {
+	for {
+		changed := m.progress.wait()
+		if !m.stopped() {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return ctx.Err()
 		}
 	}
 }

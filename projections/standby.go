@@ -69,7 +69,7 @@ func (m *model) tend(ctx context.Context) (time.Duration, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.stopped() {
-		return longestPause, nil
+		return tryEvery, m.revive(ctx)
 	}
 	if m.builder != nil {
 		if left := pingEvery - time.Since(m.used); left > 0 {
@@ -122,12 +122,8 @@ func (m *model) open(ctx context.Context) error {
 	if time.Since(m.resigned) < aside {
 		return ErrLed
 	}
-	if m.conn == nil {
-		conn, err := connect(ctx, m.engine.pool, m.projection.Name())
-		if err != nil {
-			return err
-		}
-		m.conn = conn
+	if err := m.connect(ctx); err != nil {
+		return err
 	}
 	m.tried = time.Now()
 	found, err := m.find(ctx)
@@ -162,6 +158,14 @@ func (m *model) open(ctx context.Context) error {
 	return nil
 }
 
+// connect makes the connection that we stand by on. Called with the lock.
+func (m *model) connect(ctx context.Context) (err error) {
+	if m.conn == nil {
+		m.conn, err = connect(ctx, m.engine.pool, m.projection.Name())
+	}
+	return err
+}
+
 // find finds the tables that are read, or makes them where there are none, unless
 // those are to come by a rebuild: then what it finds is of version 0.
 func (m *model) find(ctx context.Context) (build, error) {
@@ -192,6 +196,27 @@ func (m *model) see(ctx context.Context) error {
 	}
 	m.standBy(found, "")
 	return ErrLed
+}
+
+// revive has a stopped model stand by again once others have got its tables
+// further: a newer program knows what this one does not. Called with the lock.
+func (m *model) revive(ctx context.Context) error {
+	if err := m.connect(ctx); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, answer)
+	defer cancel()
+	found, err := readBuild(ctx, m.conn, m.projection.Name())
+	switch at, _ := m.progress.reached(); {
+	case errors.Is(err, pgx.ErrNoRows):
+		return nil
+	case err != nil:
+		return m.leave(err)
+	case at.Position.Before(found.checkpoint.Position):
+		m.progress.change(func(p *progress) { p.failure = nil })
+		m.standBy(found, "")
+	}
+	return nil
 }
 
 // fits reports whether the tables are of the program's version.

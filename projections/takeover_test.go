@@ -17,6 +17,7 @@ import (
 // A server is an engine with a way to Postgres of its own.
 type server struct {
 	*projections.Engine
+	log *source
 	way *proxy
 }
 
@@ -26,7 +27,7 @@ func newServer(t *testing.T, pool *pgxpool.Pool, log *source, cfg projections.Co
 	cfg.CloseTimeout = time.Second
 	e, _ := start(t, way.through(t, pool), log, cfg, notes{name: "notes"})
 	t.Cleanup(way.thaw) // before the engine is closed
-	return server{e, way}
+	return server{e, log, way}
 }
 
 func (s server) leads() bool { return s.Status()[0].Leads }
@@ -149,6 +150,31 @@ func TestALeaderThatIsNotFedResigns(t *testing.T) {
 	wait(t, one.Engine, "notes", log.end())
 	if !two.leads() || one.leads() {
 		t.Errorf("the fed one leads: %v, the other: %v", two.leads(), one.leads())
+	}
+	compare(t, pool, "notes", events)
+}
+
+// A program that does not know a new event's type stops, and goes on answering once
+// one that does has the lead.
+func TestANewerProgramGetsFurther(t *testing.T) {
+	t.Parallel()
+	pool := projectionstest.Pool(t)
+	events := history(300)
+	foreign := history(300)
+	foreign[150].Event = domain.Unreadable{Type: "test.noted", Why: "unknown type"}
+	older := newServer(t, pool, newSource(foreign[:100:100], 20), projections.Config{})
+	wait(t, older.Engine, "notes", events[99].Position)
+	log := newSource(events[:100:100], 20)
+	newer := newServer(t, pool, log, projections.Config{})
+	eventually(t, newer.Engine, "notes", "standby", inState(projections.Standby))
+
+	older.log.append(foreign[100:]...)
+	log.append(events[100:]...)
+	wait(t, newer.Engine, "notes", log.end())
+	eventually(t, older.Engine, "notes", "standby", inState(projections.Standby))
+	wait(t, older.Engine, "notes", log.end())
+	if older.leads() || !newer.leads() {
+		t.Errorf("the older leads: %v, the newer: %v", older.leads(), newer.leads())
 	}
 	compare(t, pool, "notes", events)
 }

@@ -43,7 +43,9 @@ func (e *Engine) WaitFor(ctx context.Context, model string, position domain.Posi
 			asked = true
 			m.progress.await(1)
 			defer m.progress.await(-1)
-			m.lookNow() // another server may be there already
+			if m.progress.follows() {
+				m.lookNow() // the leader may be there already
+			}
 		}
 		select {
 		case <-changed:
@@ -125,6 +127,13 @@ func (p *progress) await(more int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.waiting += more
+}
+
+// follows reports whether others write the tables.
+func (p *progress) follows() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.standby
 }
 
 // awaited reports whether someone waits for a position.
