@@ -64,7 +64,7 @@ var StayBounds = []int{1, 7, 30, 90}
 func (m Deals) Durations(ctx context.Context, q DurationsQuestion, now time.Time) ([]StageDuration, error) {
 	var rows []durationRead
 	err := snapshot(ctx, m.db, func(tx pgx.Tx) (err error) {
-		if _, err = readPipeline(ctx, tx, q.Pipeline, q.AsOf); err != nil {
+		if _, err = readPipeline(ctx, tx, q.Pipeline, AsOf{}); err != nil {
 			return err
 		}
 		args := q.args()

@@ -54,7 +54,7 @@ func (m Deals) Funnel(ctx context.Context, q FunnelQuestion) (Funnel, error) {
 	var funnel Funnel
 	var steps []funnelRead
 	err := snapshot(ctx, m.db, func(tx pgx.Tx) (err error) {
-		if _, err = readPipeline(ctx, tx, q.Pipeline, q.AsOf); err != nil {
+		if _, err = readPipeline(ctx, tx, q.Pipeline, AsOf{}); err != nil {
 			return err
 		}
 		steps, err = all[funnelRead](ctx, tx, q.statement(), q.args())
@@ -125,11 +125,17 @@ func (q FunnelQuestion) statement() string {
 }
 
 // stagesThen is a common table of the pipeline's stages in their order as of then.
+// Before it was defined it has those of today: deals that are brought in from
+// elsewhere are often older than the pipeline that they are brought into.
 func stagesThen(then AsOf) string {
 	return `stages AS (
-	  SELECT s.ordinal, s.id, s.name, s.retired FROM ` + then.from("deals.pipelines") + ` AS p,
+	  SELECT s.ordinal, s.id, s.name, s.retired
+	  FROM (
+	    SELECT stages, 0 AS rank FROM ` + then.from("deals.pipelines") + ` WHERE pipeline_id = @pipeline_id
+	    UNION ALL SELECT stages, 1 FROM deals.pipelines WHERE pipeline_id = @pipeline_id
+	    ORDER BY rank LIMIT 1
+	  ) AS p,
 	    ROWS FROM (jsonb_to_recordset(p.stages) AS (id text, name text, retired boolean)) WITH ORDINALITY AS s (id, name, retired, ordinal)
-	  WHERE p.pipeline_id = @pipeline_id
 	)`
 }
 

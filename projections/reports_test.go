@@ -25,7 +25,7 @@ import (
 // line drills down to the events behind it.
 func TestReportsAgainstTheLog(t *testing.T) {
 	t.Parallel()
-	w := twoClocks(4000, 11)
+	w := twoClocks(3000, 11)
 	models, _ := w.build(t)
 	for name, asOf := range moments() {
 		then := w.then(asOf)
@@ -33,6 +33,9 @@ func TestReportsAgainstTheLog(t *testing.T) {
 			t.Fatalf("%s: only %d deals, %d customers", name, len(then.deals), len(then.customers))
 		}
 		for when, period := range periods() {
+			if name != "today" && name != "as of known at" && when != "within" {
+				continue // the pasts differ in what counts, not in how a period is cut out of it
+			}
 			t.Run(name+" "+when, func(t *testing.T) {
 				t.Run("sales", func(t *testing.T) { checkSales(t, models, then, period, asOf) })
 				t.Run("funnel", func(t *testing.T) { checkFunnel(t, models, then, period, asOf) })
@@ -113,7 +116,7 @@ func checkSales(t *testing.T, m projections.Models, then *then, period projectio
 		}
 		q := projections.SalesQuestion{By: by, Period: period, AsOf: asOf}
 		same(t, want, must[[]projections.SalesLine](t)(m.Sales.Report(t.Context(), q)))
-		for key, l := range found {
+		for key, l := range found.some() {
 			then.behind(t, m, q.Behind(&key), l.counts, projections.Sales{}.Handles()...)
 		}
 	}
@@ -206,7 +209,7 @@ func checkFunnel(t *testing.T, m projections.Models, then *then, period projecti
 		want.Steps = append(want.Steps, step)
 	}
 	same(t, want, found)
-	for key, l := range counts {
+	for key, l := range counts.some() {
 		then.behind(t, m, q.Behind(&key), l.counts, moveTypes...)
 	}
 }
@@ -272,7 +275,7 @@ func checkDurations(t *testing.T, m projections.Models, then *then, period proje
 		want = append(want, line)
 	}
 	same(t, want, must[[]projections.StageDuration](t)(m.Deals.Durations(t.Context(), q, now)))
-	for key, l := range counts {
+	for key, l := range counts.some() {
 		then.behind(t, m, q.Behind(&key), l.counts, moveTypes...)
 	}
 }
@@ -375,7 +378,7 @@ func checkForecast(t *testing.T, m projections.Models, then *then, period projec
 		}
 		q := projections.ForecastQuestion{By: by, Period: period, AsOf: asOf}
 		same(t, want, must[[]projections.ForecastLine](t)(m.Deals.Forecast(t.Context(), q)))
-		for key, l := range found {
+		for key, l := range found.some() {
 			then.behind(t, m, q.Behind(&key), l.counts, forecastTypes...)
 		}
 	}
@@ -462,7 +465,7 @@ func wantAccuracy(t *testing.T, m projections.Models, before, now *then, q proje
 		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Key, b.Key), cmp.Compare(a.Currency, b.Currency))
 	})
 	same(t, want, must[[]projections.AccuracyLine](t)(m.Deals.ForecastAccuracy(t.Context(), q)))
-	for key, l := range counts {
+	for key, l := range counts.some() {
 		now.behind(t, m, q.Behind(&key), l.counts, forecastTypes...)
 	}
 }

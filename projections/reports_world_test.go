@@ -184,6 +184,9 @@ func (w *world) then(asOf projections.AsOf) *then {
 			}
 		}
 	}
+	if !t.pipeline.Exists() { // then today's is what the stages are called by
+		t.pipeline = stateOf[pipeline.State](w, domain.PipelineStream(domain.DefaultPipeline))
+	}
 	return t
 }
 
@@ -314,6 +317,18 @@ func idKey[Of any](id domain.ID[Of]) string {
 		return ""
 	}
 	return id.String()
+}
+
+// some are a few of the lines, the first and the last among them: enough to see that
+// each key finds its own.
+func (l reportLines[L]) some() map[string]*reportLine[L] {
+	keys, few := l.keys(), map[string]*reportLine[L]{}
+	for i, key := range keys {
+		if i == 0 || i == len(keys)/2 || i == len(keys)-1 {
+			few[key] = l[key]
+		}
+	}
+	return few
 }
 
 // behind checks a drill-down: the events of the types, that count, of the deals and
