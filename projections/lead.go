@@ -108,6 +108,19 @@ func ensureRead(ctx context.Context, conn *pgx.Conn, p Projection) (build, error
 // connect opens a connection outside the pool: it is held for good, and requests
 // must not wait for it.
 func connect(ctx context.Context, pool *pgxpool.Pool, name string) (*pgx.Conn, error) {
+	conn, err := dial(ctx, pool, "crm projection "+name)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := conn.Exec(ctx, session); err != nil {
+		closeNow(conn)
+		return nil, err
+	}
+	return conn, nil
+}
+
+// dial opens a connection like those of the pool. Postgres shows its title.
+func dial(ctx context.Context, pool *pgxpool.Pool, title string) (*pgx.Conn, error) {
 	cfg := pool.Config()
 	if cfg.BeforeConnect != nil {
 		if err := cfg.BeforeConnect(ctx, cfg.ConnConfig); err != nil {
@@ -117,16 +130,8 @@ func connect(ctx context.Context, pool *pgxpool.Pool, name string) (*pgx.Conn, e
 	if cfg.ConnConfig.ConnectTimeout == 0 {
 		cfg.ConnConfig.ConnectTimeout = 5 * time.Second
 	}
-	cfg.ConnConfig.RuntimeParams["application_name"] = "crm projection " + name
-	conn, err := pgx.ConnectConfig(ctx, cfg.ConnConfig)
-	if err != nil {
-		return nil, err
-	}
-	if _, err := conn.Exec(ctx, session); err != nil {
-		closeNow(conn)
-		return nil, err
-	}
-	return conn, nil
+	cfg.ConnConfig.RuntimeParams["application_name"] = title
+	return pgx.ConnectConfig(ctx, cfg.ConnConfig)
 }
 
 // session is how a builder's connection is set up.

@@ -28,7 +28,8 @@ type feed struct {
 	task      Task
 	display   display
 
-	alone atomic.Bool // one of them swaps, or is compared
+	alone     atomic.Bool // one of them swaps
+	comparing sync.Mutex
 
 	mu      sync.Mutex // the loop and the subscriber's question touch the shadows
 	shadows []*shadow
@@ -39,8 +40,8 @@ type shadow struct {
 	projection Projection
 	build      build
 	course     course
-	builder    *Builder // nil without a connection
-	lost       time.Time
+	builder    *Builder  // nil without a connection
+	until      time.Time // it may be led by someone else
 	done       bool
 	err        error
 
@@ -67,7 +68,7 @@ func newFeed(r *Rebuilder, task Task, tell func(Progress)) *feed {
 }
 
 func (f *feed) add(p Projection, b build, c course) *shadow {
-	s := &shadow{projection: p, build: b, course: c, shown: ModelProgress{
+	s := &shadow{projection: p, build: b, course: c, until: time.Now().Add(firstPatience), shown: ModelProgress{
 		Name: p.Name(), Version: p.Version(), Build: b.id, Phase: Reading,
 		Position: b.checkpoint.Position.String(), Events: b.checkpoint.Events, at: b.checkpoint.Position,
 	}}
@@ -292,23 +293,27 @@ func (s *shadow) close() {
 	}
 }
 
-// leadPatience is how long Postgres may take to notice that a connection of ours
-// that led a build has ended.
-const leadPatience = 15 * time.Second
+// How long a build may be led by someone else: when we begin, for its last leader
+// may just be going, and when we led it ourselves, for Postgres may have to notice
+// that our connection is lost.
+const (
+	firstPatience = time.Second
+	leadPatience  = 15 * time.Second
+)
 
 // failed notes that a shadow cannot go on now, and reports whether that passes.
 func (f *feed) failed(s *shadow, err error) (passes bool) {
 	led := s.builder != nil
 	s.close()
 	if led {
-		s.lost = time.Now()
+		s.until = time.Now().Add(leadPatience)
 	}
 	class, passes := passing(err)
 	switch {
 	case errors.Is(err, context.Canceled):
 		return true // the loop ends
 	case errors.Is(err, ErrLed):
-		passes = time.Since(s.lost) < leadPatience
+		passes = time.Now().Before(s.until)
 		err = ErrRebuilding
 	case isRefusal(err):
 		passes = false

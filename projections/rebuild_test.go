@@ -234,31 +234,30 @@ func TestRebuildResumes(t *testing.T) {
 	}
 }
 
-// A rebuild bears what a builder bears: lost connections, at any time.
+// A rebuild bears what a builder bears: connections that are lost at any time.
 func TestRebuildBearsLostConnections(t *testing.T) {
 	t.Parallel()
 	events := history(3000)
-	p, q := notes{name: "one"}, notes{name: "two"}
-	pool := built(t, p, events[:100])
-	ctx, stop := context.WithCancel(t.Context())
-	var killing sync.WaitGroup
-	defer killing.Wait()
-	defer stop()
-	killing.Go(func() {
-		for ctx.Err() == nil {
-			_, _ = pool.Exec(ctx, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'crm projection%' ORDER BY random() LIMIT 1")
-			select {
-			case <-ctx.Done():
-			case <-time.After(30 * time.Millisecond):
-			}
-		}
-	})
-	within, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	if err := rebuilder(pool, newSource(events, 40), p, q).Rebuild(within, nil, false, nil); err != nil {
+	pool := projectionstest.Pool(t)
+	if err := projections.Migrate(t.Context(), pool); err != nil {
 		t.Fatal(err)
 	}
-	stop()
+	var applied atomic.Int64
+	losing := func(name string) notes {
+		return notes{name: name, apply: func(*projections.Writer, domain.Recorded) error {
+			if n := applied.Add(1); n%150 == 0 && n < 3000 {
+				exec(t, pool, `
+					SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+					WHERE datname = current_database() AND application_name LIKE 'crm projection%' ORDER BY random() LIMIT 1`)
+			}
+			return nil
+		}}
+	}
+	within, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	if err := rebuilder(pool, newSource(events, 40), losing("one"), losing("two")).Rebuild(within, nil, false, nil); err != nil {
+		t.Fatal(err)
+	}
 	diffTables(t, pool, "one", events)
 	diffTables(t, pool, "two", events)
 }

@@ -133,12 +133,7 @@ func (c *proving) move(ctx context.Context, s *shadow) error {
 	}
 	at := read.checkpoint.Position
 	if c.moved >= closeEnough || !s.at().Before(at) {
-		// One at a time: each snapshot takes a connection of the pool.
-		if !c.feed.alone.CompareAndSwap(false, true) {
-			return nil
-		}
 		if c.still, err = holdStill(ctx, c.feed.rebuilder.pool, s.projection.Name()); err != nil {
-			c.feed.alone.Store(false)
 			return err
 		}
 		at = c.still.read.checkpoint.Position
@@ -158,6 +153,8 @@ func (c *proving) compare(ctx context.Context, s *shadow) (found *Comparison, er
 		Before: Side{Build: c.still.read.id, Version: c.still.read.version, Position: c.still.read.checkpoint.Position.String()},
 		After:  Side{Build: s.build.id, Version: s.build.version, Position: s.goal.String()},
 	}
+	c.feed.comparing.Lock() // one after the other: each reads all it can
+	defer c.feed.comparing.Unlock()
 	err = pgx.BeginTxFunc(ctx, c.feed.rebuilder.pool, frozen, func(tx pgx.Tx) (err error) {
 		found.Tables, err = compareBuilds(ctx, [2]seen{
 			{c.still.read.schema, c.still.tx}, {s.build.schema, tx},
@@ -172,7 +169,6 @@ func (c *proving) release() {
 	if c.still != nil {
 		c.still.close()
 		c.still = nil
-		c.feed.alone.Store(false)
 	}
 }
 
@@ -196,11 +192,11 @@ func (c *proving) end() {
 }
 
 // still is what is read, as a snapshot has it: others write it on, but not here.
-// Nor is it renamed meanwhile.
+// Nor is it renamed meanwhile. The connection is not of the pool, for which
+// requests would have to wait.
 type still struct {
-	conn *pgxpool.Conn
+	conn *pgx.Conn
 	tx   pgx.Tx
-	name string
 	read build
 }
 
@@ -208,11 +204,11 @@ type still struct {
 var frozen = pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
 
 func holdStill(ctx context.Context, pool *pgxpool.Pool, name string) (_ *still, err error) {
-	conn, err := pool.Acquire(ctx)
+	conn, err := dial(ctx, pool, "crm comparing "+name)
 	if err != nil {
 		return nil, err
 	}
-	h := &still{conn: conn, name: name}
+	h := &still{conn: conn}
 	defer func() {
 		if err != nil {
 			h.close()
@@ -230,4 +226,4 @@ func holdStill(ctx context.Context, pool *pgxpool.Pool, name string) (_ *still, 
 }
 
 // close ends the session, and with it all that it holds.
-func (h *still) close() { closeNow(h.conn.Hijack()) }
+func (h *still) close() { closeNow(h.conn) }
