@@ -183,6 +183,14 @@ func dropBuild(ctx context.Context, tx pgx.Tx, b build) error {
 	return nil
 }
 
+func tablesOf(ctx context.Context, tx pgx.Tx, schema string) ([]string, error) {
+	rows, err := tx.Query(ctx, "SELECT tablename FROM pg_tables WHERE schemaname = $1", schema)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowTo[string])
+}
+
 // finish creates the indexes and calls the tables complete.
 func finish(ctx context.Context, conn *pgx.Conn, c Checkpoint, p Projection, schema string) error {
 	return pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
@@ -192,16 +200,16 @@ func finish(ctx context.Context, conn *pgx.Conn, c Checkpoint, p Projection, sch
 		if err := define(ctx, tx, schema, p.Schema().Indexes); err != nil {
 			return err
 		}
-		rows, err := tx.Query(ctx, "SELECT tablename FROM pg_tables WHERE schemaname = $1", schema)
-		if err != nil {
-			return err
-		}
-		tables, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		tables, err := tablesOf(ctx, tx, schema)
 		if err != nil {
 			return err
 		}
 		for _, table := range tables {
-			if _, err := tx.Exec(ctx, "ANALYZE "+pgx.Identifier{schema, table}.Sanitize()); err != nil {
+			name := pgx.Identifier{schema, table}.Sanitize()
+			if _, err := tx.Exec(ctx, "ALTER TABLE "+name+" RESET (autovacuum_enabled)"); err != nil { // see Bulk
+				return err
+			}
+			if _, err := tx.Exec(ctx, "ANALYZE "+name); err != nil {
 				return err
 			}
 		}

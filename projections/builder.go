@@ -26,6 +26,7 @@ type Builder struct {
 	prepared   struct{ begin, relax, move, commit *pgconn.StatementDescription }
 
 	writer  Writer
+	window  window
 	first   domain.Position // of the batch at work: its first event that is new
 	scratch []byte          // where statements are put together
 }
@@ -60,6 +61,7 @@ func (b *Builder) Apply(ctx context.Context, batch domain.Batch) error {
 		}
 		applied, err := b.apply(e)
 		if err != nil {
+			b.window.broken = true // some of the batch is in it
 			return err
 		}
 		if !applied {
@@ -130,6 +132,9 @@ func (b *Builder) failure(class Class, detail string, cause error) error {
 func (b *Builder) Finish(ctx context.Context) error {
 	if b.checkpoint.live {
 		return nil
+	}
+	if err := b.finishBulk(ctx); err != nil {
+		return err
 	}
 	if err := finish(ctx, b.conn, b.checkpoint, b.projection, b.schema); err != nil {
 		return lasting(err, domain.Position{}, "")

@@ -20,22 +20,30 @@ const pipelineRows = 200
 // The rows are loaded before the transaction begins. That is safe: whoever
 // changes them in between moves the checkpoint, and then ours does not move.
 func (b *Builder) write(ctx context.Context, to Checkpoint) error {
+	if b.writer.bulk {
+		return b.gather(ctx, to)
+	}
+	if err := b.prepare(ctx); err != nil {
+		return err
+	}
+	if err := b.fold(); err != nil {
+		return b.confirm(ctx, err)
+	}
+	if err := b.settle(ctx); err != nil {
+		return err
+	}
+	return b.store(ctx, to)
+}
+
+// prepare loads what the batch's changes begin with.
+func (b *Builder) prepare(ctx context.Context) error {
 	if err := b.bind(ctx); err != nil {
 		return err
 	}
 	if err := b.load(ctx); err != nil {
 		return err
 	}
-	if err := b.recall(ctx); err != nil {
-		return err
-	}
-	if err := b.fold(); err != nil {
-		return b.confirm(ctx, err)
-	}
-	if err := b.bind(ctx); err != nil { // changes may be the first to add rows to a table
-		return err
-	}
-	return b.store(ctx, to)
+	return b.recall(ctx)
 }
 
 // fold runs what the batch's changes do.
@@ -44,6 +52,14 @@ func (b *Builder) fold() (missing error) {
 		return err
 	}
 	return missing
+}
+
+// settle adds what follows from the rows that are about to be written.
+func (b *Builder) settle(ctx context.Context) error {
+	if err := b.guard(b.writer.settle); err != nil {
+		return b.confirm(ctx, err)
+	}
+	return b.bind(ctx) // changes may be the first to add rows to a table
 }
 
 // bind prepares the tables that are used for the first time.
@@ -86,10 +102,16 @@ func (b *Builder) load(ctx context.Context) error {
 	var loaded []keyed
 	err := b.each(func(buf buffer, bound *binding) error {
 		k, ok := buf.(keyed)
-		if !ok {
+		if !ok || k.fresh() == k.rows() {
 			return nil
 		}
-		if err := bound.sort(k, &b.scratch); err != nil {
+		for i := k.fresh(); i < k.rows(); i++ {
+			k.name(i)
+		}
+		if b.writer.bulk && b.window.whole {
+			return nil
+		}
+		if err := bound.sort(k, upTo(k.rows())[k.fresh():], &b.scratch); err != nil {
 			return b.refused(err, buf.table())
 		}
 		loaded = append(loaded, k)
@@ -101,9 +123,6 @@ func (b *Builder) load(ctx context.Context) error {
 	return sent.run(ctx, b, func(i int, rows *pgconn.ResultReader) error {
 		k := loaded[i]
 		bound := b.bindings[k.table()]
-		for _, slot := range bound.order {
-			k.name(slot)
-		}
 		for rows.NextRow() {
 			values := rows.Values()
 			slot := bound.order[binary.BigEndian.Uint64(values[0])-1]
@@ -160,26 +179,29 @@ func (b *Builder) recall(ctx context.Context) error {
 	})
 }
 
-// sort orders the rows by key, so that writes run along the index and builders
-// lock in one order.
-func (bound *binding) sort(k sorted, scratch *[]byte) error {
-	buf, ends := (*scratch)[:0], make([]int, 1, k.rows()+1)
-	bound.order = bound.order[:0]
-	for i := range k.rows() {
+// sort orders rows by key, so that writes run along the index and builders lock in
+// one order.
+func (bound *binding) sort(k sorted, slots []int, scratch *[]byte) error {
+	buf := (*scratch)[:0]
+	type placed struct{ slot, from, to int }
+	places := make([]placed, 0, len(slots))
+	for _, i := range slots {
+		from := len(buf)
 		for _, c := range bound.keys {
 			var err error
 			if buf, err = c.write(buf, k.key(i)); err != nil {
 				return columnError{c.column, err}
 			}
 		}
-		ends = append(ends, len(buf))
-		bound.order = append(bound.order, i)
+		const length = 4 // of the first column's value, not worth sorting by
+		places = append(places, placed{i, from + length, len(buf)})
 	}
 	*scratch = buf
-	const length = 4 // of the first column's value, not worth sorting by
-	slices.SortFunc(bound.order, func(x, y int) int {
-		return bytes.Compare(buf[ends[x]+length:ends[x+1]], buf[ends[y]+length:ends[y+1]])
-	})
+	slices.SortFunc(places, func(x, y placed) int { return bytes.Compare(buf[x.from:x.to], buf[y.from:y.to]) })
+	bound.order = bound.order[:0]
+	for _, p := range places {
+		bound.order = append(bound.order, p.slot)
+	}
 	return nil
 }
 
@@ -217,7 +239,7 @@ func (b *Builder) store(ctx context.Context, to Checkpoint) error {
 			return b.refused(sent.addSums(&b.scratch, buf, bound), buf.table())
 		}
 		if copying {
-			return b.copy(ctx, buf, bound)
+			return b.copy(ctx, buf, bound, upTo(buf.rows()))
 		}
 		return b.refused(sent.add(&b.scratch, buf.table(), bound.insert, bound.columns, upTo(buf.rows()), buf.row), buf.table())
 	})
@@ -252,10 +274,10 @@ func (b *Builder) confirm(ctx context.Context, err error) error {
 	return err
 }
 
-// copy appends the buffer's rows by COPY.
-func (b *Builder) copy(ctx context.Context, buf buffer, bound *binding) error {
+// copy appends rows of the buffer by COPY.
+func (b *Builder) copy(ctx context.Context, buf buffer, bound *binding, slots []int) error {
 	data := append(b.scratch[:0], "PGCOPY\n\xff\r\n\x00\x00\x00\x00\x00\x00\x00\x00\x00"...)
-	for i := range buf.rows() {
+	for _, i := range slots {
 		data = binary.BigEndian.AppendUint16(data, uint16(len(bound.columns)))
 		for _, c := range bound.columns {
 			var err error

@@ -67,7 +67,7 @@ func (p *pipelined) addKeyed(scratch *[]byte, k keyed, bound *binding) error {
 // addSums sends what is added to a table of sums, and then takes out what has become
 // nothing.
 func (p *pipelined) addSums(scratch *[]byte, k sorted, bound *binding) error {
-	if err := bound.sort(k, scratch); err != nil {
+	if err := bound.sort(k, upTo(k.rows()), scratch); err != nil {
 		return err
 	}
 	if err := p.add(scratch, k.table(), bound.upsert, bound.columns, bound.order, k.row); err != nil {
@@ -95,6 +95,9 @@ func (p *pipelined) exec(s *pgconn.StatementDescription, args ...[]byte) {
 
 // run sends all and has each answer read.
 func (p *pipelined) run(ctx context.Context, b *Builder, read func(i int, rows *pgconn.ResultReader) error) error {
+	if len(p.tables) == 0 {
+		return nil
+	}
 	answers := b.conn.PgConn().ExecBatch(ctx, &p.batch)
 	i := 0
 	for ; answers.NextResult(); i++ {

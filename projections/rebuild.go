@@ -200,6 +200,9 @@ func (c *replacing) step(ctx context.Context, s *shadow) (done bool, err error) 
 	case s.builder.Live():
 		return c.swap(ctx, s)
 	}
+	if err := s.builder.Flush(ctx); err != nil {
+		return false, err
+	}
 	c.feed.phase(s, Indexing)
 	if err := s.builder.Finish(ctx); err != nil {
 		return false, err

@@ -33,6 +33,7 @@ type table interface {
 //	[]byte, json.RawMessage       bytea, jsonb; nil is NULL
 //	[]uuid.UUID, []domain.ID      uuid[], where the zero id is NULL; jsonb
 //	[]int64                       bigint[]; jsonb
+//	[]string, []time.Time         text[], timestamptz[]; jsonb
 //	other structs, slices, maps   jsonb, by encoding/json
 //
 // Columns that R does not name get their default in a new row and are left alone
@@ -119,6 +120,7 @@ type keyedBuffer[K comparable, R any] struct {
 	slots   map[K]int
 	touched []keyedRow[K, R] // in order of first touch
 	before  []R              // the same as they were loaded, where somebody is to be told
+	known   int              // how many rows stand as the table has them, or as changes left them
 	changes []keyedChange[R]
 }
 
@@ -133,6 +135,7 @@ type keyedRow[K comparable, R any] struct {
 type fate struct {
 	stored bool // the table has it
 	gone   bool // it is not to be there after the batch
+	asked  bool // changes were asked for since it was written
 }
 
 type keyedChange[R any] struct {
@@ -159,6 +162,7 @@ func (b *keyedBuffer[K, R]) touch(key K) int {
 		b.slots[key] = slot
 		b.touched = append(b.touched, keyedRow[K, R]{key: key})
 	}
+	b.touched[slot].asked = true
 	return slot
 }
 
@@ -176,14 +180,18 @@ func (b *keyedBuffer[K, R]) fold(_ *Writer, index int) error {
 	return nil
 }
 
+func (b *keyedBuffer[K, R]) fresh() int { return b.known }
+
 func (b *keyedBuffer[K, R]) loaded() {
-	if b.of.settled == nil {
-		return
+	if b.of.settled != nil {
+		for i := b.known; i < len(b.touched); i++ {
+			b.before = append(b.before, b.touched[i].row)
+		}
 	}
-	for i := range b.touched {
-		b.before = append(b.before, b.touched[i].row)
-	}
+	b.known = len(b.touched)
 }
+
+func (b *keyedBuffer[K, R]) folded(*Writer) { b.changes = emptied(b.changes) }
 
 func (b *keyedBuffer[K, R]) settle(w *Writer) {
 	if b.of.settled == nil {
@@ -191,6 +199,9 @@ func (b *keyedBuffer[K, R]) settle(w *Writer) {
 	}
 	for i := range b.touched {
 		r := &b.touched[i]
+		if !r.asked {
+			continue
+		}
 		var before, after *R
 		if r.stored {
 			before = &b.before[i]
@@ -206,6 +217,24 @@ func (b *keyedBuffer[K, R]) settle(w *Writer) {
 func (b *keyedBuffer[K, R]) reset() {
 	clear(b.slots)
 	b.touched, b.before, b.changes = emptied(b.touched), emptied(b.before), emptied(b.changes)
+	b.known = 0
+}
+
+func (b *keyedBuffer[K, R]) weight() int {
+	return len(b.touched)*int(unsafe.Sizeof(keyedRow[K, R]{})+referred) + len(b.before)*int(unsafe.Sizeof(*new(R)))
+}
+
+// referred is what a row's fields lead to, about, in bytes.
+const referred = 256
+
+func (b *keyedBuffer[K, R]) written() {
+	for i := range b.touched {
+		r := &b.touched[i]
+		if r.asked && b.of.settled != nil {
+			b.before[i] = r.row
+		}
+		r.stored, r.asked = !r.gone, false
+	}
 }
 
 // emptied keeps the memory and lets go of what it held.

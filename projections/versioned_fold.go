@@ -41,13 +41,13 @@ func (b *versionedBuffer[K, R]) seek() int {
 	since := make(map[int]time.Time) // when the earliest backdated change of a slot occurred
 	begins := make([]time.Time, len(b.touched))
 	for i := range b.touched {
-		if r := &b.touched[i]; r.stored {
+		if r := &b.touched[i]; r.exists() {
 			begins[i] = r.row.ValidFrom
 		}
 	}
 	begun := make([]bool, len(b.touched))
 	for _, c := range b.changes {
-		switch exists := begun[c.slot] || b.touched[c.slot].stored; {
+		switch exists := begun[c.slot] || b.touched[c.slot].exists(); {
 		case !exists || !c.occurred.Before(begins[c.slot]):
 			begins[c.slot], begun[c.slot] = c.occurred, true
 		default:
@@ -58,7 +58,7 @@ func (b *versionedBuffer[K, R]) seek() int {
 	}
 	for _, slot := range slices.Sorted(maps.Keys(since)) {
 		b.former[slot] = &former[R]{}
-		if r := &b.touched[slot]; r.stored {
+		if r := &b.touched[slot]; r.exists() {
 			b.searching = append(b.searching, slot)
 			b.searches = append(b.searches, search[K]{Key: r.key, Since: since[slot]})
 		}
@@ -80,7 +80,7 @@ func (b *versionedBuffer[K, R]) found(i int) unsafe.Pointer {
 func (b *versionedBuffer[K, R]) fold(w *Writer, index int) error {
 	c := &b.changes[index]
 	r := &b.touched[c.slot]
-	exists := r.stored || r.begun
+	exists := r.exists()
 	if !b.follows(w, c, &r.row.Row, exists) {
 		return ErrMissing
 	}
@@ -159,8 +159,11 @@ func (b *versionedBuffer[K, R]) backdate(c *versionedChange[R], r *keyedRow[K, d
 	b.alter(&r.row, c, r.row.ValidFrom, recorded)
 }
 
-// settle puts down the former versions of the rows with backdated changes.
-func (b *versionedBuffer[K, R]) settle(w *Writer) {
+// exists reports whether there is a row, in the table or made since.
+func (r *keyedRow[K, R]) exists() bool { return r.stored || r.begun }
+
+// folded puts down the former versions of the rows with backdated changes.
+func (b *versionedBuffer[K, R]) folded(w *Writer) {
 	if len(b.former) > 0 {
 		past := pastOf(w, b.of.past)
 		for slot := range b.touched {
@@ -169,7 +172,7 @@ func (b *versionedBuffer[K, R]) settle(w *Writer) {
 			}
 		}
 	}
-	b.keyedBuffer.settle(w)
+	b.forget()
 }
 
 func (b *versionedBuffer[K, R]) put(past *pastBuffer[K, R], f *former[R]) {
@@ -202,6 +205,11 @@ func later(a, b time.Time) time.Time {
 
 func (b *versionedBuffer[K, R]) reset() {
 	b.keyedBuffer.reset()
+	b.forget()
+}
+
+// forget lets go of the changes and what they took.
+func (b *versionedBuffer[K, R]) forget() {
 	clear(b.former)
 	b.changes, b.searches, b.searching = emptied(b.changes), emptied(b.searches), emptied(b.searching)
 }

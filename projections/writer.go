@@ -2,6 +2,7 @@ package projections
 
 import (
 	"fmt"
+	"iter"
 	"unsafe"
 
 	"crm/domain"
@@ -18,6 +19,7 @@ type Writer struct {
 	steps   []step   // changes to keyed rows, in the order asked for
 	event   eventRef
 	phase   phase
+	bulk    bool // batches gather in the buffers
 	// skipped tells whether an event was left out on purpose, so that it is not
 	// missed; nil where none is.
 	skipped func(domain.Stream, domain.Revision) bool
@@ -54,12 +56,21 @@ type keyed interface {
 	fate(i int) *fate
 	// name gives row i its key.
 	name(i int)
+	// fresh is the first of the rows that may be other in the table, and are to be
+	// loaded.
+	fresh() int
 	// loaded is called when the rows stand as the table has them.
 	loaded()
 	// fold runs the index-th change asked for.
 	fold(w *Writer, index int) error
-	// settle is called when all changes ran.
+	// folded is called when all changes of a batch ran.
+	folded(w *Writer)
+	// settle is called when all changes ran that are to be written, and written when
+	// they were.
 	settle(w *Writer)
+	written()
+	// weight is how much memory the rows take, about, in bytes.
+	weight() int
 }
 
 // versioned is the buffer of a table that remembers.
@@ -125,10 +136,8 @@ func (w *Writer) add(t table) {
 // for whoever recovers.
 func (w *Writer) fold() error {
 	w.phase = folding
-	for _, b := range w.buffers {
-		if k, ok := b.(keyed); ok {
-			k.loaded()
-		}
+	for k := range w.keyed() {
+		k.loaded()
 	}
 	for _, s := range w.steps {
 		w.event = s.event
@@ -136,13 +145,31 @@ func (w *Writer) fold() error {
 			return err
 		}
 	}
-	for _, b := range w.buffers {
-		if k, ok := b.(keyed); ok {
-			k.settle(w)
-		}
+	for k := range w.keyed() {
+		k.folded(w)
 	}
 	w.phase = applying
 	return nil
+}
+
+// settle has what follows from the rows added.
+func (w *Writer) settle() {
+	w.phase = folding
+	for k := range w.keyed() {
+		k.settle(w)
+	}
+	w.phase = applying
+}
+
+// keyed are the buffers of the tables whose rows change.
+func (w *Writer) keyed() iter.Seq[keyed] {
+	return func(yield func(keyed) bool) {
+		for _, b := range w.buffers {
+			if k, ok := b.(keyed); ok && !yield(k) {
+				return
+			}
+		}
+	}
 }
 
 func (w *Writer) rows() int {
@@ -153,10 +180,13 @@ func (w *Writer) rows() int {
 	return n
 }
 
+// reset forgets the batch. In bulk the rows of tables whose rows change are kept:
+// what changed of them is yet to be written.
 func (w *Writer) reset() {
-	clear(w.steps) // the closures hold events
-	w.steps, w.phase, w.event = w.steps[:0], applying, eventRef{}
+	w.steps, w.phase, w.event = emptied(w.steps), applying, eventRef{} // the closures hold events
 	for _, b := range w.buffers {
-		b.reset()
+		if _, unwritten := b.(sorted); !unwritten || !w.bulk {
+			b.reset()
+		}
 	}
 }

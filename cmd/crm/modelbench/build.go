@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
-	"golang.org/x/sync/errgroup"
 
 	"crm/domain"
 	"crm/projections"
@@ -50,31 +49,20 @@ func (b *bench) measureBuild(ctx context.Context, what string, models ...project
 // build has read models built from the whole log, side by side, and tells how long
 // the indexes took.
 func (b *bench) build(ctx context.Context, pool *pgxpool.Pool, models ...projections.Projection) (time.Duration, error) {
-	builders := make([]*projections.Builder, len(models))
-	for i, p := range models {
-		builder, err := projections.OpenBuilder(ctx, pool, p)
-		if err != nil {
-			return 0, err
-		}
-		defer builder.Close()
-		builders[i] = builder
+	builders, closeAll, err := openBuilders(ctx, pool, models)
+	if err != nil {
+		return 0, err
 	}
-	each := func(ctx context.Context, do func(context.Context, *projections.Builder) error) error {
-		working, ctx := errgroup.WithContext(ctx)
-		for _, builder := range builders {
-			working.Go(func() error { return do(ctx, builder) })
-		}
-		return working.Wait()
-	}
+	defer closeAll()
 	b.events = 0
 	if err := b.batches(ctx, func(ctx context.Context, batch domain.Batch) error {
 		b.events += int64(len(batch.Events))
-		return each(ctx, func(ctx context.Context, builder *projections.Builder) error { return builder.Apply(ctx, batch) })
+		return each(ctx, builders, func(ctx context.Context, builder *projections.Builder) error { return builder.Apply(ctx, batch) })
 	}); err != nil {
 		return 0, err
 	}
 	began := time.Now()
-	err := each(ctx, func(ctx context.Context, builder *projections.Builder) error { return builder.Finish(ctx) })
+	err = each(ctx, builders, func(ctx context.Context, builder *projections.Builder) error { return builder.Finish(ctx) })
 	return time.Since(began), err
 }
 

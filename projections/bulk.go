@@ -1,0 +1,269 @@
+package projections
+
+import (
+	"context"
+	"slices"
+
+	"github.com/jackc/pgx/v5"
+
+	"crm/domain"
+)
+
+// window is what a builder in bulk has applied and not committed.
+//
+//	batch ──▶ changes run in memory ───────────────┐ rows that change: once, at the end
+//	  └─────▶ rows that are added: COPY, at once   │
+//	          ╰──────── one transaction ───────────╯──▶ checkpoint, commit
+type window struct {
+	since  Checkpoint // as the last commit left it
+	begun  bool       // there is a transaction
+	whole  bool       // all rows of the tables that change are in memory, so none is loaded
+	events int64      // it ends after so many, or
+	bytes  int        // when the rows in memory take so much, about; they are let go of then
+	broken bool       // it failed, and nothing of it can be kept
+}
+
+// When a window ends, if nobody says otherwise. What it holds is what a crash costs: a
+// few seconds of work.
+const (
+	windowEvents = 250_000
+	windowBytes  = 128 << 20
+)
+
+// Bulk has the builder take what comes until [Builder.Finish] as fast as it can, for
+// tables that nobody reads yet. Batches gather in a window, which is one transaction:
+// rows that are added are sent at once, rows that change stay in memory and are
+// written when the window ends, so once for all the batches in it. The tables are
+// the same in the end: a window is a large batch that comes in pieces.
+//
+// [Builder.Checkpoint] tells what was applied; what was not committed is lost with
+// the connection, and who opens the build again finds the last window's end. So
+// after any error the log is to be read from there. [Builder.Flush] ends a window by
+// hand. An event that cannot be applied is found in a window as in a batch, but
+// nothing of the window is kept: to come past it, go on without Bulk until it is
+// behind.
+//
+// It does nothing where the first catch-up is done.
+func (b *Builder) Bulk(ctx context.Context) error {
+	if b.checkpoint.live || b.writer.bulk {
+		return nil
+	}
+	// Vacuuming a table that only grows, time and again, would cost as much as the
+	// indexes. Finish gives it back.
+	if err := pgx.BeginFunc(ctx, b.conn, func(tx pgx.Tx) error { return alone(ctx, tx, b.schema) }); err != nil {
+		return lasting(err, domain.Position{}, "")
+	}
+	b.writer.reset()
+	b.writer.bulk = true
+	b.window = window{
+		since: b.checkpoint, whole: b.checkpoint.Position.IsZero(), events: windowEvents, bytes: windowBytes,
+	}
+	return nil
+}
+
+// InBulk reports whether batches gather in a window.
+func (b *Builder) InBulk() bool { return b.writer.bulk }
+
+// alone keeps Postgres from looking after the tables by itself.
+func alone(ctx context.Context, tx pgx.Tx, schema string) error {
+	if _, err := tx.Exec(ctx, patience); err != nil {
+		return err
+	}
+	tables, err := tablesOf(ctx, tx, schema)
+	if err != nil {
+		return err
+	}
+	for _, table := range tables {
+		if _, err := tx.Exec(ctx, "ALTER TABLE "+pgx.Identifier{schema, table}.Sanitize()+" SET (autovacuum_enabled = off)"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// gather adds a batch to the window, and ends the window when it is due.
+func (b *Builder) gather(ctx context.Context, to Checkpoint) (err error) {
+	defer func() { b.window.broken = b.window.broken || err != nil }()
+	if err := b.prepare(ctx); err != nil {
+		return err
+	}
+	if err := b.fold(); err != nil {
+		return err
+	}
+	if err := b.bind(ctx); err != nil { // changes may be the first to add rows to a table
+		return err
+	}
+	if err := b.stream(ctx); err != nil {
+		return err
+	}
+	if to.Events-b.window.since.Events < b.window.events && b.weight() < b.window.bytes {
+		return nil
+	}
+	return b.flush(ctx, to)
+}
+
+func (b *Builder) weight() int {
+	n := 0
+	for k := range b.writer.keyed() {
+		n += k.weight()
+	}
+	return n
+}
+
+// stream sends the rows that are added, and takes out what they replace.
+func (b *Builder) stream(ctx context.Context) error {
+	if b.writer.rows() == 0 {
+		return nil
+	}
+	if err := b.begin(ctx); err != nil {
+		return err
+	}
+	var sent pipelined
+	if err := b.shrink(&sent); err != nil {
+		return err
+	}
+	if err := sent.run(ctx, b, nothing); err != nil {
+		return err
+	}
+	return b.each(func(buf buffer, bound *binding) error {
+		if _, later := buf.(sorted); later {
+			return nil
+		}
+		if err := b.copy(ctx, buf, bound, upTo(buf.rows())); err != nil {
+			return err
+		}
+		buf.reset()
+		return nil
+	})
+}
+
+// begin begins the window's transaction, if it has none.
+func (b *Builder) begin(ctx context.Context) error {
+	if b.window.begun {
+		return nil
+	}
+	var sent pipelined
+	sent.exec(b.prepared.begin)
+	b.window.begun = true
+	return sent.run(ctx, b, nothing)
+}
+
+// Flush ends the window: what was applied is committed. It does nothing outside of
+// bulk, and gives [ErrOutOfStep] after an error, when there is nothing to be kept.
+func (b *Builder) Flush(ctx context.Context) error {
+	switch {
+	case !b.writer.bulk || b.checkpoint == b.window.since:
+		return nil
+	case b.window.broken:
+		return ErrOutOfStep
+	}
+	return b.flush(ctx, b.checkpoint)
+}
+
+func (b *Builder) flush(ctx context.Context, to Checkpoint) (err error) {
+	defer func() { b.window.broken = b.window.broken || err != nil }()
+	if err := b.guard(b.writer.settle); err != nil {
+		return err
+	}
+	if err := b.bind(ctx); err != nil {
+		return err
+	}
+	if err := b.stream(ctx); err != nil { // of what settling has added
+		return err
+	}
+	if err := b.each(func(buf buffer, bound *binding) error {
+		switch buf := buf.(type) {
+		case keyed:
+			return b.rewrite(ctx, buf, bound)
+		case sorted:
+			var sent pipelined
+			if err := sent.addSums(&b.scratch, buf, bound); err != nil {
+				return b.refused(err, buf.table())
+			}
+			defer buf.reset()
+			return sent.run(ctx, b, nothing)
+		default:
+			return nil
+		}
+	}); err != nil {
+		return err
+	}
+	var sent pipelined
+	sent.exec(b.prepared.move, b.window.since.move(to)...)
+	if b.window.begun {
+		sent.exec(b.prepared.commit)
+	}
+	if err := sent.run(ctx, b, nothing); err != nil {
+		return err
+	}
+	b.window.since, b.window.begun = to, false
+	if b.weight() >= b.window.bytes {
+		b.window.whole = false
+		for _, buf := range b.writer.buffers {
+			buf.reset()
+		}
+	}
+	return nil
+}
+
+// rewriteRows is how many rows go in one statement.
+const rewriteRows = 20_000
+
+// rewrite writes the rows that changed in the window: what the table has is
+// replaced, what it has not is added by COPY.
+func (b *Builder) rewrite(ctx context.Context, k keyed, bound *binding) error {
+	var came, changed, gone []int
+	for i := range k.rows() {
+		switch f := k.fate(i); {
+		case !f.asked:
+		case f.gone && f.stored:
+			gone = append(gone, i)
+		case f.gone:
+		case f.stored:
+			k.name(i) // a change may have written over its key
+			changed = append(changed, i)
+		default:
+			k.name(i)
+			came = append(came, i)
+		}
+	}
+	if err := bound.sort(k, came, &b.scratch); err != nil {
+		return b.refused(err, k.table())
+	}
+	for part := range slices.Chunk(bound.order, rewriteRows) {
+		if err := b.copy(ctx, k, bound, part); err != nil {
+			return err
+		}
+	}
+	if err := bound.sort(k, changed, &b.scratch); err != nil {
+		return b.refused(err, k.table())
+	}
+	for part := range slices.Chunk(bound.order, rewriteRows) {
+		var sent pipelined
+		if err := sent.add(&b.scratch, k.table(), bound.upsert, bound.columns, part, k.row); err != nil {
+			return b.refused(err, k.table())
+		}
+		if err := sent.run(ctx, b, nothing); err != nil {
+			return err
+		}
+	}
+	var sent pipelined
+	if err := sent.add(&b.scratch, k.table(), bound.remove, bound.keys, gone, k.key); err != nil {
+		return b.refused(err, k.table())
+	}
+	k.written()
+	return sent.run(ctx, b, nothing)
+}
+
+// finishBulk ends the last window, and bulk with it.
+func (b *Builder) finishBulk(ctx context.Context) error {
+	if !b.writer.bulk {
+		return nil
+	}
+	if err := b.Flush(ctx); err != nil {
+		return err
+	}
+	b.writer.bulk = false
+	b.writer.reset()
+	return nil
+}

@@ -1,0 +1,188 @@
+package projections_test
+
+import (
+	"errors"
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"crm/domain"
+	"crm/projections"
+	"crm/projections/projectionstest"
+)
+
+// bulk is a builder in bulk in an empty database.
+func bulk(t *testing.T, pool *pgxpool.Pool, p projections.Projection) *projections.Builder {
+	t.Helper()
+	if err := projections.Migrate(t.Context(), pool); err != nil {
+		t.Fatal(err)
+	}
+	b, err := projections.OpenBuilder(t.Context(), pool, p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(b.Close)
+	if err := b.Bulk(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// batched makes batches that follow each other of what was cut.
+func batched(cut [][]domain.Recorded) []domain.Batch {
+	var batches []domain.Batch
+	var at domain.Position
+	for _, events := range cut {
+		through := events[len(events)-1].Position
+		batches = append(batches, domain.Batch{Events: events, After: at, Through: through})
+		at = through
+	}
+	return batches
+}
+
+func apply(t *testing.T, b *projections.Builder, batches ...domain.Batch) {
+	t.Helper()
+	for _, batch := range batches {
+		if err := b.Apply(t.Context(), batch); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// Whatever the windows are, the tables are those that batches by themselves leave:
+// while all rows fit into memory and when they do not, however often it is flushed.
+func TestBulkLeavesTheSameTables(t *testing.T) {
+	t.Parallel()
+	r := rand.New(rand.NewPCG(5, 5))
+	world := randomWorld(800, 2).events
+	histories := map[string][]domain.Recorded{"notes": history(700), "things": bitemporal(r, 400)}
+	for _, p := range append((projections.Models{}).Projections(), notes{name: "notes"}, things{"things"}) {
+		t.Run(p.Name(), func(t *testing.T) {
+			t.Parallel()
+			events := world
+			if own := histories[p.Name()]; own != nil {
+				events = own
+			}
+			pool := projectionstest.Pool(t)
+			if err := projectionstest.Replay(t.Context(), pool, p, projectionstest.Batches(events, 100)...); err != nil {
+				t.Fatal(err)
+			}
+			want := read(t, pool, p.Name())
+			for name, window := range map[string]struct {
+				events int64
+				bytes  int
+			}{
+				"one window": {math.MaxInt64, math.MaxInt}, "of some events": {150, math.MaxInt}, "of little memory": {math.MaxInt64, 20_000},
+				"of each batch": {1, 1},
+			} {
+				pool := projectionstest.Pool(t)
+				b := bulk(t, pool, p)
+				projections.Windows(b, window.events, window.bytes)
+				for i, batch := range batched(projectionstest.Shuffled(events, 3)) {
+					apply(t, b, batch)
+					if i%7 == 3 && window.events == 150 {
+						if err := b.Flush(t.Context()); err != nil {
+							t.Fatal(err)
+						}
+					}
+				}
+				if err := b.Finish(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				if diff := cmp.Diff(want, read(t, pool, p.Name())); diff != "" {
+					t.Errorf("windows: %s (-batches +bulk)\n%s", name, diff)
+				}
+			}
+		})
+	}
+}
+
+// A window is committed whole or not at all, and the checkpoint with it.
+func TestCrashLosesTheWindowOnly(t *testing.T) {
+	t.Parallel()
+	events := history(600)
+	batches := batched(projectionstest.Batches(events, 50))
+	pool := projectionstest.Pool(t)
+	if err := projectionstest.Replay(t.Context(), pool, notes{name: "notes"}, events); err != nil {
+		t.Fatal(err)
+	}
+	want := read(t, pool, "notes")
+
+	pool = projectionstest.Pool(t)
+	b := bulk(t, pool, notes{name: "notes"})
+	apply(t, b, batches[:4]...)
+	if err := b.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	before := read(t, pool, "notes")
+	apply(t, b, batches[4:9]...)
+	if at := b.Checkpoint().Position; at != batches[8].Through {
+		t.Errorf("it has applied up to %s and tells %s", batches[8].Through, at)
+	}
+	if diff := cmp.Diff(before, read(t, pool, "notes")); diff != "" {
+		t.Errorf("seen of a window that was not committed\n%s", diff)
+	}
+	b.Close()
+
+	b = bulk(t, pool, notes{name: "notes"})
+	if at := b.Checkpoint(); at.Position != batches[3].Through || at.Events != int64(handled(events[:200])) {
+		t.Fatalf("after the crash it stands at %s with %d events, want the end of the last window, %s", at.Position, at.Events, batches[3].Through)
+	}
+	if err := b.Apply(t.Context(), batches[9]); !errors.Is(err, projections.ErrOutOfStep) {
+		t.Errorf("what comes after the lost window is applied: %v", err)
+	}
+	apply(t, b, batches[2:]...) // some of it twice
+	if err := b.Finish(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, read(t, pool, "notes")); diff != "" {
+		t.Errorf("(-without a crash +with one)\n%s", diff)
+	}
+}
+
+func TestFencedWindowIsNotWritten(t *testing.T) {
+	t.Parallel()
+	pool := projectionstest.Pool(t)
+	b := bulk(t, pool, notes{name: "notes"})
+	apply(t, b, batched([][]domain.Recorded{history(100)})...)
+	if _, err := pool.Exec(t.Context(), "UPDATE crm.projections SET epoch = epoch + 1"); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Flush(t.Context()); !errors.Is(err, projections.ErrFenced) {
+		t.Fatalf("flushed with %v, want ErrFenced", err)
+	}
+	for table, rows := range read(t, pool, "notes") {
+		if len(rows) > 0 {
+			t.Errorf("%d rows of a fenced window in %s", len(rows), table)
+		}
+	}
+}
+
+// Postgres leaves the tables alone while they are filled, and not afterwards.
+func TestBulkGivesTheTablesBackToPostgres(t *testing.T) {
+	t.Parallel()
+	pool := projectionstest.Pool(t)
+	left := func() (n int) {
+		if err := pool.QueryRow(t.Context(), `SELECT count(*) FROM pg_class
+			WHERE relnamespace = 'notes'::regnamespace AND reloptions::text LIKE '%autovacuum_enabled=off%'`).Scan(&n); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	b := bulk(t, pool, notes{name: "notes"})
+	if n := left(); n != 3 {
+		t.Errorf("in bulk %d of 3 tables are left alone", n)
+	}
+	if err := b.Finish(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if n := left(); n != 0 {
+		t.Errorf("%d tables are left alone for good", n)
+	}
+	if err := b.Bulk(t.Context()); err != nil || left() != 0 {
+		t.Errorf("bulk of tables that are read: %v, %d left alone", err, left())
+	}
+}
