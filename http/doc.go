@@ -75,6 +75,14 @@
 //     change faster than programs. An e-mail address needs a domain with a dot.
 //   - 2026-11-22 A merge patch replaces money as a whole; null, "" and 0 clear a
 //     field, since they all say that it is not known.
+//   - 2026-11-22 as_of and known_at take an instant or a day, which is its first
+//     instant in UTC; both count themselves in. A read whose models have no history
+//     refuses them, and every read refuses them empty: a script whose variable is
+//     empty asks for the past and must not be shown the present.
+//   - 2026-11-22 A card of the past has no ETag. Its last revision need not be the
+//     latest before a date, so that If-Match would promise what was never seen.
+//   - 2026-11-22 known_at alone is about now: whether a grant's time is over is asked
+//     of as_of, and of the clock where there is none.
 //   - 2026-11-22 Embedded bodies are exported (Envelope, LineItemInput …) because
 //     huma leaves unexported embedded structs out of the document.
 package http

@@ -97,6 +97,7 @@ func (m Customers) List(ctx context.Context, f CustomerFilter, asOf AsOf, after 
 		    AND (@source::text = '' OR touchpoint_source = @source)
 		    AND (@archived::boolean IS NULL OR archived = @archived)
 		    AND (@rarest::text IS NULL OR search LIKE @rarest AND search LIKE ALL (@patterns::text[]))
+		    AND (@as_of::timestamptz IS NULL OR registered_at <= @as_of) -- as all are that existed: where to begin
 		    AND (@at::timestamptz IS NULL OR (registered_at, customer_id) < (@at, @id::uuid))
 		  ORDER BY registered_at DESC, customer_id DESC
 		  LIMIT @limit

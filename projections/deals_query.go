@@ -84,6 +84,7 @@ func (m Deals) List(ctx context.Context, f DealFilter, asOf AsOf, after *AgeMark
 		    AND (@stage::text = '' OR stage = @stage)
 		    AND (@owner::uuid IS NULL OR owner_id = @owner)
 		    AND (@customer::uuid IS NULL OR customer_id = @customer)
+		    AND (@as_of::timestamptz IS NULL OR opened_at <= @as_of) -- as all are that existed: where to begin
 		    AND (@at::timestamptz IS NULL OR (opened_at, deal_id) < (@at, @id::uuid))
 		  ORDER BY opened_at DESC, deal_id DESC
 		  LIMIT @limit

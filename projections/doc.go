@@ -173,6 +173,17 @@
 //   - 2026-11-22 A stopped handler blocks instead of being removed from the
 //     router: the message in hand is what is retried once that is built, and the
 //     router ends when all its handlers do.
+//   - 2026-11-22 Queries name the table for the present and x_at(as_of, known_at) for
+//     the past. One statement for both was weighed: the present would pay for a
+//     history it does not read.
+//   - 2026-11-22 The analysts' role is named for its database, since roles are the
+//     whole cluster's, and gets SELECT build by build. Default privileges were
+//     weighed: they would open every schema that is made later, whatever is in it.
+//     Its limits are settings of the role, which guard against accidents: a session
+//     can lift its own statement_timeout, and Postgres has nothing harder. It has no
+//     limit of rows; the timeout and a GiB of temporary files bound what they cost.
+//   - 2026-11-22 What a column is stands once, in a comment behind it in the .sql
+//     file, and becomes its COMMENT: two texts would soon be two opinions.
 //   - 2026-11-22 Watermill's Deduplicator and PoisonQueue are not used: the first
 //     acks what failed once, the second acks the poison outside the transaction
 //     and goes on with the next event of the stream.
