@@ -80,7 +80,7 @@ func TestModelsAgreeWithTheDeciders(t *testing.T) {
 // The same history gives the same rows, however it is cut into batches.
 func TestModelsDoNotDependOnBatches(t *testing.T) {
 	t.Parallel()
-	w := randomWorld(1500, 2)
+	w := randomWorld(1500, 9)
 	for _, p := range (projections.Models{}).Projections() {
 		t.Run(p.Name(), func(t *testing.T) {
 			t.Parallel()
@@ -88,6 +88,7 @@ func TestModelsDoNotDependOnBatches(t *testing.T) {
 			for name, batches := range map[string][][]domain.Recorded{
 				"1": projectionstest.Batches(w.events, 1), "7": projectionstest.Batches(w.events, 7),
 				"1000": projectionstest.Batches(w.events, 1000), "any": projectionstest.Shuffled(w.events, 3),
+				"all": {w.events},
 			} {
 				pool := projectionstest.Pool(t)
 				if err := projectionstest.Replay(t.Context(), pool, p, batches...); err != nil {
@@ -113,11 +114,53 @@ func TestModelsDoNotDependOnBatches(t *testing.T) {
 	}
 }
 
+// A history that comes twice, each batch together with the one before it, is applied
+// once.
+func TestModelsApplyAHistoryOnce(t *testing.T) {
+	t.Parallel()
+	w := randomWorld(1500, 9)
+	for _, p := range (projections.Models{}).Projections() {
+		t.Run(p.Name(), func(t *testing.T) {
+			t.Parallel()
+			once, twice := projectionstest.Pool(t), projectionstest.Pool(t)
+			if err := projectionstest.Replay(t.Context(), once, p, w.events); err != nil {
+				t.Fatal(err)
+			}
+			b := builder(t, twice, p)
+			defer b.Close()
+			var before, last domain.Position // where the batch before this one began, and this one begins
+			start := 0
+			for _, part := range projectionstest.Shuffled(w.events, 9) {
+				for range 2 {
+					again := slices.IndexFunc(w.events, func(e domain.Recorded) bool { return before.Before(e.Position) })
+					events := w.events[again : start+len(part)]
+					if err := b.Apply(t.Context(), batch(before, events)); err != nil {
+						t.Fatal(err)
+					}
+				}
+				before, last = last, part[len(part)-1].Position
+				start += len(part)
+			}
+			want, err := projectionstest.Tables(t.Context(), once, p.Name())
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := projectionstest.Tables(t.Context(), twice, p.Name())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("(-once +twice)\n%s", diff)
+			}
+		})
+	}
+}
+
 // Tables that follow the log event by event, with their indexes and what Postgres
 // derives, hold what a rebuild of the same history holds.
 func TestModelsAreTheSameLiveAndRebuilt(t *testing.T) {
 	t.Parallel()
-	w := randomWorld(1500, 2)
+	w := randomWorld(1500, 9)
 	for _, p := range (projections.Models{}).Projections() {
 		t.Run(p.Name(), func(t *testing.T) {
 			t.Parallel()

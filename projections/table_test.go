@@ -3,7 +3,9 @@ package projections_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math"
+	"math/big"
 	"strings"
 	"testing"
 	"time"
@@ -46,6 +48,9 @@ type everything struct {
 	Address  address           `db:"address"`
 	List     []address         `db:"list"`
 	Map      map[string]string `db:"map"`
+	IDs      []domain.DealID   `db:"ids"`
+	Numbers  []int64           `db:"numbers"`
+	Huge     big.Int           `db:"huge"`
 
 	MaybeText  *string          `db:"maybe_text"`
 	MaybeDay   *domain.Date     `db:"maybe_day"`
@@ -62,6 +67,7 @@ const everythingSQL = `(
 	json_text jsonb NOT NULL, yes boolean NOT NULL, int bigint NOT NULL, int_in_integer integer NOT NULL, int64 bigint NOT NULL,
 	int32 integer NOT NULL, int16 smallint NOT NULL, int16_in_bigint bigint NOT NULL, float double precision NOT NULL,
 	at timestamptz NOT NULL, uuid uuid NOT NULL, bytes bytea, raw jsonb, address jsonb NOT NULL, list jsonb, map jsonb,
+	ids uuid[] NOT NULL, numbers bigint[] NOT NULL, huge numeric NOT NULL,
 	maybe_text text, maybe_day date, maybe_int bigint, maybe_at timestamptz, maybe_uuid uuid, maybe_float double precision,
 	maybe_yes boolean, maybe_bytes jsonb);`
 
@@ -69,6 +75,8 @@ var (
 	kept  = projections.NewKeyed[domain.DealID, everything]("kept", "id")
 	added = projections.NewAppended[everything]("added")
 )
+
+var wide = cmp.Comparer(func(a, b big.Int) bool { return a.Cmp(&b) == 0 })
 
 // program is a projection of one table-writing step per event.
 type program struct {
@@ -105,6 +113,7 @@ func full() everything {
 		At: time.Date(2026, 11, 22, 23, 59, 59, 999_999_000, time.UTC), UUID: uuid.NewSHA1(domain.Namespace, []byte("uuid")),
 		Bytes: []byte{0, 1, 255}, Raw: json.RawMessage(`{"z": [true, null]}`), Address: address{City: "Brno", Tags: []string{"hq"}},
 		List: []address{{City: "Oslo"}}, Map: map[string]string{"b": "2", "a": "1"},
+		IDs: []domain.DealID{id, {}}, Numbers: []int64{math.MinInt64, 0, 7}, Huge: *new(big.Int).Mul(big.NewInt(math.MinInt64), big.NewInt(1e15)),
 		MaybeText: &text, MaybeDay: &day, MaybeInt: &number, MaybeAt: &at, MaybeUUID: &id, MaybeFloat: &float, MaybeYes: &yes, MaybeBytes: &raw,
 	}
 }
@@ -127,7 +136,7 @@ func TestEveryTypeComesBack(t *testing.T) {
 					kept.Update(w, row.ID, func(stored *everything) {
 						switch n {
 						case 0:
-							if diff := cmp.Diff(everything{ID: row.ID}, *stored); diff != "" {
+							if diff := cmp.Diff(everything{ID: row.ID}, *stored, wide); diff != "" {
 								t.Errorf("a new row (-want +got):\n%s", diff)
 							}
 							*stored = rows[i]
@@ -144,7 +153,7 @@ func TestEveryTypeComesBack(t *testing.T) {
 			if err := projectionstest.Replay(t.Context(), pool, p, projectionstest.Batches(steps(3), 1)...); err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(rows, loaded); diff != "" {
+			if diff := cmp.Diff(rows, loaded, wide); diff != "" {
 				t.Errorf("loaded rows (-want +got):\n%s", diff)
 			}
 			tables := read(t, pool, "program")
@@ -157,14 +166,17 @@ func TestEveryTypeComesBack(t *testing.T) {
 				}
 			}
 			// And what Postgres itself makes of it.
-			var text, day, born, at, uuids, maybe string
-			err := pool.QueryRow(t.Context(), `SELECT text, day::text, born::text, extract(epoch FROM at)::text, uuid::text, maybe_int::text || maybe_at::text
-				FROM program.kept WHERE id = $1`, rows[0].ID.String()).Scan(&text, &day, &born, &at, &uuids, &maybe)
+			var text, day, born, at, uuids, maybe, lists string
+			err := pool.QueryRow(t.Context(), `SELECT text, day::text, born::text, extract(epoch FROM at)::text, uuid::text, maybe_int::text || maybe_at::text,
+				ids::text || numbers::text || huge FROM program.kept WHERE id = $1`, rows[0].ID.String()).Scan(&text, &day, &born, &at, &uuids, &maybe, &lists)
 			if err != nil {
 				t.Fatal(err)
 			}
 			if text != rows[0].Text || day != "2024-02-29" || born != "1815-12-10" || at != "1795391999.999999" || uuids != rows[0].UUID.String() {
 				t.Error(text, day, born, at, uuids, maybe)
+			}
+			if want := fmt.Sprintf("{%s,NULL}{-9223372036854775808,0,7}-9223372036854775808000000000000000", rows[0].IDs[0]); lists != want {
+				t.Errorf("lists and a huge number are %s, want %s", lists, want)
 			}
 		})
 	}

@@ -28,7 +28,8 @@ type world struct {
 	events []domain.Recorded
 	states map[domain.Stream]any
 	next   map[domain.Stream]domain.Revision
-	now    time.Time // when the next event occurs and is recorded
+	now    time.Time // when the next event occurs
+	clock  time.Time // the store's, when it is recorded; zero: a second later
 	reason domain.Personal
 }
 
@@ -63,9 +64,13 @@ func (w *world) record(stream domain.Stream, event domain.Event) {
 		panic(err)
 	}
 	at := uint64(len(w.events)+1) * 100
+	recorded := w.clock
+	if recorded.IsZero() {
+		recorded = w.now.Add(time.Second)
+	}
 	w.events = append(w.events, domain.Recorded{
 		ID: uuid.NewSHA1(domain.Namespace, fmt.Append(nil, "event ", at)), Stream: stream, Revision: w.next[stream],
-		Position: domain.Position{Commit: at, Prepare: at}, RecordedAt: w.now.Add(time.Second), Event: event, Data: data,
+		Position: domain.Position{Commit: at, Prepare: at}, RecordedAt: recorded, Event: event, Data: data,
 		Meta: domain.Meta{OccurredAt: w.now, Actor: "tester", Reason: w.reason, Source: domain.Source{Application: "test", Row: "7"}},
 	})
 	w.next[stream]++
@@ -149,6 +154,8 @@ func stageOf(n int) deal.Stage {
 // randomWorld is a company's history by n commands, the same for the same seed.
 func randomWorld(n int, seed uint64) *world {
 	w, r := newWorld(), rand.New(rand.NewPCG(seed, seed))
+	w.clock = time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC)
+	ticks := rand.New(rand.NewPCG(seed, 0))
 	_ = w.pipeline(domain.DefaultPipeline, pipeline.Define{Name: "Sales", Stages: stages})
 	for i := range 6 {
 		_ = w.employee(employeeID(i), employee.Register{Details: employee.Details{
@@ -160,6 +167,7 @@ func randomWorld(n int, seed uint64) *world {
 		})
 	}
 	for range n {
+		w.clock = w.clock.Add(time.Duration(ticks.IntN(60)) * time.Second) // now and then it stands still
 		// Two years, in no order, to the microsecond.
 		w.now = time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC).Add(time.Duration(r.Int64N(int64(2 * 365 * 24 * time.Hour))).Truncate(time.Microsecond))
 		w.reason = []domain.Personal{"", "because"}[r.IntN(2)]
@@ -243,7 +251,7 @@ func randomInteractionCommand(r *rand.Rand) interaction.Command {
 	at := domain.InteractionID{UUID: numbered("interaction", r.IntN(20))}
 	return pick[interaction.Command](r,
 		interaction.Log{ID: at, Details: interaction.Details{Channel: interaction.Call, Subject: "Offer", Mood: interaction.Satisfied}},
-		interaction.Amend{ID: at, Patch: domain.Patch[interaction.Details]{Set: interaction.Details{Mood: interaction.Annoyed}, Clear: []string{"subject"}}})
+		interaction.Amend{ID: at, Patch: domain.Patch[interaction.Details]{Set: interaction.Details{Mood: interaction.Annoyed, Employee: employeeID(1)}, Clear: []string{"subject"}}})
 }
 
 func randomPipelineCommand(r *rand.Rand) pipeline.Command {
