@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"crm/domain"
 )
@@ -250,6 +251,9 @@ func (m *model) unseat(ctx context.Context, led build) error {
 	}
 	m.watched = time.Now()
 	ended, err := unseat(ctx, m.conn, led.id, looksDead, m.lost)
+	if _, refused := errors.AsType[*pgconn.PgError](err); refused {
+		return ErrLed // as where it belongs to another role: then its own server has to
+	}
 	if err != nil {
 		return m.leave(err)
 	}
