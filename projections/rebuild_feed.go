@@ -40,7 +40,8 @@ type shadow struct {
 	projection Projection
 	build      build
 	course     course
-	builder    *Builder  // nil without a connection
+	builder    *Builder        // nil without a connection
+	careful    domain.Position // up to where it is not in bulk
 	until      time.Time // it may be led by someone else
 	done       bool
 	err        error
@@ -225,10 +226,14 @@ func (f *feed) take(ctx context.Context, s *shadow, batch domain.Batch) error {
 			return err
 		}
 		if part := s.part(batch); s.at().Before(part.Through) {
-			applying, cancel := context.WithTimeout(ctx, batchTimeout)
+			// Not under ctx, so that a batch is not broken off, and the window lost with it.
+			applying, cancel := context.WithTimeout(context.WithoutCancel(ctx), batchTimeout)
 			err := s.builder.Apply(applying, part)
 			cancel()
 			if err != nil {
+				return err
+			}
+			if err := s.settle(ctx); err != nil {
 				return err
 			}
 		}
@@ -243,6 +248,18 @@ func (f *feed) take(ctx context.Context, s *shadow, batch domain.Batch) error {
 			return err
 		}
 	}
+}
+
+// settle commits what leads to the goal, which others are to see, and goes into bulk
+// where that was given up for a while.
+func (s *shadow) settle(ctx context.Context) error {
+	if s.bounded && !s.at().Before(s.goal) {
+		return s.builder.Flush(ctx)
+	}
+	if s.at().Before(s.careful) {
+		return nil
+	}
+	return s.builder.Bulk(ctx)
 }
 
 // part is what of the batch is not beyond the goal.
@@ -266,10 +283,13 @@ func (f *feed) open(ctx context.Context, s *shadow) (err error) {
 		return nil
 	}
 	s.builder, err = openBuild(ctx, f.rebuilder.pool, s.projection, s.build)
-	if errors.Is(err, ErrFenced) { // it is not there any more
-		err = f.gone(ctx, s)
+	switch {
+	case errors.Is(err, ErrFenced): // it is not there any more
+		return f.gone(ctx, s)
+	case err != nil || s.at().Before(s.careful):
+		return err
 	}
-	return err
+	return s.builder.Bulk(ctx)
 }
 
 // gone is why a build has gone.
@@ -286,8 +306,12 @@ func (f *feed) gone(ctx context.Context, s *shadow) error {
 	return ErrCancelled
 }
 
+// close keeps what was applied, if it can be.
 func (s *shadow) close() {
 	if s.builder != nil {
+		within, cancel := context.WithTimeout(context.Background(), closeTimeout)
+		defer cancel()
+		_ = s.builder.Flush(within) // else it is done again
 		s.builder.Close()
 		s.builder = nil
 	}
@@ -304,6 +328,9 @@ const (
 // failed notes that a shadow cannot go on now, and reports whether that passes.
 func (f *feed) failed(s *shadow, err error) (passes bool) {
 	led := s.builder != nil
+	if led && s.builder.InBulk() {
+		err = s.beCareful(err)
+	}
 	s.close()
 	if led {
 		s.until = time.Now().Add(leadPatience)
@@ -327,6 +354,21 @@ func (f *feed) failed(s *shadow, err error) (passes bool) {
 	f.rebuilder.cfg.Log.LogAttrs(context.Background(), slog.LevelError, "rebuild failed",
 		slog.String("read_model", s.projection.Name()), slog.Any("error", err))
 	return false
+}
+
+// beCareful goes out of bulk until what may be lost with the window is done again: who
+// loses every connection gets on batch by batch, and an event that cannot be applied
+// is dealt with where it is.
+func (s *shadow) beCareful(err error) error {
+	s.careful = s.at()
+	failure, ok := errors.AsType[*Failure](err)
+	if !ok {
+		return err
+	}
+	if s.careful.Before(failure.Position) {
+		s.careful = failure.Position
+	}
+	return ErrOutOfStep
 }
 
 func isRefusal(err error) bool {
