@@ -58,6 +58,7 @@ func (f *fleet) hire(rng *rand.Rand, n int, pause time.Duration) []*clerk {
 		c.registerCustomer()
 		c.openDeal()
 		c.grantConsent(c.customers[0])
+		c.logInteraction(c.customers[0])
 		c.command("deal", c.deals[0].id, http.MethodPost, "/v1/deals/"+c.deals[0].id+"/win", "")
 		c.deals[0].closed = true
 		clerks[i] = c
@@ -95,7 +96,7 @@ func (c *clerk) step() {
 	case 1:
 		c.openDeal()
 	case 2:
-		c.command("interaction", customer, http.MethodPost, path+"/interactions", `"channel":"call","direction":"inbound","mood":"satisfied"`)
+		c.logInteraction(customer)
 	case 3:
 		c.grantConsent(customer)
 	case 4:
@@ -123,6 +124,11 @@ func (c *clerk) registerCustomer() {
 func (c *clerk) grantConsent(customer string) (revision int64, position string) {
 	return c.command("consent", customer, http.MethodPost, "/v1/customers/"+customer+"/consents",
 		fmt.Sprintf(`"purpose":"newsletter","channel":"email","wording_version":"v%d","capture_source":"form"`, c.issued))
+}
+
+func (c *clerk) logInteraction(customer string) (revision int64, position string) {
+	return c.command("interaction", customer, http.MethodPost, "/v1/customers/"+customer+"/interactions",
+		fmt.Sprintf(`"channel":"call","direction":"inbound","mood":"satisfied","employee":%q`, c.owner))
 }
 
 func (c *clerk) openDeal() {
