@@ -15,6 +15,7 @@ type versionedBuffer[K comparable, R any] struct {
 	keyedBuffer[K, dated[R]] // of the current rows
 	of                       *Versioned[K, R]
 	changes                  []versionedChange[R]
+	begins                   []begin            // by slot
 	former                   map[int]*former[R] // by slot; only of rows with backdated changes
 	searches                 []search[K]
 	searching                []int // the slots of the searches
@@ -35,25 +36,29 @@ type former[R any] struct {
 	stored   int // how many of them, in front, the table has
 }
 
+// begin is since when a row holds, if there is one, as the changes that were looked at
+// will leave it.
+type begin struct {
+	at     time.Time
+	exists bool
+}
+
 // seek finds the rows with backdated changes and makes the searches for their former
 // versions: one for each row that the table has. The rows are loaded.
 func (b *versionedBuffer[K, R]) seek() int {
-	since := make(map[int]time.Time) // when the earliest backdated change of a slot occurred
-	begins := make([]time.Time, len(b.touched))
-	for i := range b.touched {
-		if r := &b.touched[i]; r.exists() {
-			begins[i] = r.row.ValidFrom
-		}
+	for i := len(b.begins); i < len(b.touched); i++ {
+		r := &b.touched[i]
+		b.begins = append(b.begins, begin{r.row.ValidFrom, r.exists()})
 	}
-	begun := make([]bool, len(b.touched))
-	for _, c := range b.changes {
-		switch exists := begun[c.slot] || b.touched[c.slot].exists(); {
-		case !exists || !c.occurred.Before(begins[c.slot]):
-			begins[c.slot], begun[c.slot] = c.occurred, true
-		default:
-			if first, found := since[c.slot]; !found || c.occurred.Before(first) {
-				since[c.slot] = c.occurred
-			}
+	since := make(map[int]time.Time) // when the earliest backdated change of a slot occurred
+	for i := range b.changes {
+		c := &b.changes[i]
+		if row := &b.begins[c.slot]; !row.exists || !c.occurred.Before(row.at) {
+			*row = begin{c.occurred, true}
+			continue
+		}
+		if first, found := since[c.slot]; !found || c.occurred.Before(first) {
+			since[c.slot] = c.occurred
 		}
 	}
 	for _, slot := range slices.Sorted(maps.Keys(since)) {
@@ -89,14 +94,14 @@ func (b *versionedBuffer[K, R]) fold(w *Writer, index int) error {
 		recorded = later(recorded, r.row.KnownFrom)
 	}
 	w.phase = changing
-	switch was := (&version[R]{r.row, c.occurred, recorded, infinity}); {
-	case exists && c.occurred.Before(r.row.ValidFrom):
+	switch row := &r.row; {
+	case exists && c.occurred.Before(row.ValidFrom):
 		b.backdate(c, r, recorded)
-	case exists && !was.empty():
-		b.leave(w, c.slot, *was)
+	case exists && (row.ValidFrom.Before(c.occurred) || row.KnownFrom.Before(recorded)):
+		b.leave(w, c.slot, version[R]{*row, c.occurred, recorded, infinity})
 		fallthrough
 	default:
-		b.alter(&r.row, c, c.occurred, recorded)
+		b.alter(row, c, c.occurred, recorded)
 	}
 	r.begun = true
 	w.phase = folding
@@ -205,6 +210,7 @@ func later(a, b time.Time) time.Time {
 
 func (b *versionedBuffer[K, R]) reset() {
 	b.keyedBuffer.reset()
+	b.begins = emptied(b.begins)
 	b.forget()
 }
 
