@@ -32,8 +32,10 @@ var arrows = map[string][]string{
 	// It fills a server from within, before it is announced.
 	"cmd/crm/demo": {"commands", "domain/..."},
 	// They invent a log and measure what is made of it.
-	"cmd/crm/chronicle":  {"domain/..."},
-	"cmd/crm/modelbench": {"cmd/crm/chronicle", "projections", "projections/postgres", "eventstore", "eventstore/embedded", "domain/..."},
+	"cmd/crm/chronicle": {"domain/..."},
+	"cmd/crm/modelbench": {
+		"cmd/crm/chronicle", "http", "commands", "projections", "projections/postgres", "eventstore", "eventstore/embedded", "domain/...",
+	},
 
 	"http":     {"http/...", "commands/...", "projections", "domain/..."},
 	"commands": {"commands/...", "domain/..."},

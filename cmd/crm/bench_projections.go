@@ -44,6 +44,8 @@ func (b *benchProjections) Validate() error {
 	switch {
 	case b.Keep && b.Dir == "":
 		return errors.New("--keep needs --dir")
+	case b.Keep && slices.Contains(b.Part, "live"):
+		return errors.New("--keep goes without the part live, which appends to the log")
 	case b.Customers < 1 || b.Deals < 1 || b.Events < 1 || max(b.Customers, b.Deals, b.Events) > 20_000_000:
 		return errors.New("--customers, --deals or --events is not within 1 to 20000000")
 	case b.Batch < 2 || b.Batch > 1_000_000:

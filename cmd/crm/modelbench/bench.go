@@ -86,7 +86,7 @@ func Run(ctx context.Context, o Options) (err error) {
 	}
 	parts := map[string]func(context.Context) error{
 		"read": b.measureRead, "timeline": b.measureTimeline, "pair": b.measurePair, "all": b.measureAll,
-		"copy": b.measureCopy,
+		"copy": b.measureCopy, "live": b.measureLive, "reads": b.measureReads,
 	}
 	for _, part := range Parts {
 		if measure := parts[part]; slices.Contains(o.Parts, part) {

@@ -72,6 +72,10 @@ func openBuilders(ctx context.Context, pool *pgxpool.Pool, models []projections.
 			return nil, nil, err
 		}
 		builders = append(builders, builder)
+		if err := builder.Bulk(ctx); err != nil {
+			closeAll()
+			return nil, nil, err
+		}
 	}
 	return builders, closeAll, nil
 }

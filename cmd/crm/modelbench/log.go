@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/ThreeDotsLabs/watermill/message"
 	"golang.org/x/sync/errgroup"
 
 	"crm/cmd/crm/chronicle"
@@ -117,9 +118,16 @@ func (b *bench) write(ctx context.Context) error {
 	return writing.Wait()
 }
 
+// subscriber reads the log in large batches.
+func (b *bench) subscriber(checkpoint func(context.Context) (domain.Position, error)) message.Subscriber {
+	return eventstore.NewSubscriber(b.log.store, eventstore.SubscriberConfig{
+		Checkpoint: checkpoint, MaxBatch: b.Batch, MaxBytes: b.Batch << 10,
+	})
+}
+
 // batches hands the log to do, from its start to the head, a batch at a time.
 func (b *bench) batches(ctx context.Context, do func(context.Context, domain.Batch) error) (err error) {
-	subscriber := eventstore.NewSubscriber(b.log.store, eventstore.SubscriberConfig{MaxBatch: b.Batch, MaxBytes: 64 << 20})
+	subscriber := b.subscriber(nil)
 	defer func() { err = errors.Join(err, subscriber.Close()) }()
 	messages, err := subscriber.Subscribe(ctx, eventstore.All)
 	if err != nil {
