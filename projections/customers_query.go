@@ -90,16 +90,16 @@ func (m Customers) List(ctx context.Context, f CustomerFilter, asOf AsOf, after 
 	rows, err := all[customerRead](ctx, m.db, `
 		SELECT `+customerColumns+`, '{}' AS organizations
 		FROM (
-		  SELECT * FROM `+asOf.from("customers.customers")+`
-		  WHERE (@kind::text = '' OR kind = @kind)
-		    AND (@stage::text = '' OR stage = @stage)
-		    AND (@owner::uuid IS NULL OR owner_id = @owner)
-		    AND (@source::text = '' OR touchpoint_source = @source)
-		    AND (@archived::boolean IS NULL OR archived = @archived)
-		    AND (@rarest::text IS NULL OR search LIKE @rarest AND search LIKE ALL (@patterns::text[]))
-		    AND (@as_of::timestamptz IS NULL OR registered_at <= @as_of) -- as all are that existed: where to begin
-		    AND (@at::timestamptz IS NULL OR (registered_at, customer_id) < (@at, @id::uuid))
-		  ORDER BY registered_at DESC, customer_id DESC
+		  SELECT row.* FROM `+asOf.inOrder("customers.customers", "customer_id")+`
+		  WHERE (@kind::text = '' OR row.kind = @kind)
+		    AND (@stage::text = '' OR row.stage = @stage)
+		    AND (@owner::uuid IS NULL OR row.owner_id = @owner)
+		    AND (@source::text = '' OR row.touchpoint_source = @source)
+		    AND (@archived::boolean IS NULL OR row.archived = @archived)
+		    AND (@rarest::text IS NULL OR row.search LIKE @rarest AND row.search LIKE ALL (@patterns::text[]))
+		    AND (@as_of::timestamptz IS NULL OR today.registered_at <= @as_of) -- later ones did not exist
+		    AND (@at::timestamptz IS NULL OR (today.registered_at, today.customer_id) < (@at, @id::uuid))
+		  ORDER BY today.registered_at DESC, today.customer_id DESC
 		  LIMIT @limit
 		) AS c
 		LEFT JOIN catalog.employees AS e ON e.employee_id = c.owner_id

@@ -90,6 +90,35 @@ CREATE TABLE column_sums (
   CONSTRAINT column_sums_pk PRIMARY KEY (pipeline_id, status, stage, currency)
 );
 
+-- How many of today's deals went the same way, by the month in which they were opened,
+-- for the funnel.
+CREATE TABLE ways (
+  pipeline_id uuid        NOT NULL, -- of the deals
+  month       timestamptz NOT NULL, -- in which they were opened: its first instant, in UTC
+  status      text        NOT NULL, -- open, won, lost
+  stage       text        NOT NULL, -- the last open one
+  way         text        NOT NULL, -- the places of the path, a space between
+  deals       bigint      NOT NULL, -- how many
+  CONSTRAINT ways_pk PRIMARY KEY (pipeline_id, month, status, stage, way)
+);
+
+-- How long today's deals stood where, by the day on which they left, for the stage
+-- durations.
+CREATE TABLE stays (
+  pipeline_id   uuid        NOT NULL, -- of the deals
+  place         text        NOT NULL, -- the stage
+  day           timestamptz NOT NULL, -- on which the stays ended: its first instant, in UTC; of those that go on, 0001-01-01
+  next          text        NOT NULL, -- where the deals went: a stage, (won), (lost); '' of stays that go on
+  stays         bigint      NOT NULL, -- how many
+  micros        numeric     NOT NULL, -- how long together, in microseconds; of those that go on, their beginnings, since 1970
+  up_to_day     bigint      NOT NULL, -- stays that ended, and were no longer
+  up_to_week    bigint      NOT NULL, -- longer than those, up to 7 days
+  up_to_month   bigint      NOT NULL, -- longer than those, up to 30 days
+  up_to_quarter bigint      NOT NULL, -- longer than those, up to 90 days
+  longer        bigint      NOT NULL, -- longer than those
+  CONSTRAINT stays_pk PRIMARY KEY (pipeline_id, place, day, next)
+);
+
 -- indexes
 
 -- The list is newest first under every filter; each index gives a page in order.
@@ -97,6 +126,11 @@ CREATE INDEX deals_by_age ON deals (opened_at DESC, deal_id DESC);
 CREATE INDEX deals_by_status ON deals (status, opened_at DESC, deal_id DESC);
 CREATE INDEX deals_by_customer ON deals (customer_id, opened_at DESC, deal_id DESC);
 CREATE INDEX deals_by_owner ON deals (owner_id, opened_at DESC, deal_id DESC);
+-- A customer's deals as of a past day.
+CREATE INDEX deals_history_by_customer ON deals_history (customer_id);
 -- The board: the open columns newest first, the closed ones by their latest close.
 CREATE INDEX deals_by_stage ON deals (pipeline_id, status, stage, opened_at DESC, deal_id DESC);
 CREATE INDEX deals_by_close ON deals (pipeline_id, status, closed_at DESC, deal_id DESC) WHERE closed_at IS NOT NULL;
+-- The forecast looks at the open deals only.
+CREATE INDEX deals_expected ON deals (expected_close)
+  INCLUDE (pipeline_id, category, stage, owner_id, worth_minor, worth_currency, probability) WHERE status = 'open';

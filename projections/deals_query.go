@@ -75,18 +75,22 @@ func (m Deals) List(ctx context.Context, f DealFilter, asOf AsOf, after *AgeMark
 	if after != nil {
 		args["at"], args["id"] = after.At, after.ID
 	}
+	from := asOf.inOrder("deals.deals", "deal_id")
+	if !f.Customer.IsZero() { // whose deals are few; an index finds those that ever were
+		from = asOf.from("deals.deals") + ` AS today CROSS JOIN LATERAL (SELECT today.*) AS row`
+	}
 	rows, err := all[dealRead](ctx, m.db, `
 		SELECT `+dealColumns+`
 		FROM (
-		  SELECT * FROM `+asOf.from("deals.deals")+`
-		  WHERE (@status::text = '' OR status = @status)
-		    AND (@pipeline::uuid IS NULL OR pipeline_id = @pipeline)
-		    AND (@stage::text = '' OR stage = @stage)
-		    AND (@owner::uuid IS NULL OR owner_id = @owner)
-		    AND (@customer::uuid IS NULL OR customer_id = @customer)
-		    AND (@as_of::timestamptz IS NULL OR opened_at <= @as_of) -- as all are that existed: where to begin
-		    AND (@at::timestamptz IS NULL OR (opened_at, deal_id) < (@at, @id::uuid))
-		  ORDER BY opened_at DESC, deal_id DESC
+		  SELECT row.* FROM `+from+`
+		  WHERE (@status::text = '' OR row.status = @status)
+		    AND (@pipeline::uuid IS NULL OR row.pipeline_id = @pipeline)
+		    AND (@stage::text = '' OR row.stage = @stage)
+		    AND (@owner::uuid IS NULL OR row.owner_id = @owner)
+		    AND (@customer::uuid IS NULL OR row.customer_id = @customer)
+		    AND (@as_of::timestamptz IS NULL OR today.opened_at <= @as_of) -- later ones did not exist
+		    AND (@at::timestamptz IS NULL OR (today.opened_at, today.deal_id) < (@at, @id::uuid))
+		  ORDER BY today.opened_at DESC, today.deal_id DESC
 		  LIMIT @limit
 		) AS d `+dealNames(asOf)+`
 		ORDER BY d.opened_at DESC, d.deal_id DESC`, pgx.QueryExecModeCacheDescribe, args)

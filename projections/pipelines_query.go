@@ -138,25 +138,38 @@ func columnTotalsSQL(asOf AsOf) string {
 	ORDER BY status, stage, currency`
 }
 
+// firstOfColumnsSQL reads the past once for all columns.
 func firstOfColumnsSQL(asOf AsOf) string {
-	return `
+	with, deals := ``, `deals.deals`
+	if !asOf.IsZero() {
+		deals = `past`
+		with = `
+	WITH past AS MATERIALIZED (
+	  SELECT deal_id, pipeline_id, status, stage, opened_at, closed_at
+	  FROM ` + asOf.from("deals.deals") + ` WHERE pipeline_id = @pipeline_id
+	)`
+	}
+	return with + `
 	SELECT ` + dealColumns + `
 	FROM (
-	  SELECT f.* FROM ` + asOf.from("deals.pipelines") + ` AS b
+	  SELECT f.deal_id FROM ` + asOf.from("deals.pipelines") + ` AS b
 	  CROSS JOIN jsonb_to_recordset(b.stages) AS s (id text)
 	  CROSS JOIN LATERAL (
-	    SELECT * FROM ` + asOf.from("deals.deals") + `
+	    SELECT deal_id FROM ` + deals + `
 	    WHERE pipeline_id = @pipeline_id AND status = 'open' AND stage = s.id
 	    ORDER BY opened_at DESC, deal_id DESC LIMIT @first
 	  ) AS f
 	  WHERE b.pipeline_id = @pipeline_id
 	  UNION ALL
-	  SELECT f.* FROM (VALUES ('won'), ('lost')) AS o (status)
+	  SELECT f.deal_id FROM (VALUES ('won'), ('lost')) AS o (status)
 	  CROSS JOIN LATERAL (
-	    SELECT * FROM ` + asOf.from("deals.deals") + `
+	    SELECT deal_id FROM ` + deals + `
 	    WHERE pipeline_id = @pipeline_id AND status = o.status AND closed_at IS NOT NULL
 	    ORDER BY closed_at DESC, deal_id DESC LIMIT @first
 	  ) AS f
+	) AS f
+	CROSS JOIN LATERAL (
+	  SELECT * FROM ` + asOf.from("deals.deals") + ` AS was WHERE was.deal_id = f.deal_id OFFSET 0 -- by its key, whatever the planner expects of f
 	) AS d ` + dealNames(asOf) + `
 	ORDER BY d.status, coalesce(d.closed_at, d.opened_at) DESC, d.deal_id DESC`
 }

@@ -36,3 +36,4 @@ CREATE TABLE deals (
 ALTER TABLE entries ADD CONSTRAINT entries_pk PRIMARY KEY (position);
 CREATE INDEX entries_by_entity ON entries (entity_id, occurred_at DESC, position DESC);
 CREATE INDEX deals_by_customer ON deals (customer_id, deal_id);
+CREATE INDEX deals_history_by_customer ON deals_history (customer_id);
