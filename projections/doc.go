@@ -16,9 +16,9 @@
 //	               WaitFor, Status, metrics
 //
 // A read model is a [Projection]: a name, a version, DDL, the event types it
-// wants and a pure Apply that writes to a [Keyed] or [Appended] table through the
-// [Writer]. It stands in one .go file and one .sql file named for what it
-// answers, with its queries beside it. An [Engine] runs any number of them; a
+// wants and a pure Apply that writes to tables through the [Writer]: [Keyed],
+// [Versioned], which remembers, [Sums] or [Appended]. It stands in one .go file and
+// one .sql file named for what it answers, with its queries beside it. An [Engine] runs any number of them; a
 // [Builder] is one of them without Watermill, for tests and tools.
 //
 // # What it promises
@@ -34,6 +34,8 @@
 //   - The same log gives the same rows for every size of batch: rows are written
 //     sorted by key, changes run in the order of the events, nothing is taken
 //     from a clock or from the order of a map.
+//   - The past is kept, by both clocks: what a versioned table said as of any date,
+//     as known at any date, is the fold of the events of then.
 //   - Nothing is passed over in silence: an event that cannot be read or applied
 //     stops its read model, visibly. The others go on.
 //   - [Engine.WaitFor] returns once the caller's own write can be read, be it
@@ -73,7 +75,7 @@
 //	commit whose answer is lost                   connect again, read the checkpoint, go on from there
 //	another builder leads, or took the tables     ErrLed, ErrFenced; nack, and the subscriber asks the checkpoint,
 //	                                              which is not told before we lead again
-//	subscriber left events out                    ErrOutOfStep; likewise
+//	subscriber left events out                    ErrOutOfStep, ErrMissing; likewise
 //	event refused, panic, row rejected            Stopped, with a Failure: class, position, event type, table
 //	event type unknown to the program             Stopped: it may well be for this model
 //	bytes not what their type promises            Stopped where the type is handled, else passed over
@@ -143,6 +145,24 @@
 //   - 2026-11-22 Lag is the age of the first end of the log, of those seen each
 //     second, that the tables have not reached. The age of the last event applied
 //     grows while nobody writes; the difference of clocks of two machines is no lag.
+//   - 2026-11-22 The past is versions in a table beside the current rows ([Versioned]),
+//     so that who asks for today reads what there would be without a past, and its
+//     indexes. With all versions in one table every read would pay for the past; told
+//     from the events when asked, a list as of a date would be a replay of the log;
+//     triggers know one clock, the database's.
+//   - 2026-11-22 A version holds in an L of the two clocks, not in a rectangle: while its
+//     end was not known, it had none. So an event in order writes one row of history,
+//     never touches one that is there, and reads nothing but the current row; with
+//     rectangles it would be two. Only a backdated event loads versions, cuts the one
+//     that holds at its instant, and tells those after it anew: 20,000 events cost
+//     1.0 µs of Go and 4 µs of Postgres more each than without a history, also where
+//     1 of 100 is backdated (-bench 'Rebuild/keyed|Remember', load average 17).
+//   - 2026-11-22 An entity's first event is where it begins. What a later one says of an
+//     instant before that is not told of that instant: there was nothing yet.
+//   - 2026-11-22 x_at is a function of SQL that Postgres inlines, bound to its view by
+//     identity: it follows a renamed schema. A page as of a date walks the index of the
+//     current rows, whose order never changes, and asks x_at for each key; a filter on
+//     x_at itself would read all versions.
 //   - 2026-11-22 Rows are encoded by hand in the binary format, through addresses
 //     resolved once per type: the bytes of a value are the same in COPY and in an
 //     array parameter, so one encoder serves both. pgx's own COPY costs twice the
