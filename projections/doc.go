@@ -10,6 +10,7 @@
 //	               model.handle ──▶ Builder.Apply ─────────── one connection of its own ──▶ Postgres
 //	                       │         1 Projection.Apply for each event, pure, fills the Writer
 //	                       │         2 load the keyed rows that the batch touches
+//	                       │           and the former versions that backdated events change
 //	                       │         3 run the changes, in the order of the events
 //	                       │         4 move the checkpoint, delete, upsert, add; commit
 //	                       ▼
@@ -18,8 +19,9 @@
 // A read model is a [Projection]: a name, a version, DDL, the event types it
 // wants and a pure Apply that writes to tables through the [Writer]: [Keyed],
 // [Versioned], which remembers, [Sums] or [Appended]. It stands in one .go file and
-// one .sql file named for what it answers, with its queries beside it. An [Engine] runs any number of them; a
-// [Builder] is one of them without Watermill, for tests and tools.
+// one .sql file named for what it answers, with its queries beside it. An [Engine]
+// runs any number of them; a [Builder] is one of them without Watermill, for tests
+// and tools.
 //
 // # What it promises
 //
