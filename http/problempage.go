@@ -35,6 +35,8 @@ var refusals = bySlug(
 	ErrMalformed, ErrUnknownField, ErrParameter, ErrHeader, ErrMediaType, ErrBodyTooLarge, ErrNoCommand, ErrKeyMissing,
 	ErrNoRoute, ErrMethod, ErrNotAccepted, ErrTimedOut, ErrInternal, ErrCursor, ErrBehind,
 	projections.ErrUnavailable, projections.ErrUnknownModel, projections.ErrStopped, errStreamDeleted,
+	projections.ErrRebuilding, projections.ErrCancelled, projections.ErrOtherVersion, projections.ErrNothingRetired,
+	projections.ErrNoSuchVersion, projections.ErrUnknownJob, projections.ErrTooManyJobs,
 )
 
 // errStreamDeleted stands in for the event store's refusal of that slug, a room

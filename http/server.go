@@ -35,6 +35,8 @@ type Config struct {
 	WaitFor func(ctx context.Context, model string, position domain.Position) error
 	// Status tells how far each read model is. Default: there are none.
 	Status func() []projections.Status
+	// Jobs rebuild and verify read models. Needed for that.
+	Jobs *projections.Jobs
 	// Keys are the API keys' hashes by name; the name is the actor in the history.
 	// Without one nobody gets in.
 	Keys map[string]KeyHash

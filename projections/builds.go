@@ -29,6 +29,9 @@ type BuildStatus struct {
 	Led    bool   `json:"led" doc:"Whether somebody writes it now."`
 }
 
+// Builds is [Builds].
+func (r *Rebuilder) Builds(ctx context.Context) ([]BuildStatus, error) { return Builds(ctx, r.pool) }
+
 // Builds lists the builds of all read models, by name, the oldest first. It
 // changes nothing.
 func Builds(ctx context.Context, db Querier) ([]BuildStatus, error) {

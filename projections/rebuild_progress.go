@@ -191,9 +191,12 @@ func (f *feed) report(now bool) {
 		}
 		p.Models = append(p.Models, m)
 	}
-	if at.Before(target) {
+	switch {
+	case at.Before(target):
 		p.Done = float64(at.Commit) / float64(target.Commit)
-	} else {
+	case d.asked.IsZero() && target.IsZero(): // nobody knows yet
+		p.Done = 0
+	default:
 		target = at
 	}
 	d.meter.note(at)

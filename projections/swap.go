@@ -243,7 +243,7 @@ func (r *Rebuilder) Rollback(ctx context.Context, name string) (version int, err
 	if err != nil {
 		return 0, fmt.Errorf("roll %s back: %w", name, err)
 	}
-	r.cfg.Log.LogAttrs(ctx, slog.LevelWarn, "rolled back", slog.String("read_model", name), slog.Int("version", version))
+	r.cfg.Log.LogAttrs(ctx, slog.LevelInfo, "rolled back", slog.String("read_model", name), slog.Int("version", version))
 	return version, nil
 }
 

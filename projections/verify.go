@@ -81,7 +81,7 @@ func (r *Rebuilder) prove(ctx context.Context, f *feed, p Projection, read build
 func (r *Rebuilder) follow(f *feed, p Projection, b, read build, keys int) *proving {
 	c := &proving{feed: f, keys: keys, version: read.version, since: time.Now()}
 	s := f.add(p, b, c)
-	s.bounded, s.goal = true, read.checkpoint.Position
+	s.bounded, s.goal, s.shown.target = true, read.checkpoint.Position, read.checkpoint.Position
 	return c
 }
 

@@ -46,6 +46,7 @@ type app struct {
 	pool     *pgxpool.Pool
 	commands *commands.Handler
 	engine   *projections.Engine
+	jobs     *projections.Jobs
 	server   *http.Server
 	listener net.Listener
 }
@@ -85,12 +86,14 @@ func openApp(ctx context.Context, s settings, b backends, keys map[string]string
 		Subscribe: func(_ string, checkpoint func(context.Context) (domain.Position, error)) message.Subscriber {
 			return eventstore.NewSubscriber(a.store, eventstore.SubscriberConfig{Checkpoint: checkpoint, Log: log})
 		},
+		Rebuild:    rebuildSubscriber(a.store, log),
 		BatchOf:    eventstore.BatchOf,
 		Reaches:    a.store.Reaches,
 		Head:       a.store.Head,
 		Log:        log,
 		Registerer: registry,
 	}, models.Projections()...)
+	a.jobs = projections.NewJobs(a.engine.Rebuilder())
 	hashes := map[string]crmhttp.KeyHash{}
 	for name, key := range keys {
 		hashes[name] = crmhttp.HashKey(key)
@@ -100,6 +103,7 @@ func openApp(ctx context.Context, s settings, b backends, keys map[string]string
 		Models:   models,
 		WaitFor:  a.engine.WaitFor,
 		Status:   a.engine.Status,
+		Jobs:     a.jobs,
 		Keys:     hashes,
 		Ready: map[string]func(context.Context) error{
 			"eventstore": func(ctx context.Context) error {
@@ -153,6 +157,7 @@ func (a *app) run(ctx context.Context, began func(context.Context) error) (err e
 		}
 	}()
 	defer func() {
+		a.jobs.Close()
 		stopEngine()
 		<-ended
 	}()
