@@ -1,28 +1,29 @@
--- What employees did with customers: a fact for each interaction as it was logged, and
--- one for each amendment that says otherwise who took part or how. Rows are only added,
--- so that any past is a WHERE on the two clocks.
-
+-- Interactions as they were logged, a fact for each. Rows are only added, so that any
+-- past is a WHERE on the two clocks; interactions_at tells what amendments made of them.
 CREATE TABLE interactions (
-  position       bigint      NOT NULL,
-  customer_id    uuid        NOT NULL,
-  interaction_id uuid        NOT NULL,
-  employee_id    uuid,
-  channel        text        NOT NULL,
-  occurred_at    timestamptz NOT NULL,
-  recorded_at    timestamptz NOT NULL
+  position       bigint      NOT NULL, -- commit position of the event in the log
+  customer_id    uuid        NOT NULL, -- with whom
+  interaction_id uuid        NOT NULL, -- among the customer's interactions
+  employee_id    uuid,                 -- who of us took part; NULL where nobody said
+  channel        text        NOT NULL, -- call, email, meeting, visit, chat, sms, letter, web, social, note
+  occurred_at    timestamptz NOT NULL, -- when it took place
+  recorded_at    timestamptz NOT NULL  -- when the log took it
 );
 
+-- Amendments of who took part in an interaction, or through which channel it was.
 CREATE TABLE amendments (
-  position       bigint      NOT NULL,
-  customer_id    uuid        NOT NULL,
-  interaction_id uuid        NOT NULL,
-  names_employee boolean     NOT NULL,
-  employee_id    uuid,
-  channel        text        NOT NULL,
-  occurred_at    timestamptz NOT NULL,
-  recorded_at    timestamptz NOT NULL
+  position       bigint      NOT NULL, -- commit position of the event in the log; of several the last one counts
+  customer_id    uuid        NOT NULL, -- with whom
+  interaction_id uuid        NOT NULL, -- among the customer's interactions
+  names_employee boolean     NOT NULL, -- it says who took part: employee_id, or with NULL that nobody did
+  employee_id    uuid,                 -- who of us took part
+  channel        text        NOT NULL, -- '' where it says nothing of it
+  occurred_at    timestamptz NOT NULL, -- when it became true in the business
+  recorded_at    timestamptz NOT NULL  -- when the log took it
 );
 
+-- The interactions as of an instant, as known at another, amendments applied; NULL is
+-- no bound.
 CREATE FUNCTION interactions_at(as_of timestamptz, known_at timestamptz)
   RETURNS TABLE ("position" bigint, customer_id uuid, interaction_id uuid, employee_id uuid, channel text, occurred_at timestamptz)
   LANGUAGE sql STABLE
@@ -48,26 +49,6 @@ BEGIN ATOMIC
   WHERE (interactions_at.as_of IS NULL OR i.occurred_at <= interactions_at.as_of)
     AND (interactions_at.known_at IS NULL OR i.recorded_at <= interactions_at.known_at);
 END;
-
-COMMENT ON TABLE interactions IS 'Interactions as they were logged, one row each; see interactions_at for what amendments made of them';
-COMMENT ON COLUMN interactions.position IS 'Commit position of the event in the log';
-COMMENT ON COLUMN interactions.customer_id IS 'With whom';
-COMMENT ON COLUMN interactions.interaction_id IS 'Within the customer''s interactions';
-COMMENT ON COLUMN interactions.employee_id IS 'Who of us took part; NULL where nobody said';
-COMMENT ON COLUMN interactions.channel IS 'call, email, meeting, visit, chat, sms, letter, web, social or note';
-COMMENT ON COLUMN interactions.occurred_at IS 'When it took place';
-COMMENT ON COLUMN interactions.recorded_at IS 'When it was recorded';
-COMMENT ON TABLE amendments IS 'Amendments of who took part in an interaction, or through which channel';
-COMMENT ON COLUMN amendments.position IS 'Commit position of the event in the log; of several the last one counts';
-COMMENT ON COLUMN amendments.customer_id IS 'With whom';
-COMMENT ON COLUMN amendments.interaction_id IS 'Within the customer''s interactions';
-COMMENT ON COLUMN amendments.names_employee IS 'Whether it says who took part; then employee_id holds, also where it is NULL';
-COMMENT ON COLUMN amendments.employee_id IS 'Who of us took part';
-COMMENT ON COLUMN amendments.channel IS 'The channel; empty where the amendment says nothing of it';
-COMMENT ON COLUMN amendments.occurred_at IS 'When it became true in the business';
-COMMENT ON COLUMN amendments.recorded_at IS 'When it was recorded';
-COMMENT ON FUNCTION interactions_at(timestamptz, timestamptz) IS
-  'Interactions as of an instant, as known at another, amendments applied; NULL is no bound';
 
 -- indexes
 

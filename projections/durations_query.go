@@ -94,32 +94,58 @@ func (q DurationsQuestion) args() pgx.NamedArgs {
 }
 
 func (q DurationsQuestion) statement() string {
+	stays := q.stays()
+	if q.AsOf.IsZero() && q.wholeDays() {
+		stays = q.summed()
+	}
 	return `
 	WITH ` + stagesThen(q.AsOf) + `,
-	stays AS (
-	  SELECT p.place, p.since, d.path_since[p.n + 1] AS ended, d.path[p.n + 1] AS next,
-	    extract(epoch FROM d.path_since[p.n + 1] - p.since)::double precision AS seconds
-	  FROM ` + q.from("deals.deals") + ` AS d, unnest(d.path, d.path_since) WITH ORDINALITY AS p (place, since, n)
-	  WHERE d.pipeline_id = @pipeline_id
-	)
+	stays AS (` + stays + `)
 	SELECT s.id AS stage, s.name, s.retired,
-	  count(t.seconds) AS stays,
-	  coalesce(sum(t.seconds), 0) AS seconds,
-	  count(*) FILTER (WHERE n.ordinal > s.ordinal) AS forward,
-	  count(*) FILTER (WHERE n.ordinal < s.ordinal) AS backward,
-	  count(*) FILTER (WHERE t.next = '` + WonKey + `') AS won,
-	  count(*) FILTER (WHERE t.next = '` + LostKey + `') AS lost,
-	  count(*) FILTER (WHERE t.seconds <= 86400) AS up_to_day,
-	  count(*) FILTER (WHERE t.seconds > 86400 AND t.seconds <= 7 * 86400) AS up_to_week,
-	  count(*) FILTER (WHERE t.seconds > 7 * 86400 AND t.seconds <= 30 * 86400) AS up_to_month,
-	  count(*) FILTER (WHERE t.seconds > 30 * 86400 AND t.seconds <= 90 * 86400) AS up_to_quarter,
-	  count(*) FILTER (WHERE t.seconds > 90 * 86400) AS longer,
-	  count(t.since) FILTER (WHERE t.ended IS NULL) AS standing,
-	  coalesce(sum(extract(epoch FROM @now::timestamptz - t.since)) FILTER (WHERE t.ended IS NULL), 0)::double precision AS standing_seconds
+	  coalesce(sum(t.stays) FILTER (WHERE t.ended), 0)::bigint AS stays,
+	  coalesce(sum(t.seconds) FILTER (WHERE t.ended), 0)::double precision AS seconds,
+	  coalesce(sum(t.stays) FILTER (WHERE n.ordinal > s.ordinal), 0)::bigint AS forward,
+	  coalesce(sum(t.stays) FILTER (WHERE n.ordinal < s.ordinal), 0)::bigint AS backward,
+	  coalesce(sum(t.stays) FILTER (WHERE t.next = '` + WonKey + `'), 0)::bigint AS won,
+	  coalesce(sum(t.stays) FILTER (WHERE t.next = '` + LostKey + `'), 0)::bigint AS lost,
+	  coalesce(sum(t.up_to_day), 0)::bigint AS up_to_day, coalesce(sum(t.up_to_week), 0)::bigint AS up_to_week,
+	  coalesce(sum(t.up_to_month), 0)::bigint AS up_to_month, coalesce(sum(t.up_to_quarter), 0)::bigint AS up_to_quarter,
+	  coalesce(sum(t.longer), 0)::bigint AS longer,
+	  coalesce(sum(t.stays) FILTER (WHERE NOT t.ended), 0)::bigint AS standing,
+	  coalesce(sum(t.seconds) FILTER (WHERE NOT t.ended), 0)::double precision AS standing_seconds
 	FROM stages AS s
-	LEFT JOIN stays AS t ON t.place = s.id AND (t.ended IS NULL OR ` + within("t.ended") + `)
+	LEFT JOIN stays AS t ON t.place = s.id
 	LEFT JOIN stages AS n ON n.id = t.next
 	GROUP BY s.ordinal, s.id, s.name, s.retired ORDER BY s.ordinal`
+}
+
+// stays are the stays that ended in the period and those that go on, added up by where
+// they were and where the deals went.
+func (q DurationsQuestion) stays() string {
+	return `
+	  SELECT place, next, ended, count(*) AS stays, sum(seconds) AS seconds,
+	    count(*) FILTER (WHERE ended AND seconds <= 86400) AS up_to_day,
+	    count(*) FILTER (WHERE ended AND seconds > 86400 AND seconds <= 7 * 86400) AS up_to_week,
+	    count(*) FILTER (WHERE ended AND seconds > 7 * 86400 AND seconds <= 30 * 86400) AS up_to_month,
+	    count(*) FILTER (WHERE ended AND seconds > 30 * 86400 AND seconds <= 90 * 86400) AS up_to_quarter,
+	    count(*) FILTER (WHERE ended AND seconds > 90 * 86400) AS longer
+	  FROM (
+	    SELECT p.place, coalesce(d.path[p.n + 1], '') AS next, d.path_since[p.n + 1] IS NOT NULL AS ended,
+	      extract(epoch FROM coalesce(d.path_since[p.n + 1], @now::timestamptz) - p.since) AS seconds
+	    FROM ` + q.from("deals.deals") + ` AS d, unnest(d.path, d.path_since) WITH ORDINALITY AS p (place, since, n)
+	    WHERE d.pipeline_id = @pipeline_id AND (d.path_since[p.n + 1] IS NULL OR ` + within("d.path_since[p.n + 1]") + `)
+	  ) AS s
+	  GROUP BY place, next, ended`
+}
+
+// summed is the same of today, from the sums by day.
+func (q DurationsQuestion) summed() string {
+	return `
+	  SELECT place, next, next <> '' AS ended, stays,
+	    (CASE WHEN next <> '' THEN micros ELSE stays * extract(epoch FROM @now::timestamptz) * 1000000 - micros END) / 1000000 AS seconds,
+	    up_to_day, up_to_week, up_to_month, up_to_quarter, longer
+	  FROM deals.stays
+	  WHERE pipeline_id = @pipeline_id AND (next = '' OR ` + within("day") + `)`
 }
 
 // Behind is the deals that stood in a stage, which is the key, with a stay that ended

@@ -76,8 +76,7 @@ func (m Deals) Forecast(ctx context.Context, q ForecastQuestion) ([]ForecastLine
 		    sum(worth_minor) AS worth, sum(worth_minor::numeric * probability) AS weighted, 0 AS value
 		  FROM `+q.from("deals.deals")+` AS d WHERE `+forecastOpen+` GROUP BY 1, 2
 		  UNION ALL
-		  SELECT `+parts.won+`, value_currency, 0, count(*), 0, 0, sum(value_minor)
-		  FROM `+q.from("sales.deals")+` AS d WHERE `+forecastWon+` GROUP BY 1, 2
+		  `+q.won(parts.won)+`
 		)
 		SELECT coalesce(part::text, '') AS key, `+parts.name+` AS name, currency, sum(open)::bigint AS open, sum(won)::bigint AS won,
 		  `+clipped("sum(worth)")+` AS worth, `+clipped("round(sum(weighted) / 100)")+` AS weighted, `+clipped("sum(value)")+` AS value
@@ -101,6 +100,22 @@ func (m Deals) Forecast(ctx context.Context, q ForecastQuestion) ([]ForecastLine
 	return lines, err
 }
 
+// won is the deals won in the period: today from the sums of the months that lie in it
+// whole, and else one by one.
+func (q ForecastQuestion) won(part string) string {
+	added := func(condition string) string {
+		return `SELECT ` + part + `, value_currency, 0, count(*), 0, 0, sum(value_minor)
+		  FROM ` + q.from("sales.deals") + ` AS d WHERE d.outcome = 'won' AND ` + ofPipeline + ` AND ` + condition + ` GROUP BY 1, 2`
+	}
+	if !q.AsOf.IsZero() {
+		return added(within("d.closed_at"))
+	}
+	_, rest := q.months("d.closed_at")
+	return `SELECT ` + part + `, value_currency, 0, won, 0, 0, value_minor
+		  FROM (` + summed("deals") + `) AS d WHERE won > 0 AND ` + ofPipeline + `
+		  UNION ALL ` + added(rest)
+}
+
 // The deals of a forecast; d are those of deals.deals and of sales.deals.
 var (
 	ofPipeline   = `(@pipeline_id::uuid IS NULL OR d.pipeline_id = @pipeline_id)`
@@ -122,7 +137,7 @@ var forecastKeys = map[ForecastGrouping]struct{ open, won, name, join string }{
 }
 
 func (q ForecastQuestion) args() pgx.NamedArgs {
-	return q.Period.args(q.AsOf.args(pgx.NamedArgs{"pipeline_id": nullable(q.Pipeline)}))
+	return q.Period.monthArgs(q.AsOf.args(pgx.NamedArgs{"pipeline_id": nullable(q.Pipeline)}))
 }
 
 // Behind is the deals of a line with what their forecast is made of; nil are those of

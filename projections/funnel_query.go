@@ -83,7 +83,7 @@ func (m Deals) Funnel(ctx context.Context, q FunnelQuestion) (Funnel, error) {
 }
 
 func (q FunnelQuestion) args() pgx.NamedArgs {
-	return q.Period.args(q.AsOf.args(pgx.NamedArgs{"pipeline_id": q.Pipeline.UUID}))
+	return q.Period.monthArgs(q.AsOf.args(pgx.NamedArgs{"pipeline_id": q.Pipeline.UUID}))
 }
 
 // WonShare is the part of the cohort that was won.
@@ -103,11 +103,7 @@ func (f Funnel) WonShare() *float64 { return ratio(float64(f.Won), float64(f.Ope
 func (q FunnelQuestion) statement() string {
 	return `
 	WITH ` + stagesThen(q.AsOf) + `,
-	ways AS (
-	  SELECT status, stage, path, count(*) AS n FROM ` + q.from("deals.deals") + `
-	  WHERE pipeline_id = @pipeline_id AND ` + within("opened_at") + `
-	  GROUP BY status, stage, path
-	),
+	ways AS (` + q.ways() + `),
 	cohort AS (
 	  SELECT w.*, CASE WHEN w.status = 'won' THEN 1000000
 	    ELSE (SELECT coalesce(max(s.ordinal), 0) FROM stages AS s WHERE s.id = ANY (w.path)) END AS furthest
@@ -122,6 +118,24 @@ func (q FunnelQuestion) statement() string {
 	FROM (SELECT ordinal, id, name, retired FROM stages UNION ALL SELECT 0, '', '', FALSE) AS s
 	LEFT JOIN cohort AS c ON TRUE
 	GROUP BY s.ordinal, s.id, s.name, s.retired ORDER BY s.ordinal`
+}
+
+// ways are the ways that the deals of the cohort went, and how many went each: today
+// from the sums of the months that lie in the period whole.
+func (q FunnelQuestion) ways() string {
+	counted := func(condition string) string {
+		return `
+	  SELECT status, stage, path, count(*) AS n FROM ` + q.from("deals.deals") + `
+	  WHERE pipeline_id = @pipeline_id AND ` + condition + ` GROUP BY status, stage, path`
+	}
+	if !q.AsOf.IsZero() {
+		return counted(within("opened_at"))
+	}
+	_, rest := q.months("opened_at")
+	return `
+	  SELECT status, stage, string_to_array(way, ' ') AS path, sum(deals) AS n FROM deals.ways
+	  WHERE pipeline_id = @pipeline_id AND ` + wholeMonths + ` GROUP BY status, stage, way
+	  UNION ALL` + counted(rest)
 }
 
 // stagesThen is a common table of the pipeline's stages in their order as of then.

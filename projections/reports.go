@@ -1,6 +1,7 @@
 package projections
 
 import (
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -42,6 +43,57 @@ func within(instant string) string {
 
 // withinDays is the same for a day, which is at its first instant in UTC.
 func withinDays(day string) string { return within("(" + day + `::timestamp AT TIME ZONE 'UTC')`) }
+
+// wholeMonths is the condition that a month lies in the period whole.
+const wholeMonths = `(@whole_from::timestamptz IS NULL OR month >= @whole_from) AND (@whole_until::timestamptz IS NULL OR month < @whole_until)`
+
+// monthArgs adds what wholeMonths and the rest of months name.
+func (p Period) monthArgs(args pgx.NamedArgs) pgx.NamedArgs {
+	whole, _ := p.months("")
+	args["whole_from"], args["whole_until"] = bound(whole.From), bound(whole.Until)
+	return p.args(args)
+}
+
+// months splits the period: the months that lie in it whole, whose bounds are
+// @whole_from and @whole_until, and the condition that an instant lies in what is left.
+func (p Period) months(instant string) (whole Period, rest string) {
+	whole = p
+	if !p.From.IsZero() {
+		if first := monthOf(p.From); first.Before(p.From) {
+			whole.From = first.AddDate(0, 1, 0)
+		}
+	}
+	if !p.Until.IsZero() {
+		whole.Until = monthOf(p.Until)
+		if !whole.From.Before(whole.Until) {
+			return Period{Until: time.Time{}.Add(1)}, within(instant) // no month is whole
+		}
+	}
+	var edges []string
+	if !whole.From.Equal(p.From) {
+		edges = append(edges, instant+` >= @from AND `+instant+` < @whole_from`)
+	}
+	if !whole.Until.Equal(p.Until) {
+		edges = append(edges, instant+` >= @whole_until AND `+instant+` < @until`)
+	}
+	if len(edges) == 0 {
+		return whole, "FALSE"
+	}
+	return whole, "(" + strings.Join(edges, " OR ") + ")"
+}
+
+func monthOf(at time.Time) time.Time {
+	at = at.UTC()
+	return time.Date(at.Year(), at.Month(), 1, 0, 0, 0, 0, time.UTC)
+}
+
+// wholeDays reports whether the period is of days in UTC, without a part of one.
+func (p Period) wholeDays() bool { return p.From.Equal(dayOf(p.From)) && p.Until.Equal(dayOf(p.Until)) }
+
+func dayOf(at time.Time) time.Time {
+	at = at.UTC()
+	return time.Date(at.Year(), at.Month(), at.Day(), 0, 0, 0, 0, time.UTC)
+}
 
 // clipped is a sum as an amount: one that does not fit stops at the largest.
 func clipped(sum string) string {

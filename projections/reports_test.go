@@ -123,40 +123,47 @@ func checkSales(t *testing.T, m projections.Models, then *then, period projectio
 	checkProducts(t, m, then, period, asOf)
 }
 
-// By product every deal counts once for each product, and its shares add up.
+// By product and by family every deal counts once for each, and its shares add up.
 func checkProducts(t *testing.T, m projections.Models, then *then, period projections.Period, asOf projections.AsOf) {
-	q := projections.SalesQuestion{By: projections.ByProduct, Period: period, AsOf: asOf}
-	found, won := reportLines[int64]{}, purse{}
-	for id, d := range then.deals {
-		if d.Status == deal.Running || !has(period, d.closed) {
-			continue
+	for by, key := range map[projections.SalesGrouping]func(domain.ProductID) string{
+		projections.ByProduct: func(id domain.ProductID) string { return idKey(id) },
+		projections.ByFamily:  func(id domain.ProductID) string { return then.families[id] },
+	} {
+		q := projections.SalesQuestion{By: by, Period: period, AsOf: asOf}
+		found, won := reportLines[[2]int64]{}, purse{}
+		for id, d := range then.deals {
+			if d.Status == deal.Running || !has(period, d.closed) {
+				continue
+			}
+			won.add(d.value())
+			seen := map[string]bool{}
+			for _, item := range d.LineItems {
+				seen[key(item.Product)] = true
+			}
+			if len(d.LineItems) == 0 {
+				seen[""] = true
+			}
+			for key := range seen {
+				l := found.at(key, "", id)
+				l[0] += one(d.Status == deal.IsWon)
+				l[1] += one(d.Status == deal.IsLost)
+			}
 		}
-		won.add(d.value())
-		seen := map[string]bool{}
-		for _, item := range d.LineItems {
-			seen[idKey(item.Product)] = true
+		counts, value := map[string][2]int64{}, purse{}
+		for _, line := range must[[]projections.SalesLine](t)(m.Sales.Report(t.Context(), q)) {
+			counts[line.Key] = [2]int64{line.Won, line.Lost}
+			for _, m := range line.Value {
+				value.add(m)
+			}
 		}
-		if len(d.LineItems) == 0 {
-			seen[""] = true
+		want := map[string][2]int64{}
+		for key, l := range found {
+			want[key] = l.of
+			then.behind(t, m, q.Behind(&key), l.counts, projections.Sales{}.Handles()...)
 		}
-		for key := range seen {
-			*found.at(key, "", id)++
-		}
+		same(t, want, counts)
+		same(t, won.list(), value.list())
 	}
-	counts, value := map[string]int64{}, purse{}
-	for _, line := range must[[]projections.SalesLine](t)(m.Sales.Report(t.Context(), q)) {
-		counts[line.Key] = line.Won + line.Lost
-		for _, m := range line.Value {
-			value.add(m)
-		}
-	}
-	want := map[string]int64{}
-	for key, l := range found {
-		want[key] = l.of
-		then.behind(t, m, q.Behind(&key), l.counts, projections.Sales{}.Handles()...)
-	}
-	same(t, want, counts)
-	same(t, won.list(), value.list())
 }
 
 func checkFunnel(t *testing.T, m projections.Models, then *then, period projections.Period, asOf projections.AsOf) {

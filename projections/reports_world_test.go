@@ -16,6 +16,7 @@ import (
 	"crm/domain/employee"
 	"crm/domain/interaction"
 	"crm/domain/pipeline"
+	"crm/domain/product"
 	"crm/projections"
 )
 
@@ -118,6 +119,7 @@ type then struct {
 	interactions map[interactionKey]*interactionThen
 	pipeline     pipeline.State
 	employees    map[domain.EmployeeID]employee.Details // today's
+	families     map[domain.ProductID]string            // today's
 }
 
 type stay struct {
@@ -154,11 +156,15 @@ func (w *world) then(asOf projections.AsOf) *then {
 	t := &then{
 		deals: map[uuid.UUID]*dealThen{}, customers: map[uuid.UUID]*customerThen{},
 		interactions: map[interactionKey]*interactionThen{}, employees: map[domain.EmployeeID]employee.Details{},
+		families: map[domain.ProductID]string{},
 	}
 	for stream, state := range w.states {
-		if s, ok := state.(employee.State); ok {
-			id, _ := stream.ID()
+		id, _ := stream.ID()
+		switch s := state.(type) {
+		case employee.State:
 			t.employees[domain.EmployeeID{UUID: id}] = s.Details
+		case product.State:
+			t.families[domain.ProductID{UUID: id}] = s.Details.Family
 		}
 	}
 	for _, e := range w.events {

@@ -30,6 +30,34 @@ CREATE VIEW closing_products AS
          p.value_minor -- the product's share, in the currency of the deal's value
   FROM deals AS d, unnest(d.product_ids, d.product_values) AS p (product_id, value_minor);
 
+-- The sums of today's closes by month, pipeline and owner, for the reports.
+CREATE TABLE closings (
+  month       timestamptz NOT NULL, -- its first instant, in UTC
+  pipeline_id uuid        NOT NULL, -- of the deals
+  owner_id    uuid        NOT NULL, -- at closing; 00000000-0000-0000-0000-000000000000: nobody
+  currency    text        NOT NULL, -- ISO 4217; '' where there is no value
+  won         bigint      NOT NULL, -- deals
+  lost        bigint      NOT NULL, -- deals
+  value_minor numeric     NOT NULL, -- of the won
+  micros_won  numeric     NOT NULL, -- from opening to closing, of the won, in microseconds
+  micros_lost numeric     NOT NULL, -- the same of the lost
+  CONSTRAINT closings_pk PRIMARY KEY (month, pipeline_id, owner_id, currency)
+);
+
+-- The same by month and product, with the other products of the sale beside it.
+CREATE TABLE sold (
+  month       timestamptz NOT NULL, -- its first instant, in UTC
+  products    text        NOT NULL, -- the ids of all products of the sale, in order
+  product_id  uuid        NOT NULL, -- one of them; 00000000-0000-0000-0000-000000000000: none named
+  currency    text        NOT NULL, -- ISO 4217; '' where there is no value
+  won         bigint      NOT NULL, -- deals
+  lost        bigint      NOT NULL, -- deals
+  value_minor numeric     NOT NULL, -- the product's share, of the won
+  micros_won  numeric     NOT NULL, -- from opening to closing, of the won, in microseconds
+  micros_lost numeric     NOT NULL, -- the same of the lost
+  CONSTRAINT sold_pk PRIMARY KEY (month, products, product_id, currency)
+);
+
 -- indexes
 
 CREATE INDEX deals_by_closing ON deals (closed_at)
