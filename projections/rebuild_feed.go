@@ -160,6 +160,8 @@ func (f *feed) failures() error {
 
 // left reports whether anything is left to do.
 func (f *feed) left() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	for _, s := range f.shadows {
 		if s.active() {
 			return true
