@@ -28,6 +28,7 @@ func TestPubSub(t *testing.T) {
 	store.codec = newCodec(append(slices.Clone(registered), stored[said](1)), retired)
 	var groups sync.Map // name → *group
 	newPubSub := func(t *testing.T, g *group) (message.Publisher, message.Subscriber) {
+		t.Helper()
 		s := &groupSubscriber{store: store, group: g}
 		t.Cleanup(func() { _ = s.Close() }) // the suite forgets some
 		p := publisher{store: store}
@@ -53,8 +54,12 @@ func TestPubSub(t *testing.T) {
 			RestartServiceCommand:               restart,
 			ForceShort:                          testing.Short(),
 		},
-		func(t *testing.T) (message.Publisher, message.Subscriber) { return newPubSub(t, &group{}) },
+		func(t *testing.T) (message.Publisher, message.Subscriber) {
+			t.Helper()
+			return newPubSub(t, &group{})
+		},
 		func(t *testing.T, name string) (message.Publisher, message.Subscriber) {
+			t.Helper()
 			g, _ := groups.LoadOrStore(name, &group{})
 			return newPubSub(t, g.(*group))
 		},
