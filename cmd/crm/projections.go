@@ -133,13 +133,15 @@ type shown struct {
 	Keys int `default:"5" placeholder:"N" help:"How many rows are shown of each table that differs, with the values in both; 0 to 1000. Default ${default}."`
 }
 
-// Validate is called with what was parsed.
-func (s *shown) Validate() error {
+func (s *shown) check() error {
 	if s.Keys < 0 || s.Keys > 1000 {
 		return fmt.Errorf("--keys %d is not within 0 to 1000", s.Keys)
 	}
 	return nil
 }
+
+// Validate is called with what was parsed.
+func (v *modelsVerify) Validate() error { return errors.Join(v.shown.check(), v.modelsTarget.Validate()) }
 
 // Run compares, and fails where something differs.
 func (v *modelsVerify) Run(ctx context.Context, std streams) error {
@@ -188,7 +190,7 @@ func (d *modelsDiff) Validate() error {
 	if len(d.Versions) != 2 || d.Versions[0] == d.Versions[1] {
 		return errors.New("--versions is not two versions such as 3,4")
 	}
-	return d.shown.Validate()
+	return errors.Join(d.shown.check(), d.modelsTarget.Validate())
 }
 
 // Run compares, and fails where something differs.
