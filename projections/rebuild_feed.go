@@ -42,7 +42,7 @@ type shadow struct {
 	course     course
 	builder    *Builder        // nil without a connection
 	careful    domain.Position // up to where it is not in bulk
-	until      time.Time // it may be led by someone else
+	until      time.Time       // it may be led by someone else
 	done       bool
 	err        error
 
