@@ -18,8 +18,8 @@ import (
 )
 
 // prove waits until all servers show all of the log, and holds them to it: the log
-// has what was written and no event more, and every row of every read
-// model is what a fresh build of that log gives.
+// has what was written and no event more, and every row of every read model is what
+// a fresh build of that log gives, as crm projections verify finds too.
 func (f *fleet) prove(clerks []*clerk) {
 	f.t.Helper()
 	log := f.log()
@@ -35,6 +35,7 @@ func (f *fleet) prove(clerks []*clerk) {
 		}
 		f.sameTables(name, fresh)
 	}
+	f.mustProjections("verify")
 	looked := lookedOf(clerks)
 	f.t.Logf("%d events are in the read models once; %d reads of an own write, and %d that got no answer", len(log), looked.seen, looked.away)
 	if f.t.Failed() {
