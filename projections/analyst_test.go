@@ -98,6 +98,12 @@ func TestAnalystsReadAndDoNothingElse(t *testing.T) {
 		}
 	}
 
+	for _, past := range []string{"customers.customers_at", "deals.deals_at", "deals.pipelines_at", "consents.consents_at", "sales.deals_at"} {
+		if _, err := conn.Exec(t.Context(), "SELECT * FROM "+past+"('2026-01-01', NULL)"); err != nil {
+			t.Errorf("reads %s: %v", past, err)
+		}
+	}
+
 	const denied, readOnly, tooLong = "42501", "25006", "57014"
 	for _, lifted := range []bool{false, true} { // the role's settings, by the one they are for
 		if lifted {
