@@ -43,9 +43,10 @@ const (
 // nothing of the window is kept: to come past it, go on without Bulk until it is
 // behind.
 //
-// It does nothing where the first catch-up is done.
+// It does nothing where the first catch-up is done, nor where streams are parked:
+// what of them is passed over is counted batch by batch.
 func (b *Builder) Bulk(ctx context.Context) error {
-	if b.checkpoint.live || b.writer.bulk {
+	if b.checkpoint.live || b.writer.bulk || len(b.parked) > 0 {
 		return nil
 	}
 	// Vacuuming a table that only grows, time and again, would cost as much as the

@@ -20,6 +20,8 @@ type Checkpoint struct {
 	Events int64
 	// RecordedAt is when the store took the last of them; zero before the first.
 	RecordedAt time.Time
+	// Parked is how many streams the tables do not follow any further.
+	Parked int
 
 	build int64 // identity of the set of tables
 	epoch int64 // ours; another one means that we were replaced

@@ -44,6 +44,8 @@ type Config struct {
 	// StallAfter is how long a read model may stand still before the end of the log
 	// until it counts as stalled. Default 20 s.
 	StallAfter time.Duration
+	// Parking is what becomes of events that cannot be applied.
+	Parking Parking
 	// Log gets one line per change of a read model's state. Default: nothing is logged.
 	Log *slog.Logger
 	// Registerer gets the engine's metrics. Default: there are none.
@@ -116,7 +118,8 @@ func NewEngine(pool *pgxpool.Pool, cfg Config, projections ...Projection) *Engin
 		e.models = append(e.models, m)
 	}
 	e.rebuilder = NewRebuilder(pool, RebuildConfig{
-		Subscribe: e.cfg.Rebuild, BatchOf: e.cfg.BatchOf, Head: e.cfg.Head, Reaches: e.cfg.Reaches, Log: e.cfg.Log,
+		Subscribe: e.cfg.Rebuild, BatchOf: e.cfg.BatchOf, Head: e.cfg.Head, Reaches: e.cfg.Reaches,
+		Parking: e.cfg.Parking, Log: e.cfg.Log,
 	}, projections...)
 	if e.cfg.Registerer != nil {
 		e.cfg.Registerer.MustRegister(e.metrics)

@@ -193,7 +193,7 @@ func TestIndexesComeAfterTheFirstCatchUp(t *testing.T) {
 	}
 }
 
-// Poison stops its projection, says where without saying what, and lets others go on.
+// Where nothing is parked, poison stops its projection, says where without saying what, and lets others go on.
 func TestPoisonStopsOneProjection(t *testing.T) {
 	t.Parallel()
 	const secret = "a note that says what only its author may know"
@@ -252,7 +252,9 @@ func TestPoisonStopsOneProjection(t *testing.T) {
 			}})
 			var logged journal
 			log := newSource(events, 20)
-			e, stop := start(t, pool, log, projections.Config{Log: slog.New(slog.NewTextHandler(&logged, nil))}, everyone...)
+			e, stop := start(t, pool, log, projections.Config{
+				Log: slog.New(slog.NewTextHandler(&logged, nil)), Parking: projections.Parking{Max: -1},
+			}, everyone...)
 
 			s := eventually(t, e, "ill", "stopped", inState(projections.Stopped))
 			where := test.where
@@ -406,7 +408,7 @@ func TestEngineLeavesNoGoroutines(t *testing.T) {
 	}
 	before := goleak.IgnoreCurrent()
 	log := newSource(history(50), 5)
-	e, stop := start(t, pool, log, projections.Config{}, notes{name: "one"}, notes{name: "two"}, notes{
+	e, stop := start(t, pool, log, projections.Config{Parking: projections.Parking{Max: -1}}, notes{name: "one"}, notes{name: "two"}, notes{
 		name: "ill", apply: func(*projections.Writer, domain.Recorded) error { return errBadNote },
 	})
 	wait(t, e, "one", log.end())

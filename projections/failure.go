@@ -21,27 +21,35 @@ var (
 	// ErrOutOfStep is a batch that begins after the checkpoint: events in between
 	// would be lost.
 	ErrOutOfStep = errors.New("the batch begins after the checkpoint")
+	// ErrMissing is an event that is not the next one of its stream: what lies in
+	// between was left out of the batch, or of one before. It is an ErrOutOfStep.
+	ErrMissing = fmt.Errorf("an event of the stream is missing: %w", ErrOutOfStep)
 )
 
 // Class is why a projection stands still, in a word that a metric or a page can show.
 type Class string
 
-// The classes. The first group passes by itself, the second needs someone.
+// The classes. The first group passes by itself. The second is of single events,
+// whose streams are parked; the third stops a read model.
 const (
 	Unreachable Class = "unreachable" // no connection to Postgres or the log, or it was lost
 	Busy        Class = "busy"        // Postgres could not serve: a conflict, shutdown, full disk
 	Fenced      Class = "fenced"      // another builder wrote
 	OutOfStep   Class = "out-of-step" // the subscriber left events out
 
-	BadEvent    Class = "bad-event"    // Apply refused the event
-	Panicked    Class = "panic"        // Apply, or a change it asked for, panicked
-	UnknownType Class = "unknown-type" // the program does not know the event's type
-	Unreadable  Class = "unreadable"   // the event's bytes are not what its type promises
-	Rejected    Class = "rejected"     // Postgres refuses the rows
-	BadSchema   Class = "bad-schema"   // the tables are not what the code describes
-	WentBack    Class = "went-back"    // the log ends before the checkpoint: it was restored, or lost its end
-	Replaced    Class = "replaced"     // another version of the program took the tables over
-	Broken      Class = "broken"       // a mistake in the engine or in how it is wired
+	BadEvent   Class = "bad-event"        // Apply refused the event
+	Panicked   Class = "panic"            // Apply, or a change it asked for, panicked
+	Unreadable Class = "unreadable"       // the event's bytes are not what its type promises
+	Rejected   Class = "rejected"         // Postgres refuses the rows
+	Missing    Class = "missing-revision" // the log feeds the stream without this event, again and again
+	Retrying   Class = "retrying"         // what was parked is being applied
+
+	TooManyParked Class = "too-many-parked" // so many streams that it is not the events
+	UnknownType   Class = "unknown-type"    // the program does not know the event's type
+	BadSchema     Class = "bad-schema"      // the tables are not what the code describes
+	WentBack      Class = "went-back"       // the log ends before the checkpoint: it was restored, or lost its end
+	Replaced      Class = "replaced"        // another version of the program took the tables over
+	Broken        Class = "broken"          // a mistake in the engine or in how it is wired
 )
 
 // Failure is why a projection cannot go on. It tells where, and never what: no
@@ -76,6 +84,27 @@ func (f *Failure) Error() string {
 		fmt.Fprintf(&text, ", position %s", f.Position)
 	}
 	return text.String()
+}
+
+// poisonous reports whether it is the event's fault, so that others can be applied.
+func (f *Failure) poisonous() bool {
+	switch f.Class {
+	case BadEvent, Panicked, Unreadable, Missing:
+		return true
+	case Rejected:
+		refused, said := errors.AsType[*pgconn.PgError](f.cause)
+		if !said {
+			return true // the row could not even be sent
+		}
+		switch refused.Code[:2] {
+		case "22", // a value that no column takes
+			"23", // a constraint
+			"54", // too large a row, or index entry
+			"P0": // a trigger
+			return true
+		}
+	}
+	return false
 }
 
 // Unwrap gives the cause.

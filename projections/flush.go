@@ -222,6 +222,7 @@ func (b *Builder) store(ctx context.Context, to Checkpoint) error {
 		sent.exec(b.prepared.relax)
 	}
 	sent.exec(b.prepared.move, b.checkpoint.move(to)...)
+	b.note(&sent)
 	if err := b.shrink(&sent); err != nil {
 		return err
 	}

@@ -70,15 +70,24 @@ func newBuilder(ctx context.Context, conn *pgx.Conn, p Projection, of build) (*B
 	b := &Builder{
 		projection: p, schema: led.schema, conn: conn, checkpoint: led.checkpoint,
 		handles: make(map[string]bool), bindings: make(map[table]*binding),
+		parked: make(map[domain.Stream]Parked), skipped: make(map[domain.Stream][]span), sequence: newSequence(p.Handles()),
 	}
+	b.writer.skipped = b.wasSkipped
 	for _, eventType := range p.Handles() {
 		b.handles[eventType] = true
+	}
+	if err := b.recallParked(ctx); err != nil {
+		return nil, lasting(err, domain.Position{}, "")
 	}
 	for _, s := range []statement{
 		{"begin", &b.prepared.begin, "BEGIN"},
 		{"relax", &b.prepared.relax, "SELECT set_config('synchronous_commit', 'off', true)"},
 		{"move", &b.prepared.move, moveSQL},
 		{"commit", &b.prepared.commit, "COMMIT"},
+		{"park", &b.prepared.park, parkSQL},
+		{"free", &b.prepared.free, freeSQL},
+		{"wait", &b.prepared.wait, waitSQL},
+		{"skip", &b.prepared.skip, skipSQL},
 	} {
 		if *s.into, err = conn.PgConn().Prepare(ctx, s.verb, s.sql, nil); err != nil {
 			return nil, lasting(err, domain.Position{}, "")

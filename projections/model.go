@@ -145,7 +145,9 @@ func (m *model) handle(msg *message.Message, working context.Context) error {
 		m.retrying = true
 		reached := m.builder.Checkpoint() // a part of the batch may be there
 		m.change(slog.LevelInfo, func(p *progress) { p.checkpoint = reached })
-		m.drop()
+		if !errors.Is(err, ErrMissing) { // which the builder counts
+			m.drop()
+		}
 		return err
 	}
 	m.used = time.Now()

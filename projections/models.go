@@ -73,6 +73,8 @@ type Models struct {
 	Consents  Consents
 	Sales     Sales
 	Activity  Activity
+	// Parked tells what they stand still for.
+	Parked ParkedStreams
 }
 
 // NewModels gives the read models that answer from db. Without one they can be
@@ -81,6 +83,7 @@ func NewModels(db Querier) Models {
 	return Models{
 		Catalog: Catalog{db}, Customers: Customers{db}, Timeline: Timeline{db},
 		Deals: Deals{db}, Consents: Consents{db}, Sales: Sales{db}, Activity: Activity{db},
+		Parked: ParkedStreams{db},
 	}
 }
 

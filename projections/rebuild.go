@@ -25,6 +25,8 @@ type RebuildConfig struct {
 	// Reaches reports whether the log reaches a position. Builds that have seen
 	// more than there is are not gone on with. Default: it is not asked.
 	Reaches func(ctx context.Context, position domain.Position) (bool, error)
+	// Parking is what becomes of events that cannot be applied, as in [Config].
+	Parking Parking
 	// Log gets a line per change. Default: nothing is logged.
 	Log *slog.Logger
 }

@@ -288,8 +288,11 @@ func (f *feed) open(ctx context.Context, s *shadow) (err error) {
 	switch {
 	case errors.Is(err, ErrFenced): // it is not there any more
 		return f.gone(ctx, s)
-	case err != nil || s.at().Before(s.careful):
+	case err != nil:
 		return err
+	}
+	if s.builder.Parking = f.rebuilder.cfg.Parking; s.at().Before(s.careful) {
+		return nil
 	}
 	return s.builder.Bulk(ctx)
 }
@@ -333,8 +336,8 @@ func (f *feed) failed(s *shadow, err error) (passes bool) {
 	if led && s.builder.InBulk() {
 		err = s.beCareful(err)
 	}
-	s.close()
-	if led {
+	if led && !errors.Is(err, ErrMissing) { // which the builder counts
+		s.close()
 		s.until = time.Now().Add(leadPatience)
 	}
 	class, passes := passing(err)

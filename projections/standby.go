@@ -146,6 +146,7 @@ func (m *model) open(ctx context.Context) error {
 	case b.schema != found.schema: // it was swapped for another one meanwhile
 		return m.leave(ErrFenced)
 	}
+	b.Parking = m.engine.cfg.Parking
 	m.builder, m.conn, m.lost = b, nil, 0
 	m.used, m.since = time.Now(), time.Now()
 	// What kept the last batch from being written may still be there.

@@ -112,10 +112,6 @@ func (t *Versioned[K, R]) Change(w *Writer, key K, e domain.Recorded, change fun
 	w.ask(b, len(b.changes)-1)
 }
 
-// ErrMissing is an event that is not the next one of its stream: what lies between
-// was left out of its batch, or of one before. It is an [ErrOutOfStep].
-var ErrMissing = fmt.Errorf("an event of the stream is missing: %w", ErrOutOfStep)
-
 // instant is t as a column keeps it.
 func instant(t time.Time) time.Time { return t.Truncate(time.Microsecond) }
 

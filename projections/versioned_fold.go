@@ -86,8 +86,8 @@ func (b *versionedBuffer[K, R]) fold(w *Writer, index int) error {
 	c := &b.changes[index]
 	r := &b.touched[c.slot]
 	exists := r.exists()
-	if !b.follows(w, c, &r.row.Row, exists) {
-		return ErrMissing
+	if next := b.next(w, c, &r.row.Row, exists); next != c.revision {
+		return gap{c.stream, min(next, c.revision)}
 	}
 	recorded := c.recorded
 	if exists {
@@ -108,10 +108,11 @@ func (b *versionedBuffer[K, R]) fold(w *Writer, index int) error {
 	return nil
 }
 
-// follows reports whether the change is by the next event of the row's stream.
-func (b *versionedBuffer[K, R]) follows(w *Writer, c *versionedChange[R], row *R, exists bool) bool {
+// next is the revision that the row's stream goes on with: the change's own, unless
+// events are missing.
+func (b *versionedBuffer[K, R]) next(w *Writer, c *versionedChange[R], row *R, exists bool) domain.Revision {
 	if b.of.revision == nil {
-		return true
+		return c.revision
 	}
 	next := domain.NoStream + 1
 	if exists {
@@ -120,7 +121,7 @@ func (b *versionedBuffer[K, R]) follows(w *Writer, c *versionedChange[R], row *R
 	for next < c.revision && w.skipped != nil && w.skipped(c.stream, next) {
 		next++
 	}
-	return next == c.revision
+	return next
 }
 
 // alter runs the change on one version and says since when that holds and is known.

@@ -88,6 +88,7 @@ func openApp(ctx context.Context, s settings, b backends, keys map[string]string
 		},
 		Rebuild:    rebuildSubscriber(a.store, log),
 		BatchOf:    eventstore.BatchOf,
+		Parking:    projections.Parking{Load: a.store.Load},
 		Reaches:    a.store.Reaches,
 		Head:       a.store.Head,
 		Log:        log,

@@ -1,0 +1,254 @@
+package projections_test
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"crm/domain"
+	"crm/projections"
+	"crm/projections/projectionstest"
+)
+
+func isMissing(err error) bool { return errors.Is(err, projections.ErrMissing) }
+
+// canary is what must never be seen outside the log.
+const canary = "what only its author may know"
+
+// poisoned is notes that fail at some events, each in its own way.
+type poisoned struct {
+	notes
+	at map[domain.Position]func(w *projections.Writer, e domain.Recorded) error
+}
+
+// ways are the ways to fail.
+var ways = map[projections.Class]func(w *projections.Writer, e domain.Recorded) error{
+	projections.BadEvent: func(*projections.Writer, domain.Recorded) error { return errors.New(canary) },
+	projections.Panicked: func(w *projections.Writer, e domain.Recorded) error {
+		subjects.Update(w, uuid.Nil, func(*subjectRow) {}) // which must not stay
+		panic(canary)
+	},
+	projections.Rejected: func(w *projections.Writer, e domain.Recorded) error {
+		lines.Add(w, lineRow{Text: canary + "\x00"})
+		return nil
+	},
+	"panic in a change": func(w *projections.Writer, e domain.Recorded) error {
+		subjects.Update(w, e.Event.(noted).Subject, func(*subjectRow) { panic(canary) })
+		return nil
+	},
+	"rejected before it is sent": func(w *projections.Writer, e domain.Recorded) error {
+		lines.Add(w, lineRow{Nth: 1 << 40, Text: canary})
+		return nil
+	},
+}
+
+func (p poisoned) Apply(w *projections.Writer, e domain.Recorded) error {
+	if fail := p.at[e.Position]; fail != nil {
+		if err := fail(w, e); err != nil {
+			return err
+		}
+	}
+	return p.notes.Apply(w, e)
+}
+
+func poisonedAt(fails func(*projections.Writer, domain.Recorded) error, events ...domain.Recorded) poisoned {
+	p := poisoned{notes: notes{name: "notes"}, at: map[domain.Position]func(*projections.Writer, domain.Recorded) error{}}
+	for _, e := range events {
+		p.at[e.Position] = fails
+	}
+	return p
+}
+
+// parkedIn is what is parked, without the time.
+func parkedIn(t *testing.T, pool *pgxpool.Pool, model string) []projections.Parked {
+	t.Helper()
+	parked, err := projections.NewModels(pool).Parked.Of(t.Context(), model)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range parked {
+		if parked[i].ParkedAt.IsZero() {
+			t.Error("nobody knows since when it is parked")
+		}
+	}
+	return parked
+}
+
+var untimed = cmpopts.IgnoreFields(projections.Parked{}, "ParkedAt")
+
+// holds fails unless the tables of notes are as events leave them.
+func holds(t *testing.T, pool *pgxpool.Pool, events []domain.Recorded) {
+	t.Helper()
+	if diff := cmp.Diff(expected(events), read(t, pool, "notes")); diff != "" {
+		t.Errorf("tables (-want +got):\n%s", diff)
+	}
+}
+
+// An event that cannot be applied parks its stream and no other, whatever is wrong
+// with it and wherever batches end; what is kept of it is no secret.
+func TestPoisonParksItsStream(t *testing.T) {
+	t.Parallel()
+	for way, fails := range ways {
+		for _, size := range []int{1, 7, 400} {
+			t.Run(fmt.Sprint(way, " in batches of ", size), func(t *testing.T) {
+				t.Parallel()
+				log := newLives(20, 400, 1)
+				bad := log.events[150]
+				after := slices.DeleteFunc(slices.Clone(log.events), func(e domain.Recorded) bool {
+					return e.Stream != bad.Stream || !bad.Position.Before(e.Position)
+				})
+				pool := projectionstest.Pool(t)
+				b := builder(t, pool, poisonedAt(fails, bad))
+				at := domain.Position{}
+				for _, events := range projectionstest.Batches(log.events, size) {
+					if err := b.Apply(t.Context(), batch(at, events)); err != nil {
+						t.Fatal(err)
+					}
+					at = b.Checkpoint().Position
+				}
+				if at != log.events[399].Position || b.Checkpoint().Parked != 1 {
+					t.Errorf("the checkpoint is %+v", b.Checkpoint())
+				}
+				holds(t, pool, slices.DeleteFunc(slices.Clone(log.events), func(e domain.Recorded) bool {
+					return e.Stream == bad.Stream && !e.Position.Before(bad.Position)
+				}))
+				class := map[projections.Class]projections.Class{
+					"panic in a change": projections.Panicked, "rejected before it is sent": projections.Rejected,
+				}[way]
+				if class == "" {
+					class = way
+				}
+				want := []projections.Parked{{
+					Stream: bad.Stream, Revision: bad.Revision, Position: bad.Position, EventID: bad.ID, EventType: "test.noted",
+					Class: class, Attempts: 1, Waiting: int64(len(after)),
+				}}
+				got := parkedIn(t, pool, "notes")
+				if diff := cmp.Diff(want, got, untimed, cmpopts.IgnoreFields(projections.Parked{}, "Detail", "Table")); diff != "" {
+					t.Errorf("parked (-want +got):\n%s", diff)
+				}
+				if n := count(t, pool, "SELECT count(*) FROM crm.parked AS p WHERE p::text LIKE '%author%' OR p::text LIKE '%note %'"); n != 0 {
+					t.Errorf("crm.parked tells: %+v", got)
+				}
+				if class == projections.Rejected && got[0].Table != "lines" || class == projections.Panicked && !strings.HasPrefix(got[0].Detail, "park_test.go:") {
+					t.Errorf("it does not tell where: %+v", got[0])
+				}
+			})
+		}
+	}
+}
+
+// Of a thousand streams a few are poisoned. The others are current; and when the log
+// says what is to become of them, the tables are those of a build from nothing, by
+// the same program and by one that has learnt.
+func TestAnyPoisonLeavesNoTrace(t *testing.T) {
+	t.Parallel()
+	classes := slices.Sorted(maps.Keys(ways))
+	for seed := range uint64(4) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			t.Parallel()
+			log := newLives(1000, 3000, seed)
+			ill := poisoned{notes: notes{name: "notes"}, at: map[domain.Position]func(*projections.Writer, domain.Recorded) error{}}
+			var skipped []domain.Position
+			first := map[domain.Stream]domain.Position{}
+			for i := range 3 { // streams, some with several
+				for _, e := range log.events[1000*i+int(seed)*37 : 1000*(i+1)] {
+					if e.Stream == streamOf(100*int(seed)+i) && len(ill.at) < 2*(i+1) {
+						ill.at[e.Position] = ways[classes[(len(ill.at)+int(seed))%len(classes)]]
+						skipped = append(skipped, e.Position)
+						if _, there := first[e.Stream]; !there {
+							first[e.Stream] = e.Position
+						}
+					}
+				}
+			}
+			pool := projectionstest.Pool(t)
+			live := log.build(t, ill, pool, seed)
+			holds(t, pool, slices.DeleteFunc(slices.Clone(log.events), func(e domain.Recorded) bool {
+				from, parked := first[e.Stream]
+				return parked && !e.Position.Before(from)
+			}))
+
+			// Each is tried again, in vain, and skipped, until nothing is parked.
+			for range 10 {
+				parked := parkedIn(t, pool, "notes")
+				if len(parked) == 0 {
+					break
+				}
+				log.retry("notes", "")
+				for i, p := range parked {
+					subject, _ := p.Stream.ID()
+					log.add(p.Stream, noted{Subject: subject, N: i})
+					log.skip("notes", p.Stream, p.Revision)
+				}
+				log.add(streamOf(5), noted{Subject: subjectOf(5), Text: "later", N: 1})
+				if err := log.follow(t, live, seed+100); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if parked := parkedIn(t, pool, "notes"); len(parked) > 0 {
+				t.Errorf("still parked: %+v", parked)
+			}
+			holds(t, pool, log.without(skipped...))
+
+			again := projectionstest.Pool(t)
+			log.build(t, ill, again, seed+200)
+			if diff := cmp.Diff(read(t, pool, "notes"), read(t, again, "notes")); diff != "" {
+				t.Errorf("live and rebuilt (-live +rebuilt):\n%s", diff)
+			}
+			for _, books := range []string{"parked", "skipped"} {
+				for _, db := range []*pgxpool.Pool{pool, again} {
+					if n := count(t, db, "SELECT count(*) FROM crm."+books); n != map[string]int{"skipped": len(skipped)}[books] {
+						t.Errorf("%d %s", n, books)
+					}
+				}
+			}
+		})
+	}
+}
+
+// In bulk nothing is parked: the window is given up, and what is wrong dealt with out
+// of bulk. While something is parked there is no way back into it.
+func TestBulkLeavesParkingToBatches(t *testing.T) {
+	t.Parallel()
+	for way, fails := range ways {
+		t.Run(string(way), func(t *testing.T) {
+			t.Parallel()
+			log := newLives(20, 400, 1)
+			bad := log.events[150]
+			pool := projectionstest.Pool(t)
+			b := builder(t, pool, poisonedAt(fails, bad))
+			if err := b.Bulk(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			err := log.follow(t, b, 1)
+			if err == nil {
+				err = b.Flush(t.Context())
+			}
+			if _, ok := errors.AsType[*projections.Failure](err); !ok {
+				t.Fatalf("in bulk: %v", err)
+			}
+			b.Close()
+			b = taken(t, pool, poisonedAt(fails, bad))
+			if c := b.Checkpoint(); !c.Position.IsZero() || c.Parked != 0 {
+				t.Fatalf("of the window %+v was kept", c)
+			}
+			if err := log.follow(t, b, 1); err != nil {
+				t.Fatal(err)
+			}
+			if err := b.Bulk(t.Context()); err != nil || b.InBulk() {
+				t.Errorf("in bulk with a parked stream, %v", err)
+			}
+			if n := len(parkedIn(t, pool, "notes")); n != 1 {
+				t.Errorf("%d streams are parked", n)
+			}
+		})
+	}
+}
