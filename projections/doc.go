@@ -71,6 +71,30 @@
 //	program older than the tables             it stands by (class Replaced): its reads go on
 //	program newer than the tables             Outdated: they are read as they stand, until new ones take their place
 //
+// # How tables are made anew
+//
+//	rebuild   ┌ build beside ─▶ reading ─▶ indexing ─▶ following ─▶ swapped        the old one is retired:
+//	          │                    └────────────────────▶ ready (no swap)         a rollback has it back
+//	verify    └ build beside ─▶ reading ─▶ up to a snapshot of what is read ─▶ compared, dropped
+//
+// A [Rebuilder] feeds any number of builds from one reading of the log, each over
+// a connection of its own; in a server, which builds new versions by itself
+// ([Rebuilder.Keep]), for [Jobs] that callers start, or in a process of its own. Nobody who
+// reads notices:
+//
+//	new version in the code        built beside while the old one is read, also by an old program that goes on
+//	no tables, and a long log      built together, and read when they are complete
+//	swap                           two schemas are renamed in one transaction; readers wait for nothing, the
+//	                               writer for some ms, 1 s at most; then it meets ErrFenced and opens the new one
+//	interrupted, killed, crashed   what is read is as it was; the next rebuild, or server, goes on with the build
+//	cancelled                      the build is dropped, and whoever works on it ends with ErrCancelled
+//	failed                         as in a model; the build stays where it is for a program that knows better
+//	connection lost, Postgres away opened again, from the last commit
+//	process stopped in the swap    Postgres ends its session after 3 s, and nothing has happened
+//	retired build                  kept for a rollback: until the next rebuild begins, or 24 h
+//
+// A rebuild can send nothing, as a projection can send nothing.
+//
 // # How it fails
 //
 //	Postgres away, restarting, full, deadlocked   Degraded; retries for ever, from 25 ms to every 2 s
@@ -217,6 +241,29 @@
 //   - 2026-11-22 Watermill's Deduplicator and PoisonQueue are not used: the first
 //     acks what failed once, the second acks the poison outside the transaction
 //     and goes on with the next event of the stream.
+//   - 2026-11-22 The swap renames schemas. It takes no lock on a table, so a report
+//     that runs for minutes does not keep short reads waiting behind it, as it does
+//     with a view replaced or a table moved (study: 2 to 7 ms against 1.8 s). Plans are
+//     made again; where a column has another type each connection answers 0A000
+//     once, and the question is asked again (query.go).
+//   - 2026-11-22 The swap locks the row of the build that is read, and only then waits
+//     for the new one to come level, some ms. To look whether it happens to be ahead
+//     does not end under load: the reader of the row waits for the batch at work,
+//     which brings the old one ahead again.
+//   - 2026-11-22 Level means: as far as the checkpoint, or as the end of the log
+//     asked after it. A checkpoint may lie beyond the last event of ours, at a place
+//     that another subscription is never told of.
+//   - 2026-11-22 Verification takes its snapshot when the new build is close, and
+//     feeds it exactly to there, in the middle of a batch if need be. To stop the
+//     writer instead would make proving a matter of permission.
+//   - 2026-11-22 Tables are compared by the count and the sum of the hashes of rows
+//     in 1,024 buckets of keys, so that equal tables are read once, and of others
+//     only what differs twice. Sums do not depend on order and see a row that is there twice.
+//   - 2026-11-22 A rebuild is not a handler of the router, as was weighed: it needs one
+//     subscription for many builds, a batch cut at a position, and its end.
+//   - 2026-11-22 Progress over HTTP is the memory of the server that works. Kept in
+//     Postgres it would hold rows that differ, which are payload; what counts after
+//     a crash, the builds and their positions, is there.
 //
 // Sources: Watermill 1.5.1 (message/router.go, message/router/middleware),
 // PostgreSQL 15 chapters 55 (protocol: extended query, COPY), 64 (array and COPY
