@@ -205,46 +205,72 @@ var ErrNothingRetired = &domain.Error{
 }
 
 // Rollback makes what was read before the last swap what is read again, and keeps
-// the other, so that a second Rollback undoes the first. The build goes on from
-// where it was, if it is of a version that a running program has; else it stands
-// still. It gives the version that is read now.
+// the other, so that a second Rollback undoes the first. It gives the version that
+// is read now.
+//
+// A build of this program's version first catches up, beside: callers have been
+// told how far the tables are, and an answer may not lack what they rely on. When
+// ctx ends before, the next Rebuild goes on with it. A build of another version is
+// read as it is, and goes on when a program of that version runs; else it stands
+// still.
 func (r *Rebuilder) Rollback(ctx context.Context, name string) (version int, err error) {
-	if r.named(name) == nil {
+	p := r.named(name)
+	if p == nil {
 		return 0, ErrUnknownModel
 	}
+	var former build
 	err = r.patiently(ctx, func(tx pgx.Tx) error {
-		if err := lockSchemas(ctx, tx, name); err != nil {
-			return err
-		}
-		h := &pin{tx: tx, name: name}
-		all, err := buildsOf(ctx, tx, name)
-		if err != nil {
-			return err
-		}
-		var former build
-		for _, b := range all {
-			switch {
-			case b.read():
-				h.read = b
-			case b.state == buildRetired && !b.retiredAt.Before(former.retiredAt):
-				former = b
-			}
-		}
-		if former.id == 0 {
-			return ErrNothingRetired
-		}
-		if err := h.retire(ctx); err != nil {
-			return err
-		}
-		version = former.version
-		h.read.checkpoint = former.checkpoint // it goes back, and on from there
-		return h.put(ctx, former.id)
+		var err error
+		former, err = r.goBack(ctx, tx, p)
+		return err
 	})
+	if err == nil && former.version == p.Version() {
+		f := newFeed(r, Rebuilding, nil)
+		f.add(p, former, &replacing{feed: f})
+		if err = f.run(ctx); err == nil {
+			err = f.failures()
+		}
+	}
 	if err != nil {
 		return 0, fmt.Errorf("roll %s back: %w", name, err)
 	}
-	r.cfg.Log.LogAttrs(ctx, slog.LevelInfo, "rolled back", slog.String("read_model", name), slog.Int("version", version))
-	return version, nil
+	r.cfg.Log.LogAttrs(ctx, slog.LevelInfo, "rolled back", slog.String("read_model", name), slog.Int("version", former.version))
+	return former.version, nil
+}
+
+// goBack finds the build of p that was read last. One of p's version it has come
+// back as one that is ready to be read; another one is read from now on.
+func (r *Rebuilder) goBack(ctx context.Context, tx pgx.Tx, p Projection) (former build, err error) {
+	if err := lockSchemas(ctx, tx, p.Name()); err != nil {
+		return former, err
+	}
+	h := &pin{tx: tx, name: p.Name()}
+	all, err := buildsOf(ctx, tx, p.Name())
+	if err != nil {
+		return former, err
+	}
+	for _, b := range all {
+		switch {
+		case b.read():
+			h.read = b
+		case b.state == buildRetired && !b.retiredAt.Before(former.retiredAt):
+			former = b
+		}
+	}
+	if former.id == 0 {
+		return former, ErrNothingRetired
+	}
+	if former.version == p.Version() {
+		_, err := tx.Exec(ctx, `
+			UPDATE crm.projections SET state = 'ready', purpose = 'serve', retired_at = NULL
+			WHERE build = $1`, former.id)
+		return former, err
+	}
+	if err := h.retire(ctx); err != nil {
+		return former, err
+	}
+	h.read.checkpoint = former.checkpoint // it goes back, and on from there
+	return former, h.put(ctx, former.id)
 }
 
 // Cancel drops the builds of a read model that are neither read nor kept for a
