@@ -2,6 +2,7 @@ package projections
 
 import (
 	"context"
+	"maps"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -34,9 +35,7 @@ func (m Timeline) Behind(ctx context.Context, f Figure, after *BehindMark, limit
 	args := f.asOf.args(pgx.NamedArgs{
 		"types": f.types, "mark_entity": uuid.Nil, "mark_position": int64(-1), "limit": limit + 1,
 	})
-	for name, value := range f.args {
-		args[name] = value
-	}
+	maps.Copy(args, f.args)
 	if after != nil {
 		args["mark_entity"], args["mark_position"] = after.EntityID, int64(after.Position)
 	}

@@ -95,7 +95,7 @@ func (q DurationsQuestion) args() pgx.NamedArgs {
 
 func (q DurationsQuestion) statement() string {
 	stays := q.stays()
-	if q.AsOf.IsZero() && q.wholeDays() {
+	if q.IsZero() && q.wholeDays() {
 		stays = q.summed()
 	}
 	return `

@@ -107,7 +107,7 @@ func (q ForecastQuestion) won(part string) string {
 		return `SELECT ` + part + `, value_currency, 0, count(*), 0, 0, sum(value_minor)
 		  FROM ` + q.from("sales.deals") + ` AS d WHERE d.outcome = 'won' AND ` + ofPipeline + ` AND ` + condition + ` GROUP BY 1, 2`
 	}
-	if !q.AsOf.IsZero() {
+	if !q.IsZero() {
 		return added(within("d.closed_at"))
 	}
 	_, rest := q.months("d.closed_at")
@@ -137,7 +137,7 @@ var forecastKeys = map[ForecastGrouping]struct{ open, won, name, join string }{
 }
 
 func (q ForecastQuestion) args() pgx.NamedArgs {
-	return q.Period.monthArgs(q.AsOf.args(pgx.NamedArgs{"pipeline_id": nullable(q.Pipeline)}))
+	return q.monthArgs(q.AsOf.args(pgx.NamedArgs{"pipeline_id": nullable(q.Pipeline)}))
 }
 
 // Behind is the deals of a line with what their forecast is made of; nil are those of

@@ -83,7 +83,7 @@ func (m Deals) Funnel(ctx context.Context, q FunnelQuestion) (Funnel, error) {
 }
 
 func (q FunnelQuestion) args() pgx.NamedArgs {
-	return q.Period.monthArgs(q.AsOf.args(pgx.NamedArgs{"pipeline_id": q.Pipeline.UUID}))
+	return q.monthArgs(q.AsOf.args(pgx.NamedArgs{"pipeline_id": q.Pipeline.UUID}))
 }
 
 // WonShare is the part of the cohort that was won.
@@ -128,7 +128,7 @@ func (q FunnelQuestion) ways() string {
 	  SELECT status, stage, path, count(*) AS n FROM ` + q.from("deals.deals") + `
 	  WHERE pipeline_id = @pipeline_id AND ` + condition + ` GROUP BY status, stage, path`
 	}
-	if !q.AsOf.IsZero() {
+	if !q.IsZero() {
 		return counted(within("opened_at"))
 	}
 	_, rest := q.months("opened_at")

@@ -94,6 +94,7 @@ func salesGroup(then *then, d *dealThen, by projections.SalesGrouping) (key, nam
 }
 
 func checkSales(t *testing.T, m projections.Models, then *then, period projections.Period, asOf projections.AsOf) {
+	t.Helper()
 	for _, by := range []projections.SalesGrouping{
 		projections.InOne, projections.ByMonth, projections.ByQuarter, projections.ByYear,
 		projections.ByOwner, projections.ByManager, projections.ByOffice,
@@ -125,6 +126,7 @@ func checkSales(t *testing.T, m projections.Models, then *then, period projectio
 
 // By product and by family every deal counts once for each, and its shares add up.
 func checkProducts(t *testing.T, m projections.Models, then *then, period projections.Period, asOf projections.AsOf) {
+	t.Helper()
 	for by, key := range map[projections.SalesGrouping]func(domain.ProductID) string{
 		projections.ByProduct: func(id domain.ProductID) string { return idKey(id) },
 		projections.ByFamily:  func(id domain.ProductID) string { return then.families[id] },
@@ -167,6 +169,7 @@ func checkProducts(t *testing.T, m projections.Models, then *then, period projec
 }
 
 func checkFunnel(t *testing.T, m projections.Models, then *then, period projections.Period, asOf projections.AsOf) {
+	t.Helper()
 	q := projections.FunnelQuestion{Pipeline: domain.DefaultPipeline, Period: period, AsOf: asOf}
 	found := must[projections.Funnel](t)(m.Deals.Funnel(t.Context(), q))
 	want := projections.Funnel{}
@@ -229,6 +232,7 @@ func one(yes bool) int64 {
 }
 
 func checkDurations(t *testing.T, m projections.Models, then *then, period projections.Period, asOf projections.AsOf) {
+	t.Helper()
 	now := time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC)
 	q := projections.DurationsQuestion{Pipeline: domain.DefaultPipeline, Period: period, AsOf: asOf}
 	at := now
@@ -349,6 +353,7 @@ func hundredths(sum purse) []domain.Money {
 }
 
 func checkForecast(t *testing.T, m projections.Models, then *then, period projections.Period, asOf projections.AsOf) {
+	t.Helper()
 	type amounts struct {
 		open, won              int64
 		worth, weighted, value purse
@@ -392,6 +397,7 @@ func checkForecast(t *testing.T, m projections.Models, then *then, period projec
 }
 
 func checkAccuracy(t *testing.T, m projections.Models, w *world, now *then, period projections.Period, asOf projections.AsOf) {
+	t.Helper()
 	on := projections.AsOf{At: time.Date(2025, 8, 11, 12, 0, 0, 0, time.UTC)}
 	onKnown := on
 	onKnown.KnownAt = on.At
@@ -409,6 +415,7 @@ func checkAccuracy(t *testing.T, m projections.Models, w *world, now *then, peri
 }
 
 func wantAccuracy(t *testing.T, m projections.Models, before, now *then, q projections.AccuracyQuestion) {
+	t.Helper()
 	type outcome struct {
 		projections.AccuracyLine
 		weighted int64
@@ -478,6 +485,7 @@ func wantAccuracy(t *testing.T, m projections.Models, before, now *then, q proje
 }
 
 func checkOwners(t *testing.T, m projections.Models, then *then, period projections.Period, asOf projections.AsOf) {
+	t.Helper()
 	type activity struct {
 		projections.OwnerActivity
 		channels map[interaction.Channel]int64
@@ -542,6 +550,7 @@ func checkOwners(t *testing.T, m projections.Models, then *then, period projecti
 }
 
 func checkChurn(t *testing.T, m projections.Models, then *then, period projections.Period, asOf projections.AsOf) {
+	t.Helper()
 	active := func(place string) bool { return place == "customer" || place == "won_back" }
 	for by, months := range map[projections.ChurnGrouping]int{projections.ChurnByMonth: 1, projections.ChurnByQuarter: 3, projections.ChurnByYear: 12} {
 		begin := func(at time.Time) time.Time {
@@ -634,6 +643,7 @@ func checkChurn(t *testing.T, m projections.Models, then *then, period projectio
 }
 
 func checkSources(t *testing.T, m projections.Models, then *then, asOf projections.AsOf) {
+	t.Helper()
 	q := projections.SourcesQuestion{AsOf: asOf}
 	found := reportLines[projections.SourceCount]{}
 	for id, c := range then.customers {
@@ -660,6 +670,7 @@ func checkSources(t *testing.T, m projections.Models, then *then, asOf projectio
 }
 
 func checkCoverage(t *testing.T, m projections.Models, then *then, asOf projections.AsOf) {
+	t.Helper()
 	now := time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC)
 	q := projections.CoverageQuestion{Now: now, AsOf: asOf}
 	at := now

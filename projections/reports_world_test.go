@@ -339,19 +339,19 @@ func (l reportLines[L]) some() map[string]*reportLine[L] {
 
 // behind checks a drill-down: the events of the types, that count, of the deals and
 // customers of the line, and no others.
-func (t *then) behind(tb *testing.T, m projections.Models, figure projections.Figure, counts map[uuid.UUID]bool, types ...string) {
-	tb.Helper()
-	t.behindOnly(tb, m, figure, func(e domain.Recorded) bool {
+func (log *then) behind(t *testing.T, m projections.Models, figure projections.Figure, counts map[uuid.UUID]bool, types ...string) {
+	t.Helper()
+	log.behindOnly(t, m, figure, func(e domain.Recorded) bool {
 		id, _ := e.Stream.ID()
 		return counts[id] && slices.Contains(types, e.Event.EventType())
 	})
 }
 
-func (t *then) behindOnly(tb *testing.T, m projections.Models, figure projections.Figure, wanted func(domain.Recorded) bool) {
-	tb.Helper()
+func (log *then) behindOnly(t *testing.T, m projections.Models, figure projections.Figure, wanted func(domain.Recorded) bool) {
+	t.Helper()
 	var want, got []uint64
 	of := map[uint64]uuid.UUID{}
-	for _, e := range t.events {
+	for _, e := range log.events {
 		if wanted(e) {
 			want = append(want, e.Position.Commit)
 			of[e.Position.Commit], _ = e.Stream.ID()
@@ -362,9 +362,9 @@ func (t *then) behindOnly(tb *testing.T, m projections.Models, figure projection
 		return cmp.Or(slices.Compare(x[:], y[:]), cmp.Compare(a, b))
 	})
 	for after, pages := (*projections.BehindMark)(nil), 0; ; pages++ {
-		page, err := m.Timeline.Behind(tb.Context(), figure, after, 37)
+		page, err := m.Timeline.Behind(t.Context(), figure, after, 37)
 		if err != nil {
-			tb.Fatalf("drill-down: %v", err)
+			t.Fatalf("drill-down: %v", err)
 		}
 		for _, e := range page.Items {
 			got = append(got, e.Position.Commit)
@@ -373,10 +373,10 @@ func (t *then) behindOnly(tb *testing.T, m projections.Models, figure projection
 			break
 		}
 		if pages > len(want) {
-			tb.Fatal("the pages do not end")
+			t.Fatal("the pages do not end")
 		}
 	}
 	if !slices.Equal(want, got) {
-		tb.Errorf("drill-down: %d events, want %d\n%v\n%v", len(got), len(want), got, want)
+		t.Errorf("drill-down: %d events, want %d\n%v\n%v", len(got), len(want), got, want)
 	}
 }

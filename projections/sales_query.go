@@ -143,7 +143,7 @@ var salesParts = func() map[SalesGrouping]salesPart {
 }()
 
 func (q SalesQuestion) args() pgx.NamedArgs {
-	return q.Period.monthArgs(q.AsOf.args(pgx.NamedArgs{}))
+	return q.monthArgs(q.AsOf.args(pgx.NamedArgs{}))
 }
 
 // closed is a query of the closed deals for which the condition holds; of each a row
@@ -198,7 +198,7 @@ func (q SalesQuestion) statement(part salesPart) string {
 	  FROM (` + q.closed(part.of, condition) + `) AS d GROUP BY 1, 2`
 	}
 	sums := added(within("closed_at"))
-	if q.AsOf.IsZero() {
+	if q.IsZero() {
 		_, rest := q.months("closed_at")
 		sums = `
 	  SELECT ` + part.sum + ` AS part, value_currency, won, lost, value_minor, days_won, days_lost
