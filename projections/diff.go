@@ -43,8 +43,8 @@ func (r *Rebuilder) Diff(ctx context.Context, name string, before, after, keys i
 	}
 	beside, there := versionOf(all, other)
 	moves := other == p.Version() && (read.version == before || read.version == after)
-	if moves && !(there && beside.state == buildReady && !read.checkpoint.Position.Before(beside.checkpoint.Position)) {
-		there = false // it is to be made, or beyond what is read
+	if moves && (beside.state != buildReady || read.checkpoint.Position.Before(beside.checkpoint.Position)) {
+		there = false // it cannot be brought there, so one is made
 	}
 	if !moves && !there {
 		return none, fmt.Errorf("version %d: %w", other, ErrNoSuchVersion)

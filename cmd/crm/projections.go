@@ -141,7 +141,9 @@ func (s *shown) check() error {
 }
 
 // Validate is called with what was parsed.
-func (v *modelsVerify) Validate() error { return errors.Join(v.shown.check(), v.modelsTarget.Validate()) }
+func (v *modelsVerify) Validate() error {
+	return errors.Join(v.shown.check(), v.modelsTarget.Validate())
+}
 
 // Run compares, and fails where something differs.
 func (v *modelsVerify) Run(ctx context.Context, std streams) error {

@@ -92,7 +92,7 @@ func pace(p projections.Progress) string {
 	}
 	text := fmt.Sprintf(", %.0f events/s", p.PerSecond)
 	if p.LeftSeconds != nil {
-		text += fmt.Sprintf(", %s left", (time.Duration(*p.LeftSeconds * float64(time.Second))).Round(time.Second))
+		text += fmt.Sprintf(", %s left", time.Duration(*p.LeftSeconds*float64(time.Second)).Round(time.Second))
 	}
 	return text
 }
