@@ -25,22 +25,29 @@ package projections
 //     customer registered with six things is one row to write. The views keep SQL
 //     simple. If a join over millions of contact points became a habit, a table of
 //     them would be another read model.
+//
 //   - 2026-11-22 Which customer a deal's events belong to is said once per deal, and
 //     the timeline merges the newest few events of each entity when it is asked.
 //     The other way, a customer on every row, must rewrite history when a deal moves.
+//
 //   - 2026-11-22 Search is substrings over pg_trgm, with words of one and two letters
 //     only at the beginning of a word, where trigrams still help.
+//
 //   - 2026-11-22 Lists with filters are planned for each call: one statement serves
 //     all combinations, and a plan for all of them would be good for none.
+//
 //   - 2026-11-22 Lists are newest first by an instant that never changes, so that a
 //     cursor is a place that stays; sorting by other columns is not offered yet.
+//
 //   - 2026-11-22 The sums of a board's columns are increments: what a deal came to is
 //     taken off where it stood and added where it stands, once per deal and batch
 //     ([Versioned.Settled], [Sums]). Counting a million deals for every look at a
 //     board took 600 ms on a busy machine; triggers, as it was before, ran PL/pgSQL
 //     for every batch and scanned it twice.
+//
 //   - 2026-11-22 The products of a closing are two arrays in the deal's row, and no
 //     table: a version of the deal holds its own shares, as of any date.
+//
 //   - 2026-11-22 The catalog tells today only: names are shown as they are now, also
 //     beside the past, since people ask for others by the name they know.
 //
