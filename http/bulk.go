@@ -24,7 +24,7 @@ type batchBody struct {
 type batchEntry struct {
 	Command        string    `json:"command" doc:"The command's name." example:"deal.win"`
 	Target         uuid.UUID `json:"target,omitzero" format:"uuid" doc:"What the command is about: the {id} of its own path. Absent for a command that creates."`
-	Part           string    `json:"part,omitempty" doc:"The {part} of its own path."`
+	Part           string    `json:"part,omitempty" doc:"The {part} of its own path, or the {name}."`
 	IdempotencyKey string    `json:"idempotency_key,omitempty" minLength:"1" maxLength:"255" doc:"As the header Idempotency-Key of a request of its own."`
 	IfMatch        *int64    `json:"if_match,omitempty" minimum:"0" doc:"The revision that the target must have."`
 	Body           rawBody   `json:"body,omitzero" doc:"The body that the command's own path takes."`
@@ -142,7 +142,9 @@ func (s *Server) batchAsk(meta domain.Meta, b batchEntry) (*ask, error) {
 		return nil, ErrNoCommand.At("/command", "There is no command %s.", strconv.Quote(b.Command))
 	case c.creates() && b.Target != uuid.Nil:
 		return nil, domain.ErrInvalid.At("/target", "A command that creates names what it creates as id in its body.")
-	case !c.creates() && b.Target == uuid.Nil:
+	case c.named() && b.Target != uuid.Nil:
+		return nil, domain.ErrInvalid.At("/target", "The command is about a read model, whose name is its part.")
+	case !c.creates() && !c.named() && b.Target == uuid.Nil:
 		return nil, domain.ErrInvalid.At("/target", "The target is missing.")
 	case c.hasPart() && b.Part == "":
 		return nil, domain.ErrInvalid.At("/part", "The part is missing.")

@@ -2,6 +2,7 @@ package http
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"net/http"
 	"net/url"
@@ -21,7 +22,7 @@ import (
 type command struct {
 	name    string // "deal.win"
 	method  string
-	path    string // with {id} for the target and {part} for a part of it
+	path    string // with {id} for the target and {part} for a part of it, or {name} for a read model
 	summary string
 	body    reflect.Type
 	// required are the names that a body must have.
@@ -48,10 +49,14 @@ type reading struct {
 }
 
 // creates reports whether the command brings an aggregate into being.
-func (c *command) creates() bool { return !strings.Contains(c.path, "{id}") }
+func (c *command) creates() bool { return !strings.Contains(c.path, "{id}") && !c.named() }
+
+// named reports whether the command is about a read model, whose name stands for a
+// part.
+func (c *command) named() bool { return strings.Contains(c.path, "{name}") }
 
 // hasPart reports whether the command is about a part of its aggregate.
-func (c *command) hasPart() bool { return strings.Contains(c.path, "{part}") }
+func (c *command) hasPart() bool { return strings.Contains(c.path, "{part}") || c.named() }
 
 // body is a pointer to a request body.
 type body[T any] interface {
@@ -181,6 +186,13 @@ type entry struct {
 // ask reads one command. It is the same for a request of its own and for one of
 // a batch, so that both refuse the same and a retry may come either way.
 func (s *Server) ask(c *command, meta domain.Meta, e entry, data jsontext.Value) (*ask, error) {
+	if c.named() {
+		model, err := s.named(e.part)
+		if err != nil {
+			return nil, err
+		}
+		e.target = model.UUID
+	}
 	at := place{command: commandID(meta.Actor, e.key), part: e.part}
 	read, err := c.read(s, at, data)
 	if err != nil {
@@ -208,7 +220,7 @@ func (s *Server) ask(c *command, meta domain.Meta, e entry, data jsontext.Value)
 
 // receiptBody is the answer to a command.
 type receiptBody struct {
-	ID       uuid.UUID       `json:"id" format:"uuid" doc:"The customer, deal, pipeline, employee or product that the command was about."`
+	ID       uuid.UUID       `json:"id" format:"uuid" doc:"The customer, deal, pipeline, employee, product or read model that the command was about."`
 	Part     string          `json:"part,omitempty" doc:"The contact point, line item, interaction, consent or stage that the command made or was about. Absent where it made none: what it asks for was there under another id."`
 	Revision domain.Revision `json:"revision" doc:"Of the stream after the command; the same as ETag. Consents and interactions of a customer have revisions of their own."`
 	Position string          `json:"position" doc:"Where in the log the command's last event stands; the same as Crm-Position. Give it to a read as min_position to see the change."`
@@ -269,13 +281,13 @@ func (s *Server) readAsk(c *command, w http.ResponseWriter, r *http.Request) (*a
 	if e.match, err = ifMatch(r); err != nil {
 		return nil, err
 	}
-	if !c.creates() {
+	if !c.creates() && !c.named() {
 		if e.target, err = uuid.Parse(chi.URLParam(r, "id")); err != nil || e.target == uuid.Nil {
 			return nil, &parameterFault{"id", "The id is not a UUID."}
 		}
 	}
 	if c.hasPart() {
-		e.part = chi.URLParam(r, "part")
+		e.part = cmp.Or(chi.URLParam(r, "part"), chi.URLParam(r, "name"))
 		if r.URL.RawPath != "" { // chi has matched the path as it was sent: newsletter%3Aemail
 			if e.part, err = url.PathUnescape(e.part); err != nil {
 				return nil, &parameterFault{"part", "The part is not percent-encoded rightly."}

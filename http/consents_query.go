@@ -33,10 +33,11 @@ type consentCard struct {
 
 // consentCheck answers: may we?
 type consentCheck struct {
-	Allowed bool         `json:"allowed" doc:"True only where a consent was granted and its time is not over."`
-	Status  string       `json:"status" enum:"none,requested,granted,withdrawn,objected,expired"`
-	At      time.Time    `json:"at" doc:"The instant for which this holds."`
-	Consent *consentCard `json:"consent" doc:"What the answer rests on; null where the customer was never asked."`
+	Allowed  bool         `json:"allowed" doc:"True only where a consent was granted, its time is not over, and the answer is not degraded."`
+	Status   string       `json:"status" enum:"none,requested,granted,withdrawn,objected,expired"`
+	At       time.Time    `json:"at" doc:"The instant for which this holds."`
+	Consent  *consentCard `json:"consent" doc:"What the answer rests on; null where the customer was never asked."`
+	Degraded bool         `json:"degraded,omitempty" doc:"True while this is not all there is: a consent of the customer could not be shown, and newer ones wait behind it, among them perhaps a withdrawal."`
 }
 
 type consentCheckInput struct {
@@ -81,11 +82,15 @@ func (s *Server) checkConsent(ctx context.Context, in *consentCheckInput) (*plai
 	if err != nil {
 		return nil, err
 	}
+	degraded, err := s.cfg.Models.Consents.Degraded(ctx, domain.CustomerID{UUID: in.Customer})
+	if err != nil {
+		return nil, err
+	}
 	at := s.instantOf(in.asOf())
-	check := consentCheck{Status: "none", At: at}
+	check := consentCheck{Status: "none", At: at, Degraded: degraded}
 	if found != nil {
 		card := consentOf(*found, at)
-		check.Allowed, check.Status, check.Consent = card.Allowed, string(card.Status), &card
+		check.Allowed, check.Status, check.Consent = card.Allowed && !degraded, string(card.Status), &card
 	}
 	return &plain[consentCheck]{check}, nil
 }

@@ -44,6 +44,7 @@ type customerCard struct {
 	RegisteredAt  time.Time               `json:"registered_at"`
 	ChangedAt     time.Time               `json:"changed_at" doc:"When the latest change occurred."`
 	Revision      domain.Revision         `json:"revision" doc:"The same as ETag."`
+	Degraded      bool                    `json:"degraded,omitempty" doc:"True while this is not all there is: an event of it could not be shown, and newer ones wait behind it. Not told in lists."`
 }
 
 type contactPointCard struct {
@@ -151,7 +152,7 @@ func cardOf(c projections.Customer) customerCard {
 		Links: each(c.Links, func(l customer.Link) linkCard {
 			return linkCard{Organization: naming(l.Organization, c.Organizations[l.Organization]), Relation: l.Relation, Title: l.Title}
 		}),
-		Archived: c.Archived, RegisteredAt: c.RegisteredAt, ChangedAt: c.ChangedAt, Revision: c.Revision,
+		Archived: c.Archived, RegisteredAt: c.RegisteredAt, ChangedAt: c.ChangedAt, Revision: c.Revision, Degraded: c.Degraded,
 	}
 	for _, key := range slices.Sorted(maps.Keys(c.Attributes)) {
 		card.Attributes = append(card.Attributes, attributeInput(c.Attributes[key]))

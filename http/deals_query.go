@@ -32,6 +32,7 @@ type dealCard struct {
 	ClosedAt      *time.Time      `json:"closed_at"`
 	ChangedAt     time.Time       `json:"changed_at" doc:"When the latest change occurred."`
 	Revision      domain.Revision `json:"revision" doc:"The same as ETag."`
+	Degraded      bool            `json:"degraded,omitempty" doc:"True while this is not all there is: an event of it could not be shown, and newer ones wait behind it. Not told in lists."`
 }
 
 type stageName struct {
@@ -119,7 +120,7 @@ func dealOf(d projections.Deal) dealCard {
 		Customer: naming(d.Customer, d.CustomerName), Owner: naming(d.Owner, d.OwnerName),
 		Amount: sum(d.Amount), Worth: sum(d.Worth), Value: sum(d.Value), ExpectedClose: d.ExpectedClose,
 		LineItems: each(d.LineItems, lineItemOf),
-		OpenedAt:  d.OpenedAt, ClosedAt: d.ClosedAt, ChangedAt: d.ChangedAt, Revision: d.Revision,
+		OpenedAt:  d.OpenedAt, ClosedAt: d.ClosedAt, ChangedAt: d.ChangedAt, Revision: d.Revision, Degraded: d.Degraded,
 	}
 	if d.Status == deal.IsLost {
 		card.Loss = &lossCard{d.Loss.Reason, d.Loss.Competitor, d.Loss.Note}

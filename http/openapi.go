@@ -41,6 +41,7 @@ func (s *Server) openAPI() huma.Config {
 						Name: "part", In: "path", Required: true, Schema: text,
 						Description: "The part's id: a UUID, a stage's id, or a consent as purpose:channel.",
 					},
+					"name": {Name: "name", In: "path", Required: true, Schema: text, Description: "A read model.", Example: "customers"},
 					"idempotencyKey": {
 						Name: "Idempotency-Key", In: "header",
 						Schema:      &huma.Schema{Type: "string", MinLength: &one, MaxLength: &keyLength},
@@ -90,7 +91,7 @@ func (s *Server) operation(c *command) *huma.Operation {
 			Content:  map[string]*huma.MediaType{"application/json": {Schema: components.Schemas.Schema(c.body, true, "")}},
 		},
 	}
-	for _, name := range []string{"id", "part"} {
+	for _, name := range []string{"id", "part", "name"} {
 		if strings.Contains(c.path, "{"+name+"}") {
 			op.Parameters = append(op.Parameters, &huma.Param{Ref: "#/components/parameters/" + name})
 		}

@@ -36,6 +36,7 @@ type standstill struct {
 
 func (s *Server) projectionQueries() {
 	serveQuery(s, query{"projection.list", "/projections", "projections", "How far each read model is", nil}, s.listProjections)
+	s.parkedQueries()
 	s.jobQueries()
 }
 

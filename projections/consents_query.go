@@ -58,6 +58,14 @@ func (m Consents) Lookup(ctx context.Context, id domain.CustomerID, key consent.
 	return &found, nil
 }
 
+// Degraded reports whether the customer's consents are parked, so that what is known
+// of them is not all there is.
+func (m Consents) Degraded(ctx context.Context, id domain.CustomerID) (bool, error) {
+	row, err := one[struct{ Parked bool }](ctx, m.db, nil,
+		`SELECT crm.is_parked('consents', @stream) AS parked`, pgx.NamedArgs{"stream": domain.ConsentStream(id)})
+	return row.Parked, err
+}
+
 func (r consentRow) consent() Consent {
 	commit := uint64(r.Position)
 	return Consent{

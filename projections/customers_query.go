@@ -24,6 +24,7 @@ type Customer struct {
 	RegisteredAt  time.Time
 	ChangedAt     time.Time // when the latest change occurred
 	Revision      domain.Revision
+	Degraded      bool // it is parked, so that this is not all there is; not in a list
 }
 
 // CustomerFilter says which customers a list holds; a zero field asks for any.
@@ -48,8 +49,11 @@ const customerColumns = `c.customer_id, c.kind, c.name, c.description, c.languag
 // Card is one customer, or customer.ErrUnknown, which it also is before it was
 // registered.
 func (m Customers) Card(ctx context.Context, id domain.CustomerID, asOf AsOf) (Customer, error) {
-	row, err := one[customerRead](ctx, m.db, customer.ErrUnknown, `
-		SELECT `+customerColumns+`,
+	row, err := one[struct {
+		customerRead
+		Degraded bool `db:"degraded"`
+	}](ctx, m.db, customer.ErrUnknown, `
+		SELECT `+customerColumns+`, crm.is_parked('customers', 'customer-' || c.customer_id) AS degraded,
 		  (SELECT coalesce(jsonb_object_agg(o.customer_id, o.name), '{}')
 		   FROM jsonb_to_recordset(c.links) AS l (organization uuid)
 		   JOIN `+asOf.from("customers.customers")+` AS o ON o.customer_id = l.organization)::text AS organizations
@@ -59,7 +63,9 @@ func (m Customers) Card(ctx context.Context, id domain.CustomerID, asOf AsOf) (C
 	if err != nil {
 		return Customer{}, err
 	}
-	return row.customer(), nil
+	card := row.customer()
+	card.Degraded = row.Degraded
+	return card, nil
 }
 
 // Exists answers nil where there is such a customer, or customer.ErrUnknown.

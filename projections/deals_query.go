@@ -26,6 +26,7 @@ type Deal struct {
 	ClosedAt     *time.Time // nil while it runs
 	ChangedAt    time.Time  // when the latest change occurred
 	Revision     domain.Revision
+	Degraded     bool // it is parked, so that this is not all there is; not in a list
 }
 
 // DealFilter says which deals a list holds; a zero field asks for any.
@@ -55,13 +56,18 @@ func dealNames(asOf AsOf) string {
 
 // Card is one deal, or deal.ErrUnknown, which it also is before it was opened.
 func (m Deals) Card(ctx context.Context, id domain.DealID, asOf AsOf) (Deal, error) {
-	row, err := one[dealRead](ctx, m.db, deal.ErrUnknown,
-		`SELECT `+dealColumns+` FROM `+asOf.from("deals.deals")+` AS d `+dealNames(asOf)+` WHERE d.deal_id = @deal_id`,
+	row, err := one[struct {
+		dealRead
+		Degraded bool `db:"degraded"`
+	}](ctx, m.db, deal.ErrUnknown,
+		`SELECT `+dealColumns+`, crm.is_parked('deals', 'deal-' || d.deal_id) AS degraded FROM `+asOf.from("deals.deals")+` AS d `+dealNames(asOf)+` WHERE d.deal_id = @deal_id`,
 		asOf.args(pgx.NamedArgs{"deal_id": id.UUID}))
 	if err != nil {
 		return Deal{}, err
 	}
-	return row.deal(), nil
+	card := row.deal()
+	card.Degraded = row.Degraded
+	return card, nil
 }
 
 // List is a page of the deals that the filter lets through, newest first by when

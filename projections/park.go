@@ -260,21 +260,3 @@ func (p ParkedStreams) Of(ctx context.Context, model string) ([]Parked, error) {
 	parked, err := parkedOf(ctx, p.db, "b.schema_name = $1", model)
 	return parked, unavailable(err)
 }
-
-// ErrNotParked is a stream that a read model does not stand still for.
-var ErrNotParked = &domain.Error{
-	Code: domain.NotFound, Slug: "not-parked",
-	Detail: "This read model does not stand still for that stream, or not at that revision.",
-}
-
-// At is the stream as the read model has parked it, or [ErrNotParked].
-func (p ParkedStreams) At(ctx context.Context, model string, stream domain.Stream) (Parked, error) {
-	parked, err := parkedOf(ctx, p.db, "b.schema_name = $1 AND p.stream = $2", model, stream)
-	switch {
-	case err != nil:
-		return Parked{}, unavailable(err)
-	case len(parked) == 0:
-		return Parked{}, ErrNotParked
-	}
-	return parked[0], nil
-}

@@ -20,6 +20,9 @@ type modelTools struct {
 	Verify   modelsVerify   `cmd:"" help:"Build read models anew beside, and compare them with what is read, row by row. Exit 1 when they differ."`
 	Diff     modelsDiff     `cmd:"" help:"Tell which rows of a read model are other ones in another version of it. Exit 1 when there are any."`
 	Rollback modelsRollback `cmd:"" help:"Read the tables again that were read before the last swap. Twice undoes it."`
+	Parked   modelsParked   `cmd:"" help:"List the streams that a read model stands still for, because it cannot apply one of their events."`
+	Retry    modelsRetry    `cmd:"" help:"Have what is parked applied. The request is an event in the log: servers act when they meet it, also in a rebuild."`
+	Skip     modelsSkip     `cmd:"" help:"Have a read model go on without the event at which a stream is parked. The request is an event in the log, with its reason."`
 	Cancel   modelsCancel   `cmd:"" help:"Drop what rebuilds and verifications have begun; those under way end."`
 }
 

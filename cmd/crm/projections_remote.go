@@ -135,7 +135,7 @@ func (m *remoteModels) ask(ctx context.Context, method, path string, query url.V
 	return nil
 }
 
-// send sends a request, and makes an error of an answer that is a problem.
+// send sends a request without a body.
 func (m *remoteModels) send(ctx context.Context, method, path string, query url.Values) (*http.Response, error) {
 	at := strings.TrimSuffix(m.server, "/") + "/v1/projections" + path
 	if len(query) > 0 {
@@ -145,6 +145,11 @@ func (m *remoteModels) send(ctx context.Context, method, path string, query url.
 	if err != nil {
 		return nil, err
 	}
+	return m.do(request)
+}
+
+// do sends a request, and makes an error of an answer that is a problem.
+func (m *remoteModels) do(request *http.Request) (*http.Response, error) {
 	request.Header.Set("Authorization", "Bearer "+m.key)
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {

@@ -145,7 +145,7 @@ func served(ctx context.Context, socket string) bool {
 func newRebuilder(store *eventstore.Store, pool *pgxpool.Pool, log *slog.Logger) *projections.Rebuilder {
 	return projections.NewRebuilder(pool, projections.RebuildConfig{
 		Subscribe: rebuildSubscriber(store, log), BatchOf: eventstore.BatchOf,
-		Head: store.Head, Reaches: store.Reaches, Log: log,
+		Head: store.Head, Reaches: store.Reaches, Parking: projections.Parking{Load: store.Load}, Log: log,
 	}, projections.NewModels(pool).Projections()...)
 }
 
