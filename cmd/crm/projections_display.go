@@ -46,6 +46,9 @@ func newDisplay(out io.Writer) *display {
 func (d *display) tell(p projections.Progress) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if len(p.Models) == 0 { // a server has just begun
+		return
+	}
 	d.last = p
 	doing := phases(p)
 	if d.bar != nil {
