@@ -1,6 +1,7 @@
 package projections
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"sync"
@@ -178,7 +179,7 @@ func (e *Engine) countParked(ctx context.Context) {
 func (e *Engine) Healthy() error {
 	for _, s := range e.Status() {
 		if s.Stalled {
-			return fmt.Errorf("read model %s is stalled: %s %s", s.Name, s.State, s.Class)
+			return fmt.Errorf("read model %s is stalled: %s", s.Name, cmp.Or(string(s.Class), string(s.State)))
 		}
 	}
 	return nil

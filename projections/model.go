@@ -210,7 +210,11 @@ func (m *model) change(level slog.Level, do func(*progress)) {
 func (m *model) passes(err error) bool {
 	class, passes := passing(err)
 	if passes {
-		m.change(slog.LevelWarn, func(p *progress) { p.trouble = class })
+		level := slog.LevelWarn
+		if errors.Is(err, ErrFenced) || errors.Is(err, ErrOutOfStep) { // the tables change hands
+			level = slog.LevelInfo
+		}
+		m.change(level, func(p *progress) { p.trouble = class })
 	}
 	return passes
 }
@@ -275,21 +279,23 @@ func (m *model) settled(ctx context.Context) message.HandlerMiddleware {
 			msg.SetContext(own)
 			if !m.stopped() {
 				_, err := next(msg)
-				class, passes := passing(err)
+				_, passes := passing(err)
 				switch {
 				case err == nil:
 					return nil, nil
 				case own.Err() != nil:
 					return nil, own.Err()
 				case passes:
-					return nil, errors.New(string(class))
+					msg.Nack() // an error would be logged as one, and this is how tables change hands
+					return nil, nil
 				}
 				m.stop(err)
 			}
 			if err := m.revived(own); err != nil {
 				return nil, err
 			}
-			return nil, errors.New("others have gone on")
+			msg.Nack() // others have gone on
+			return nil, nil
 		}
 	}
 }

@@ -22,8 +22,7 @@ type SourceCount struct {
 // lifecycle stage, by name of both. Archived customers do not count.
 //
 // It is last-touch attribution: all of a customer is put down to the touchpoint named
-// last, as lead source reports do where a record has one source (HubSpot, Understand
-// attribution reporting: "last touch").
+// last.
 func (m Customers) Sources(ctx context.Context, q SourcesQuestion) ([]SourceCount, error) {
 	return all[SourceCount](ctx, m.db, `
 		SELECT touchpoint_source, stage, count(*) AS count
