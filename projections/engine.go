@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -46,6 +47,8 @@ type Config struct {
 	StallAfter time.Duration
 	// Parking is what becomes of events that cannot be applied.
 	Parking Parking
+	// Reactors do what is to be done outside of the database.
+	Reactors []Reactor
 	// Log gets one line per change of a read model's state. Default: nothing is logged.
 	Log *slog.Logger
 	// Registerer gets the engine's metrics. Default: there are none.
@@ -81,6 +84,7 @@ type Engine struct {
 	cfg       Config
 	pool      *pgxpool.Pool
 	models    []*model
+	reactors  []*reacting
 	named     map[string]*model
 	metrics   *metrics
 	rebuilder *Rebuilder
@@ -116,6 +120,13 @@ func NewEngine(pool *pgxpool.Pool, cfg Config, projections ...Projection) *Engin
 		}
 		e.named[name] = m
 		e.models = append(e.models, m)
+	}
+	for _, r := range e.cfg.Reactors {
+		name := r.Name()
+		if e.named[name] != nil || slices.ContainsFunc(e.reactors, func(other *reacting) bool { return other.reactor.Name() == name }) {
+			panic(fmt.Sprintf("projections: reactor %q shares its name", name))
+		}
+		e.reactors = append(e.reactors, newReacting(e, r))
 	}
 	e.rebuilder = NewRebuilder(pool, RebuildConfig{
 		Subscribe: e.cfg.Rebuild, BatchOf: e.cfg.BatchOf, Head: e.cfg.Head, Reaches: e.cfg.Reaches,
@@ -158,12 +169,18 @@ func (e *Engine) Run(ctx context.Context) error {
 	for _, m := range e.models {
 		m.handleWith(ctx, working, router)
 	}
+	for _, r := range e.reactors {
+		r.handleWith(working, router)
+	}
 
 	var started sync.WaitGroup
 	var closeErr error
 	over := make(chan struct{})
 	for _, m := range e.models {
 		started.Go(func() { m.keep(ctx, working) })
+	}
+	for _, r := range e.reactors {
+		started.Go(func() { r.keep(over) })
 	}
 	started.Go(func() { e.watch(ctx) })
 	started.Go(func() { e.keepBuilds(ctx) })

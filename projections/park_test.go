@@ -252,3 +252,79 @@ func TestBulkLeavesParkingToBatches(t *testing.T) {
 		})
 	}
 }
+
+// bitten is a projection of which some events cannot be applied.
+type bitten struct {
+	projections.Projection
+	at map[domain.Position]bool
+}
+
+func (p bitten) Apply(w *projections.Writer, e domain.Recorded) error {
+	if p.at[e.Position] {
+		return errors.New(canary)
+	}
+	return p.Projection.Apply(w, e)
+}
+
+// What holds of notes holds of every read model, with their histories: built live with
+// skips in between, and from nothing in other batches, the tables are the same.
+func TestEveryModelGoesOnWithoutSkippedEvents(t *testing.T) {
+	t.Parallel()
+	for _, p := range (projections.Models{}).Projections() {
+		t.Run(p.Name(), func(t *testing.T) {
+			t.Parallel()
+			log := &lives{last: make(map[domain.Stream]domain.Revision)}
+			for _, e := range randomWorld(600, 5).events {
+				r := log.add(e.Stream, e.Event)
+				log.events[len(log.events)-1].Meta, log.events[len(log.events)-1].Data = e.Meta, e.Data
+				if r.Revision != e.Revision {
+					t.Fatalf("%s has revision %d where %d was to come", e.Stream, e.Revision, r.Revision)
+				}
+			}
+			ill := bitten{p, map[domain.Position]bool{}}
+			var ours []domain.Recorded
+			for _, e := range log.events {
+				if slices.Contains(p.Handles(), e.Event.EventType()) {
+					ours = append(ours, e)
+				}
+			}
+			for i := 7; i < len(ours); i += 40 {
+				ill.at[ours[i].Position] = true
+			}
+			pool := projectionstest.Pool(t)
+			live := log.build(t, ill, pool, 1)
+			skipped := 0
+			for parked := parkedIn(t, pool, p.Name()); len(parked) > 0; parked = parkedIn(t, pool, p.Name()) {
+				for _, s := range parked {
+					log.skip(p.Name(), s.Stream, s.Revision)
+					skipped++
+				}
+				if err := log.follow(t, live, 2); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if skipped < len(ill.at) { // what follows one that is missing may not make sense any more
+				t.Errorf("%d events were skipped, of %d that cannot be applied", skipped, len(ill.at))
+			}
+			again := projectionstest.Pool(t)
+			log.build(t, ill, again, 3)
+			if diff := cmp.Diff(read(t, pool, p.Name()), read(t, again, p.Name())); diff != "" {
+				t.Errorf("live and rebuilt (-live +rebuilt):\n%s", diff)
+			}
+			if n := len(parkedIn(t, again, p.Name())); n > 0 {
+				t.Errorf("%d streams are parked in the rebuild", n)
+			}
+
+			// Tried again by a program that has learnt, nothing ever was amiss.
+			log.events = log.events[:len(log.events)-skipped]
+			mended, well := projectionstest.Pool(t), projectionstest.Pool(t)
+			log.build(t, ill, mended, 4).Close()
+			log.retry(p.Name(), "")
+			log.build(t, p, mended, 5)
+			log.build(t, p, well, 6)
+			if diff := cmp.Diff(read(t, well, p.Name()), read(t, mended, p.Name())); diff != "" {
+				t.Errorf("mended, and never ill (-well +mended):\n%s", diff)
+			}
+		})
+	}
+}

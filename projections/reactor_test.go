@@ -1,0 +1,159 @@
+package projections_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"crm/domain"
+	"crm/projections"
+	"crm/projections/projectionstest"
+)
+
+// sink is a reactor that records what it meets.
+type sink struct {
+	mu    sync.Mutex
+	met   []domain.Position
+	react func(ctx context.Context, e domain.Recorded) error // first, if set
+}
+
+func (*sink) Name() string { return "sink" }
+
+func (*sink) Handles() []string { return []string{"test.struck"} }
+
+func (s *sink) React(ctx context.Context, e domain.Recorded) error {
+	if s.react != nil {
+		if err := s.react(ctx, e); err != nil {
+			return err
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.met = append(s.met, e.Position)
+	return nil
+}
+
+func (s *sink) seen() []domain.Position {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.met)
+}
+
+// struckIn are where the events lie that a sink wants.
+func struckIn(events []domain.Recorded) []domain.Position {
+	var at []domain.Position
+	for _, e := range events {
+		if _, is := e.Event.(struck); is {
+			at = append(at, e.Position)
+		}
+	}
+	return at
+}
+
+// until blocks until is answers true.
+func until(t *testing.T, what string, is func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); !is(); time.Sleep(2 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("not so after %v: %s", patience, what)
+		}
+	}
+}
+
+func headOf(log *source) func(context.Context) (domain.Position, time.Time, error) {
+	return func(context.Context) (domain.Position, time.Time, error) { return log.end(), time.Now(), nil }
+}
+
+// A reactor begins at the end of the log, goes on where it was after a restart, and
+// meets each event once while nothing goes wrong. What failed is met again, in order.
+func TestReactorMeetsWhatIsNew(t *testing.T) {
+	t.Parallel()
+	pool := projectionstest.Pool(t)
+	events := history(400)
+	log := newSource(events[:100:100], 30)
+	failures := 3
+	s := &sink{react: func(_ context.Context, e domain.Recorded) error {
+		if e.Position == struckIn(events[100:])[2] && failures > 0 {
+			if failures--; failures == 1 {
+				panic(canary)
+			}
+			return errors.New(canary)
+		}
+		return nil
+	}}
+	cfg := projections.Config{Head: headOf(log), Reactors: []projections.Reactor{s}}
+	e, stop := start(t, pool, log, cfg, notes{name: "notes"})
+	until(t, "it leads", func() bool { return e.Reactions()[0].Leads })
+	log.append(events[100:200]...)
+	until(t, "all is met", func() bool { return e.Reactions()[0].Position == log.end() })
+	stop()
+	log.append(events[200:300]...)
+	e, _ = start(t, pool, log, cfg, notes{name: "notes"})
+	until(t, "all is met after a restart", func() bool { return e.Reactions()[0].Position == log.end() })
+	if diff := cmp.Diff(struckIn(events[100:300]), s.seen()); diff != "" || failures != 0 {
+		t.Errorf("met (-want +got), with %d failures left:\n%s", failures, diff)
+	}
+}
+
+// A rebuild and a verification, which read the whole log again, send nothing.
+func TestRebuildReactsToNothing(t *testing.T) {
+	t.Parallel()
+	pool := projectionstest.Pool(t)
+	events := history(300)
+	log := newSource(events[:1:1], 30)
+	s := &sink{}
+	cfg := rebuildConfig(log)
+	e, _ := start(t, pool, log, projections.Config{Head: cfg.Head, Rebuild: cfg.Subscribe, Reactors: []projections.Reactor{s}}, notes{name: "notes"})
+	until(t, "it leads", func() bool { return e.Reactions()[0].Leads })
+	log.append(events[1:]...)
+	until(t, "all is met", func() bool { return e.Reactions()[0].Position == log.end() })
+	wait(t, e, "notes", log.end())
+	eventually(t, e, "notes", "live", inState(projections.Live))
+	if err := e.Rebuilder().Rebuild(t.Context(), nil, false, nil); err != nil {
+		t.Fatal(err)
+	}
+	if found, err := e.Rebuilder().Verify(t.Context(), nil, 1, nil); err != nil || !found[0].Equal() {
+		t.Fatalf("%+v, %v", found, err)
+	}
+	if diff := cmp.Diff(struckIn(events[1:]), s.seen()); diff != "" {
+		t.Errorf("met (-want +got):\n%s", diff)
+	}
+}
+
+// Of two engines one runs a reactor, and the other one when that has ended, or hangs.
+func TestReactorIsTakenOver(t *testing.T) {
+	t.Parallel()
+	pool := projectionstest.Pool(t)
+	events := history(300)
+	log := newSource(events[:1:1], 30)
+	s := &sink{}
+	cfg := projections.Config{Head: headOf(log), Reactors: []projections.Reactor{s}}
+	one, stop := start(t, pool, log, cfg, notes{name: "notes"})
+	until(t, "the first leads", func() bool { return one.Reactions()[0].Leads })
+	two, _ := start(t, pool, log, cfg, notes{name: "notes"})
+	log.append(events[1:100]...)
+	until(t, "all is met", func() bool { return one.Reactions()[0].Position == log.end() })
+	if two.Reactions()[0].Leads {
+		t.Error("both lead")
+	}
+	stop()
+	log.append(events[100:200]...)
+	until(t, "the second has met the rest", func() bool { return two.Reactions()[0].Position == log.end() })
+
+	// As if it hung: its lease is another one's now.
+	if _, err := pool.Exec(t.Context(), "UPDATE crm.reactors SET epoch = epoch + 1, leased_until = clock_timestamp()"); err != nil {
+		t.Fatal(err)
+	}
+	log.append(events[200:]...)
+	until(t, "it leads again", func() bool { return two.Reactions()[0].Leads && two.Reactions()[0].Position == log.end() })
+	got := s.seen()
+	slices.SortFunc(got, func(a, b domain.Position) int { return int(a.Commit) - int(b.Commit) })
+	if diff := cmp.Diff(struckIn(events[1:]), slices.Compact(got)); diff != "" { // at least once
+		t.Errorf("met (-want +got):\n%s", diff)
+	}
+}
