@@ -39,6 +39,7 @@ type build struct {
 	purpose    purpose
 	leader     string    // host and process that led it last, "" for none
 	retiredAt  time.Time // zero when it was not
+	young      bool      // who has made it may be about to lead it
 	checkpoint Checkpoint
 }
 
@@ -46,7 +47,7 @@ type build struct {
 func (b build) read() bool { return b.schema == b.name }
 
 const buildColumns = `build, name, version, schema_name, state, purpose, coalesce(leader, ''), retired_at,
-	epoch, position_commit, position_prepare, events, recorded_at`
+	created_at > now() - interval '1 minute', epoch, position_commit, position_prepare, events, recorded_at`
 
 // scanBuild reads buildColumns.
 func scanBuild(row pgx.CollectableRow) (build, error) {
@@ -55,7 +56,7 @@ func scanBuild(row pgx.CollectableRow) (build, error) {
 	var commit, prepare int64
 	c := &b.checkpoint
 	err := row.Scan(&b.id, &b.name, &b.version, &b.schema, &b.state, &b.purpose, &b.leader, &retired,
-		&c.epoch, &commit, &prepare, &c.Events, &recorded)
+		&b.young, &c.epoch, &commit, &prepare, &c.Events, &recorded)
 	if err != nil {
 		return build{}, err
 	}
@@ -70,13 +71,8 @@ func scanBuild(row pgx.CollectableRow) (build, error) {
 	return b, nil
 }
 
-// books is what can be asked for crm.projections.
-type books interface {
-	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
-}
-
 // buildsOf lists the builds of a projection, the oldest first.
-func buildsOf(ctx context.Context, db books, name string) ([]build, error) {
+func buildsOf(ctx context.Context, db asker, name string) ([]build, error) {
 	rows, err := db.Query(ctx, "SELECT "+buildColumns+" FROM crm.projections WHERE name = $1 ORDER BY build", name)
 	if err != nil {
 		return nil, err
@@ -86,7 +82,7 @@ func buildsOf(ctx context.Context, db books, name string) ([]build, error) {
 
 // readBuild finds the build of a projection that queries see; pgx.ErrNoRows where
 // there is none.
-func readBuild(ctx context.Context, db books, name string) (build, error) {
+func readBuild(ctx context.Context, db asker, name string) (build, error) {
 	rows, err := db.Query(ctx, "SELECT "+buildColumns+" FROM crm.projections WHERE schema_name = $1", name)
 	if err != nil {
 		return build{}, err

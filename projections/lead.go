@@ -201,7 +201,7 @@ func (b *Builder) held(ctx context.Context) error {
 // something each second; or it is the backend own, of which the caller knows that
 // nobody speaks to it any more (0 for none). It reports whether it did. The epoch
 // is what keeps the dead from writing, should they wake; this only frees the lock.
-func unseat(ctx context.Context, db books, id int64, silence time.Duration, own uint32) (bool, error) {
+func unseat(ctx context.Context, db asker, id int64, silence time.Duration, own uint32) (bool, error) {
 	rows, err := db.Query(ctx, `
 		SELECT pg_terminate_backend(l.pid)
 		FROM pg_locks AS l

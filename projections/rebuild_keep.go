@@ -15,7 +15,8 @@ const keepRetired = 24 * time.Hour
 // sweep drops the builds of p that are of no more use: those that were retired
 // longer than that ago, those of a verification or of another version that nobody
 // works on, those that have seen more than the log holds. What cannot be dropped
-// now, because somebody still reads it, is left for the next time.
+// now, because somebody still reads it or may be about to fill it, is left for the
+// next time.
 func (r *Rebuilder) sweep(ctx context.Context, p Projection, retired time.Duration) error {
 	all, err := buildsOf(ctx, r.pool, p.Name())
 	if err != nil {
@@ -47,12 +48,11 @@ func (r *Rebuilder) useless(ctx context.Context, p Projection, b build, retired 
 	case b.state == buildRetired:
 		return time.Since(b.retiredAt) >= retired, nil
 	}
-	led, err := isLed(ctx, r.pool, b.id)
-	if err != nil || led {
+	if led, err := isLed(ctx, r.pool, b.id); err != nil || led {
 		return false, err
 	}
 	if b.purpose == compare || b.version != p.Version() {
-		return true, nil
+		return !b.young, nil
 	}
 	if r.cfg.Reaches == nil || b.checkpoint.Position.IsZero() {
 		return false, nil

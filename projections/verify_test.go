@@ -8,10 +8,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"crm/domain"
 	"crm/projections"
 	"crm/projections/projectionstest"
 )
@@ -182,11 +184,30 @@ func TestVerifyInterrupted(t *testing.T) {
 	if _, _, err := projections.CreateBuild(t.Context(), pool, p); err != nil {
 		t.Fatal(err)
 	}
-	exec(t, pool, "UPDATE crm.projections SET purpose = 'compare' WHERE state = 'building'")
+	exec(t, pool, "UPDATE crm.projections SET purpose = 'compare', created_at = now() - interval '1 hour' WHERE state = 'building'")
 	if found := verify(t, pool, r); !found.Equal() {
 		t.Errorf("not equal: %+v", found)
 	}
 	wantBuilds(t, pool, "notes", map[string][]int{"live": {1}})
+}
+
+// A verification that has not begun to fill its build yet does not lose it to others
+// who look for builds that nobody works on.
+func TestVerifyTwiceAtOnce(t *testing.T) {
+	t.Parallel()
+	p := notes{name: "notes"}
+	log := newSource(history(500), 50)
+	pool := built(t, p, log.events)
+	config := rebuildConfig(log)
+	config.Subscribe = func(name string, checkpoint func(context.Context) (domain.Position, error)) message.Subscriber {
+		if _, err := rebuilder(pool, log, p).Verify(t.Context(), nil, 5, nil); err != nil { // before anybody leads the first one's build
+			t.Error(err)
+		}
+		return log.subscribe(name, checkpoint)
+	}
+	if found := verify(t, pool, projections.NewRebuilder(pool, config, p)); !found.Equal() {
+		t.Errorf("not equal: %+v", found)
+	}
 }
 
 // Only tables of the program's own version can be proven.
