@@ -156,7 +156,8 @@ func (j *Jobs) start(task Task, names []string, do func(context.Context, func(Pr
 	}, changed: make(chan struct{})}
 	j.all = append(j.all, started)
 	if len(j.all) > jobsKept {
-		j.all = slices.Delete(j.all, 0, 1)
+		over := slices.IndexFunc(j.all, func(b *job) bool { state, _ := b.look(); return state.State != JobRunning })
+		j.all = slices.Delete(j.all, over, over+1) // there is one: few run at once
 	}
 	j.running.Go(func() {
 		found, err := do(j.lifetime, func(p Progress) { started.change(func(s *Job) { s.Progress = p }) })
