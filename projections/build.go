@@ -93,8 +93,7 @@ func readBuild(ctx context.Context, db asker, name string) (build, error) {
 // createBuild makes an empty set of tables for p beside the one that is read, in
 // a schema of its own.
 func createBuild(ctx context.Context, tx pgx.Tx, p Projection, why purpose) (build, error) {
-	var id int64
-	err := tx.QueryRow(ctx, "SELECT nextval(pg_get_serial_sequence('crm.projections', 'build'))").Scan(&id)
+	id, err := nextBuild(ctx, tx)
 	if err != nil {
 		return build{}, err
 	}
@@ -109,12 +108,17 @@ func shadowSchema(name string, id int64) string {
 // createRead makes an empty set of tables for p where queries look. The caller
 // has seen that there is none, under lockName.
 func createRead(ctx context.Context, tx pgx.Tx, p Projection) (build, error) {
-	var id int64
-	err := tx.QueryRow(ctx, "SELECT nextval(pg_get_serial_sequence('crm.projections', 'build'))").Scan(&id)
+	id, err := nextBuild(ctx, tx)
 	if err != nil {
 		return build{}, err
 	}
 	return makeBuild(ctx, tx, p, id, p.Name(), serve)
+}
+
+// nextBuild is an identity that no build has had.
+func nextBuild(ctx context.Context, tx pgx.Tx) (id int64, err error) {
+	err = tx.QueryRow(ctx, "SELECT nextval(pg_get_serial_sequence('crm.projections', 'build'))").Scan(&id)
+	return id, err
 }
 
 // lockName keeps others from creating, swapping or dropping builds of a

@@ -51,7 +51,7 @@ func (b *Builder) Bulk(ctx context.Context) error {
 	}
 	// Vacuuming a table that only grows, time and again, would cost as much as the
 	// indexes. Finish gives it back.
-	if err := pgx.BeginFunc(ctx, b.conn, func(tx pgx.Tx) error { return alone(ctx, tx, b.schema) }); err != nil {
+	if err := pgx.BeginFunc(ctx, b.conn, func(tx pgx.Tx) error { return unvacuumed(ctx, tx, b.schema) }); err != nil {
 		return lasting(err, domain.Position{}, "")
 	}
 	b.writer.reset()
@@ -65,8 +65,8 @@ func (b *Builder) Bulk(ctx context.Context) error {
 // InBulk reports whether batches gather in a window.
 func (b *Builder) InBulk() bool { return b.writer.bulk }
 
-// alone keeps Postgres from looking after the tables by itself.
-func alone(ctx context.Context, tx pgx.Tx, schema string) error {
+// unvacuumed keeps Postgres from vacuuming and analyzing the tables by itself.
+func unvacuumed(ctx context.Context, tx pgx.Tx, schema string) error {
 	if _, err := tx.Exec(ctx, patience); err != nil {
 		return err
 	}

@@ -46,7 +46,7 @@ type ForecastLine struct {
 	Value    []domain.Money // of the won deals
 }
 
-// dealEvents that a forecast is computed from.
+// forecastEvents are what a forecast is computed from.
 var forecastEvents = []string{
 	"deal.opened", "deal.stage_changed", "deal.amount_changed", "deal.close_date_changed", "deal.owner_assigned",
 	"deal.forecast_category_changed", "deal.line_item_added", "deal.line_item_changed", "deal.line_item_removed",
@@ -119,7 +119,7 @@ func (q ForecastQuestion) won(part string) string {
 // The deals of a forecast; d are those of deals.deals and of sales.deals.
 var (
 	ofPipeline   = `(@pipeline_id::uuid IS NULL OR d.pipeline_id = @pipeline_id)`
-	forecastOpen = `d.status = 'open' AND d.category <> 'omitted' AND ` + ofPipeline + ` AND ` + withinDays("d.expected_close") + ``
+	forecastOpen = `d.status = 'open' AND d.category <> 'omitted' AND ` + ofPipeline + ` AND ` + withinDays("d.expected_close")
 	forecastWon  = `d.outcome = 'won' AND ` + ofPipeline + ` AND ` + within("d.closed_at")
 )
 

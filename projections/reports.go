@@ -19,8 +19,8 @@ import (
 //	forecast accuracy  Deals.ForecastAccuracy    what came of a forecast            accuracy_query.go
 //	owners             Activity.Owners           what each employee did             owners_query.go
 //	churn, win-back    Customers.Churn           who left and who came back         churn_query.go
-//	sources            Customers.Sources         where customers came from          customers_query.go
-//	consent coverage   Consents.Coverage         who may be reached                 consents_query.go
+//	sources            Customers.Sources         where customers came from          sources_query.go
+//	consent coverage   Consents.Coverage         who may be reached                 coverage_query.go
 //
 // Each definition stands beside its SQL with where it comes from. Days, months,
 // quarters and years are in UTC. An answer about the past reads the versions that held

@@ -174,12 +174,9 @@ func (c *proving) release() {
 
 func (c *proving) abandon(context.Context, *shadow) { c.release() }
 
-// end drops the build.
+// end drops the build, if it was made for this. c may be nil.
 func (c *proving) end() {
-	if c == nil {
-		return
-	}
-	if c.ours.id == 0 {
+	if c == nil || c.ours.id == 0 {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
