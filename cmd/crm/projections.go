@@ -15,7 +15,7 @@ import (
 
 // modelTools is `crm projections`.
 type modelTools struct {
-	List     modelsList     `cmd:"" default:"withargs" help:"List the read models: every set of tables, how far it is, and who writes it."`
+	List     modelsList     `cmd:"" help:"List the read models: every set of tables, how far it is, and who writes it."`
 	Rebuild  modelsRebuild  `cmd:"" help:"Build read models anew, from the start of the log, beside those that are read, and swap them in. Interrupted, it goes on where it was when it is run again."`
 	Verify   modelsVerify   `cmd:"" help:"Build read models anew beside, and compare them with what is read, row by row. Exit 1 when they differ."`
 	Diff     modelsDiff     `cmd:"" help:"Tell which rows of a read model are other ones in another version of it. Exit 1 when there are any."`
