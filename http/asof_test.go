@@ -340,6 +340,7 @@ func TestMomentsAreRefused(t *testing.T) {
 		"/v1/customers?as_of=2026-01-01T00:00:00":                                  "as_of", // of no zone
 		"/v1/customers?as_of=2026-01-01T00:00:00+01:00":                            "as_of", // a space
 		"/v1/customers?as_of=0001-01-01":                                           "as_of",
+		"/v1/customers?as_of=9999-12-31T23:59:59-12:00":                            "as_of", // the year 10000 in UTC
 		"/v1/customers?as_of=":                                                     "as_of",
 		"/v1/customers?known_at=":                                                  "known_at",
 		"/v1/customers?as_of=2026-01-01&as_of=2026-01-02":                          "as_of",

@@ -85,10 +85,12 @@ func instantIn(name, text string) (time.Time, error) {
 	if err != nil {
 		at, err = time.Parse(time.RFC3339, text)
 	}
-	if err != nil || !at.After(time.Time{}) { // which would be no bound
+	// The zero time would be no bound, and of the year 10000, where a zone may lead,
+	// no answer could tell.
+	if at = at.UTC(); err != nil || !at.After(time.Time{}) || at.Year() > 9999 {
 		return at, &parameterFault{name, "An instant looks like 2026-11-22T09:30:00Z or 2026-11-22T10:30:00%2B01:00, a day like 2026-11-22."}
 	}
-	return at.UTC(), nil
+	return at, nil
 }
 
 // Paging is what every list takes.
