@@ -39,9 +39,11 @@
 //   - The past is kept, by both clocks: what a versioned table said as of any date,
 //     as known at any date, is the fold of the events of then.
 //   - Nothing is passed over in silence: an event that cannot be read or applied
-//     stops its read model, visibly. The others go on.
+//     parks its stream, visibly ([Parking]). The others go on, until an operator says
+//     in the log what is to become of it; what no event is to blame for stops the
+//     read model.
 //   - [Engine.WaitFor] returns once the caller's own write can be read, be it
-//     another server that leads.
+//     another server that leads; of a parked stream that is not so, and cards say it.
 //
 // # What it does not
 //
@@ -85,7 +87,8 @@
 //	new version in the code        built beside while the old one is read, also by an old program that goes on
 //	no tables, and a long log      built together, and read when they are complete
 //	swap                           two schemas are renamed in one transaction; readers wait for nothing, the
-//	                               writer for some ms, 1 s at most; then it meets ErrFenced and opens the new one
+//	                               writer for some ms, seldom 1 s, never much more than 3 s; then it meets
+//	                               ErrFenced and opens the new one
 //	interrupted, killed, crashed   what is read is as it was; the next rebuild, or server, goes on with the build
 //	cancelled                      the build is dropped, and whoever works on it ends with ErrCancelled
 //	failed                         as in a model; the build stays where it is for a program that knows better
@@ -102,9 +105,11 @@
 //	another builder leads, or took the tables     ErrLed, ErrFenced; nack, and the subscriber asks the checkpoint,
 //	                                              which is not told before we lead again
 //	subscriber left events out                    ErrOutOfStep, ErrMissing; likewise
-//	event refused, panic, row rejected            Stopped, with a Failure: class, position, event type, table
-//	event type unknown to the program             Stopped: it may well be for this model
-//	bytes not what their type promises            Stopped where the type is handled, else passed over
+//	event refused, panic, row rejected            its stream is parked: class, position, event type, table
+//	bytes not what their type promises            likewise where the type is handled, else passed over
+//	a stream lacks an event, three times in a row likewise
+//	more streams parked than Parking.Max          Stopped: it is not the events
+//	event type unknown to the program             Stopped, unless it is one of [Ignorer]: it may well be for this model
 //	tables not as the code describes them         Stopped: BadSchema, with the names of the columns
 //	log ends before the checkpoint                Stopped: WentBack; it was restored, or lost its end
 //	the feed ends without a word                  Stalled after Config.StallAfter; [Engine.Healthy] says so
