@@ -123,12 +123,11 @@ func find(ctx context.Context, by parking, model, stream string) ([]projections.
 // parking has use ask what is parked, and say what is to become of it.
 func (t *modelsTarget) parking(ctx context.Context, std streams, use func(parking) error) error {
 	if t.Server != "" {
-		c := connection{Server: t.Server, KeyFile: t.KeyFile}
-		key, err := c.key()
+		server, err := t.remote()
 		if err != nil {
 			return err
 		}
-		return use(&remoteModels{server: t.Server, key: key})
+		return use(server)
 	}
 	return t.open(ctx, std, func(store *eventstore.Store, pool *pgxpool.Pool) error {
 		return use(parkedHere{projections.NewModels(pool), commands.New(store, commands.Config{})})

@@ -54,16 +54,22 @@ func (t *modelsTarget) Validate() error {
 // with has use look after the read models.
 func (t *modelsTarget) with(ctx context.Context, std streams, use func(rebuilding) error) error {
 	if t.Server != "" {
-		c := connection{Server: t.Server, KeyFile: t.KeyFile}
-		key, err := c.key()
+		server, err := t.remote()
 		if err != nil {
 			return err
 		}
-		return use(&remoteModels{server: t.Server, key: key})
+		return use(server)
 	}
 	return t.open(ctx, std, func(store *eventstore.Store, pool *pgxpool.Pool) error {
 		return use(newRebuilder(store, pool, t.log(std)))
 	})
+}
+
+// remote is the server that is to do it.
+func (t *modelsTarget) remote() (*remoteModels, error) {
+	c := connection{Server: t.Server, KeyFile: t.KeyFile}
+	key, err := c.key()
+	return &remoteModels{server: t.Server, key: key}, err
 }
 
 // storeTimeout is how long the event store may take to answer.
