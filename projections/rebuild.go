@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
@@ -70,7 +71,7 @@ var (
 	}
 )
 
-// find gives the projections of the names, all where none is named.
+// find gives the projections of the names, each once, all where none is named.
 func (r *Rebuilder) find(names []string) ([]Projection, error) {
 	if len(names) == 0 {
 		return r.projections, nil
@@ -79,9 +80,11 @@ func (r *Rebuilder) find(names []string) ([]Projection, error) {
 	for _, name := range names {
 		p := r.named(name)
 		if p == nil {
-			return nil, fmt.Errorf("%w: %s", ErrUnknownModel, name)
+			return nil, fmt.Errorf("%s: %w", name, ErrUnknownModel)
 		}
-		found = append(found, p)
+		if !slices.ContainsFunc(found, func(f Projection) bool { return f.Name() == name }) {
+			found = append(found, p)
+		}
 	}
 	return found, nil
 }

@@ -3,6 +3,7 @@ package projections
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -35,12 +36,15 @@ const (
 	Failed   Phase = "failed"
 )
 
+// ends reports whether nothing more comes after the phase.
+func (p Phase) ends() bool { return p == Swapped || p == Ready || p == Compared || p == Failed }
+
 // Progress is how far a task is.
 type Progress struct {
 	Task   Task            `json:"task" enum:"rebuild,verify,diff"`
 	Models []ModelProgress `json:"models" nullable:"false"`
-	// Position is up to where in the log all have read, Target how far they are to
-	// read, as it is known now.
+	// Position is up to where in the log all have read that have not come to their
+	// end, Target how far they are to read, as it is known now.
 	Position string `json:"position"`
 	Target   string `json:"target"`
 	// Done is the part of the log that was read, 0 to 1.
@@ -161,6 +165,29 @@ func (f *feed) trouble(s *shadow, class Class) {
 	f.show(s, func(p *ModelProgress) { p.Trouble = class })
 }
 
+// reach is where the last of those is that are still at it, and the furthest that
+// they are to come. What has failed holds nobody up: where none is at it any more, it
+// is about those that got through, if there are any.
+func reach(models []ModelProgress) (at, target domain.Position) {
+	rest := models
+	for _, over := range []func(Phase) bool{Phase.ends, func(p Phase) bool { return p == Failed }} {
+		left := slices.DeleteFunc(slices.Clone(models), func(m ModelProgress) bool { return over(m.Phase) })
+		if len(left) > 0 {
+			rest = left
+			break
+		}
+	}
+	for i, m := range rest {
+		if i == 0 || m.at.Before(at) {
+			at = m.at
+		}
+		if target.Before(m.target) {
+			target = m.target
+		}
+	}
+	return at, target
+}
+
 func (f *feed) show(s *shadow, change func(*ModelProgress)) {
 	f.display.mu.Lock()
 	defer f.display.mu.Unlock()
@@ -177,20 +204,14 @@ func (f *feed) report(now bool) {
 	}
 	d.told = time.Now()
 	p := Progress{Task: f.task, Done: 1}
-	var at, target domain.Position
-	for i, s := range f.shadows {
+	for _, s := range f.shadows {
 		m := s.shown
 		if m.target.IsZero() {
 			m.target = d.head
 		}
-		if i == 0 || m.at.Before(at) {
-			at = m.at
-		}
-		if target.Before(m.target) {
-			target = m.target
-		}
 		p.Models = append(p.Models, m)
 	}
+	at, target := reach(p.Models)
 	switch {
 	case at.Before(target):
 		p.Done = float64(at.Commit) / float64(target.Commit)

@@ -74,7 +74,8 @@ func exec(t *testing.T, pool *pgxpool.Pool, sql string, args ...any) {
 }
 
 // A rebuild makes the tables anew and puts them in the place of those that are
-// read, whatever was wrong with them; those are kept.
+// read, whatever was wrong with them; those are kept. A name that is there twice counts
+// once.
 func TestRebuildReplacesWhatIsRead(t *testing.T) {
 	t.Parallel()
 	events := history(1000)
@@ -84,7 +85,7 @@ func TestRebuildReplacesWhatIsRead(t *testing.T) {
 	log := newSource(events, 64)
 	var phases []projections.Phase
 	var last projections.Progress
-	err := rebuilder(pool, log, p).Rebuild(t.Context(), nil, false, func(now projections.Progress) {
+	err := rebuilder(pool, log, p).Rebuild(t.Context(), []string{"notes", "notes"}, false, func(now projections.Progress) {
 		last = now
 		if phase := now.Models[0].Phase; len(phases) == 0 || phases[len(phases)-1] != phase {
 			phases = append(phases, phase)
@@ -298,7 +299,8 @@ func TestCancel(t *testing.T) {
 	}
 }
 
-// A read model that cannot be built does not keep the others from it, and says why.
+// A read model that cannot be built does not keep the others from it, nor their progress
+// from being told, and says why.
 func TestRebuildThatFails(t *testing.T) {
 	t.Parallel()
 	events := history(300)
@@ -309,7 +311,14 @@ func TestRebuildThatFails(t *testing.T) {
 		return nil
 	}}
 	pool := built(t, notes{name: "bad"}, events)
-	err := rebuilder(pool, newSource(events, 50), good, bad).Rebuild(t.Context(), nil, false, nil)
+	cfg := rebuildConfig(newSource(events, 50))
+	cfg.Parking.Max = -1
+	var last projections.Progress
+	err := projections.NewRebuilder(pool, cfg, good, bad).Rebuild(t.Context(), nil, false,
+		func(now projections.Progress) { last = now })
+	if last.Done != 1 {
+		t.Errorf("at the end: %+v", last)
+	}
 	if class(err) != projections.Panicked {
 		t.Errorf("the rebuild ended with %v", err)
 	}
