@@ -218,8 +218,9 @@ func (e *Engine) routerLog() watermill.LoggerAdapter {
 }
 
 // Close ends Run and waits for it: no new batches, those at work are committed,
-// then connections are closed. It takes CloseTimeout at most, and a moment.
-// Closing twice is fine.
+// then connections are closed. It takes CloseTimeout at most, and a moment; longer
+// where the rebuilder is in the middle of a batch, which it finishes. Closing twice
+// is fine.
 func (e *Engine) Close() error {
 	e.lifecycle.Lock()
 	if !e.closed {
