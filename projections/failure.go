@@ -103,8 +103,10 @@ func (f *Failure) poisonous() bool {
 			"P0": // a trigger
 			return true
 		}
+		return false
+	default:
+		return false
 	}
-	return false
 }
 
 // Unwrap gives the cause.

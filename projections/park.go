@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strconv"
 	"time"
 
@@ -220,7 +221,7 @@ func (b *Builder) recallParked(ctx context.Context) error {
 func (b *Builder) wasSkipped(stream domain.Stream, revision domain.Revision) bool {
 	skipped := b.skipped[stream]
 	if s := b.notes.skip; s != nil && stream == b.catchUp {
-		skipped = append(skipped[:len(skipped):len(skipped)], *s)
+		skipped = append(slices.Clip(skipped), *s)
 	}
 	for _, s := range skipped {
 		if s.first <= revision && revision <= s.last {

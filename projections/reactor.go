@@ -94,12 +94,13 @@ func (r *reacting) handleWith(working context.Context, router *message.Router) {
 
 // checkpoint answers the subscriber where to start, once this engine leads.
 func (r *reacting) checkpoint(ctx context.Context) (domain.Position, error) {
-	for pause := tryEvery; ; {
+	for {
 		at, err := r.lead(ctx)
 		if err == nil {
 			return at, nil
 		}
-		if pause = tryEvery; !errors.Is(err, ErrLed) {
+		pause := tryEvery
+		if !errors.Is(err, ErrLed) {
 			pause = longestPause
 			r.log.LogAttrs(ctx, slog.LevelWarn, "reactor cannot begin", slog.String("class", string(classOf(err))))
 		}

@@ -27,7 +27,7 @@ func (m Customers) Sources(ctx context.Context, q SourcesQuestion) ([]SourceCoun
 	return all[SourceCount](ctx, m.db, `
 		SELECT touchpoint_source, stage, count(*) AS count
 		FROM `+q.from("customers.customers")+` WHERE NOT archived
-		GROUP BY touchpoint_source, stage ORDER BY touchpoint_source, stage`, q.AsOf.args(pgx.NamedArgs{}))
+		GROUP BY touchpoint_source, stage ORDER BY touchpoint_source, stage`, q.args(pgx.NamedArgs{}))
 }
 
 // Line names the line: "lead:Google".
@@ -37,7 +37,7 @@ func (c SourceCount) Line() string { return string(c.Stage) + ":" + c.Source }
 // lines.
 func (q SourcesQuestion) Behind(key LineKey) Figure {
 	return Figure{
-		asOf: q.AsOf, args: q.AsOf.args(pgx.NamedArgs{"key": key}),
+		asOf: q.AsOf, args: q.args(pgx.NamedArgs{"key": key}),
 		types: []string{"customer.registered", "customer.lifecycle_stage_changed", "customer.archived", "customer.restored"},
 		subjects: `
 	SELECT customer_id, NULL::bigint[] FROM ` + q.from("customers.customers") + `

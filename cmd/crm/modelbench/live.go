@@ -63,7 +63,7 @@ func visible(ctx context.Context, engine *projections.Engine, at domain.Position
 func (b *bench) appendAt(ctx context.Context, engine *projections.Engine, rate int, run uint64) error {
 	// A company of its own for each rate and start, so that no stream is there yet.
 	cfg := b.Chronicle
-	cfg.Seed = uint64(time.Now().UnixNano()) + run //nolint:gosec // G115: any number will do
+	cfg.Seed = uint64(time.Now().UnixNano()) + run
 	queues := make([]chan chronicle.Commit, writers)
 	var mu sync.Mutex
 	var took []time.Duration
@@ -116,7 +116,7 @@ func (b *bench) appendAt(ctx context.Context, engine *projections.Engine, rate i
 func latencies(took []time.Duration) string {
 	slices.Sort(took)
 	at := func(percent int) string {
-		return (took[(len(took)-1)*percent/100]).Round(10 * time.Microsecond).String()
+		return took[(len(took)-1)*percent/100].Round(10 * time.Microsecond).String()
 	}
 	return "p50 " + at(50) + "  p99 " + at(99) + "  max " + at(100)
 }
