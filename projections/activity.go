@@ -25,7 +25,7 @@ var activitySQL string
 func (Activity) Name() string { return "activity" }
 
 // Version changes with the tables or what is written into them.
-func (Activity) Version() int { return 1 }
+func (Activity) Version() int { return 2 }
 
 // Schema is its tables and indexes.
 func (Activity) Schema() Schema { return parseSchema(activitySQL) }
@@ -38,7 +38,20 @@ func (Activity) Handles() []string {
 var (
 	interactions = NewAppended[interactionRow]("interactions")
 	amendments   = NewAppended[amendmentRow]("amendments")
+	logged       = NewSums[loggedKey, loggedSum]("logged", "month", "employee_id", "channel")
 )
+
+// loggedKey is the interactions of one employee through one channel in one month.
+type loggedKey struct {
+	Month      time.Time           `db:"month"`
+	EmployeeID domain.EmployeeID   `db:"employee_id"` // zero: nobody said
+	Channel    interaction.Channel `db:"channel"`
+}
+
+type loggedSum struct {
+	loggedKey
+	Interactions int64 `db:"interactions"`
+}
 
 // Apply adds the event's fact. An amendment of anything else is none.
 func (Activity) Apply(w *Writer, e domain.Recorded) error {
@@ -48,6 +61,8 @@ func (Activity) Apply(w *Writer, e domain.Recorded) error {
 	}
 	switch event := e.Event.(type) {
 	case interaction.Logged:
+		key := loggedKey{monthOf(e.Meta.OccurredAt), event.Details.Employee, event.Details.Channel}
+		logged.Add(w, key, func(sum *loggedSum) { sum.Interactions++ })
 		interactions.Add(w, interactionRow{
 			factColumns: factOf(e, id, event.ID),
 			EmployeeID:  nullable(event.Details.Employee), Channel: event.Details.Channel,

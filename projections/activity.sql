@@ -22,6 +22,15 @@ CREATE TABLE amendments (
   recorded_at    timestamptz NOT NULL  -- when the log took it
 );
 
+-- How many interactions took place in a month, as they were logged, for the owners' report.
+CREATE TABLE logged (
+  month        timestamptz NOT NULL, -- its first instant, in UTC
+  employee_id  uuid        NOT NULL, -- who of us took part; 00000000-0000-0000-0000-000000000000: nobody said
+  channel      text        NOT NULL, -- as in interactions
+  interactions bigint      NOT NULL, -- how many
+  CONSTRAINT logged_pk PRIMARY KEY (month, employee_id, channel)
+);
+
 -- The interactions as of an instant, as known at another, amendments applied; NULL is
 -- no bound.
 CREATE FUNCTION interactions_at(as_of timestamptz, known_at timestamptz)
@@ -53,5 +62,6 @@ END;
 -- indexes
 
 CREATE INDEX interactions_by_day ON interactions (occurred_at) INCLUDE (employee_id, channel, customer_id, interaction_id, position);
-CREATE INDEX interactions_by_employee ON interactions (employee_id, occurred_at);
+CREATE INDEX interactions_by_id ON interactions (customer_id, interaction_id);
+CREATE INDEX interactions_logged_late ON interactions (recorded_at) WHERE recorded_at - occurred_at > '1 day';
 CREATE INDEX amendments_by_interaction ON amendments (customer_id, interaction_id, position);

@@ -81,7 +81,7 @@ func (m Deals) Forecast(ctx context.Context, q ForecastQuestion) ([]ForecastLine
 		SELECT coalesce(part::text, '') AS key, `+parts.name+` AS name, currency, sum(open)::bigint AS open, sum(won)::bigint AS won,
 		  `+clipped("sum(worth)")+` AS worth, `+clipped("round(sum(weighted) / 100)")+` AS weighted, `+clipped("sum(value)")+` AS value
 		FROM sums `+parts.join+`
-		GROUP BY 1, 2, 3 ORDER BY name, key, currency`, q.args())
+		GROUP BY 1, 2, 3 HAVING sum(open) + sum(won) > 0 ORDER BY name, key, currency`, pgx.QueryExecModeCacheDescribe, q.args())
 	var lines []ForecastLine
 	for i, r := range rows {
 		if i == 0 || rows[i-1].Key != r.Key {
@@ -100,20 +100,10 @@ func (m Deals) Forecast(ctx context.Context, q ForecastQuestion) ([]ForecastLine
 	return lines, err
 }
 
-// won is the deals won in the period: today from the sums of the months that lie in it
-// whole, and else one by one.
+// won is the deals won in the period.
 func (q ForecastQuestion) won(part string) string {
-	added := func(condition string) string {
-		return `SELECT ` + part + `, value_currency, 0, count(*), 0, 0, sum(value_minor)
-		  FROM ` + q.from("sales.deals") + ` AS d WHERE d.outcome = 'won' AND ` + ofPipeline + ` AND ` + condition + ` GROUP BY 1, 2`
-	}
-	if !q.IsZero() {
-		return added(within("d.closed_at"))
-	}
-	_, rest := q.months("d.closed_at")
-	return `SELECT ` + part + `, value_currency, 0, won, 0, 0, value_minor
-		  FROM (` + summed("deals") + `) AS d WHERE won > 0 AND ` + ofPipeline + `
-		  UNION ALL ` + added(rest)
+	return `SELECT part, value_currency, 0, won, 0, 0, value_minor
+		  FROM (` + closesOf(q.Period, q.AsOf, "deals", part, ofPipeline) + `) AS c`
 }
 
 // The deals of a forecast; d are those of deals.deals and of sales.deals.
@@ -137,7 +127,7 @@ var forecastKeys = map[ForecastGrouping]struct{ open, won, name, join string }{
 }
 
 func (q ForecastQuestion) args() pgx.NamedArgs {
-	return q.monthArgs(q.AsOf.args(pgx.NamedArgs{"pipeline_id": nullable(q.Pipeline)}))
+	return q.monthArgs(q.settled(), q.AsOf.args(pgx.NamedArgs{"pipeline_id": nullable(q.Pipeline)}))
 }
 
 // Behind is the deals of a line with what their forecast is made of; nil are those of

@@ -2,6 +2,7 @@ package projections
 
 import (
 	"context"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -83,7 +84,7 @@ func (m Deals) Funnel(ctx context.Context, q FunnelQuestion) (Funnel, error) {
 }
 
 func (q FunnelQuestion) args() pgx.NamedArgs {
-	return q.monthArgs(q.AsOf.args(pgx.NamedArgs{"pipeline_id": q.Pipeline.UUID}))
+	return q.monthArgs(time.Time{}, q.AsOf.args(pgx.NamedArgs{"pipeline_id": q.Pipeline.UUID}))
 }
 
 // WonShare is the part of the cohort that was won.
@@ -131,7 +132,7 @@ func (q FunnelQuestion) ways() string {
 	if !q.IsZero() {
 		return counted(within("opened_at"))
 	}
-	_, rest := q.months("opened_at")
+	_, rest := q.months("opened_at", time.Time{})
 	return `
 	  SELECT status, stage, string_to_array(way, ' ') AS path, sum(deals) AS n FROM deals.ways
 	  WHERE pipeline_id = @pipeline_id AND ` + wholeMonths + ` GROUP BY status, stage, way

@@ -2,6 +2,7 @@ package projections
 
 import (
 	"context"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -49,21 +50,19 @@ var ownersEvents = []string{
 func (m Activity) Owners(ctx context.Context, q OwnersQuestion) ([]OwnerActivity, error) {
 	rows, err := all[ownerRead](ctx, m.db, `
 		WITH done AS (
-		  SELECT employee_id AS owner, channel, NULL AS currency, count(*) AS interactions, 0 AS opened, 0 AS won, 0 AS lost, 0 AS value
-		  FROM `+q.interactions()+` AS i WHERE `+within("i.occurred_at")+` GROUP BY 1, 2
+		  SELECT owner, channel, NULL AS currency, interactions, 0 AS opened, 0 AS won, 0 AS lost, 0 AS value
+		  FROM (`+q.interactionsDone()+`) AS i
 		  UNION ALL
-		  SELECT owner_id, '', NULL, 0, count(*), 0, 0, 0
-		  FROM `+q.from("sales.deals")+` AS d WHERE `+within("d.opened_at")+` GROUP BY 1
+		  SELECT owner, '', NULL, 0, opened, 0, 0, 0 FROM (`+q.dealsOpened()+`) AS d
 		  UNION ALL
-		  SELECT closed_owner_id, '', value_currency, 0, 0,
-		    count(*) FILTER (WHERE outcome = 'won'), count(*) FILTER (WHERE outcome = 'lost'), sum(value_minor)
-		  FROM `+q.from("sales.deals")+` AS d WHERE outcome <> '' AND `+within("d.closed_at")+` GROUP BY 1, 3
+		  SELECT part, '', value_currency, 0, 0, won, lost, value_minor FROM (`+closesOf(q.Period, q.AsOf, "deals", "closed_owner_id", "TRUE")+`) AS c
 		)
 		SELECT coalesce(owner::text, '') AS key, coalesce(e.name, '') AS name, channel, coalesce(currency, '') AS currency,
 		  sum(interactions)::bigint AS interactions, sum(opened)::bigint AS opened, sum(won)::bigint AS won, sum(lost)::bigint AS lost,
 		  `+clipped("sum(value)")+` AS value
 		FROM done LEFT JOIN catalog.employees AS e ON e.employee_id = owner
-		GROUP BY 1, 2, 3, 4 ORDER BY name, key, channel, currency`, q.args())
+		GROUP BY 1, 2, 3, 4 HAVING sum(interactions) + sum(opened) + sum(won) + sum(lost) > 0
+		ORDER BY name, key, channel, currency`, pgx.QueryExecModeCacheDescribe, q.args())
 	var owners []OwnerActivity
 	for i, r := range rows {
 		if i == 0 || rows[i-1].Key != r.Key {
@@ -82,11 +81,54 @@ func (m Activity) Owners(ctx context.Context, q OwnersQuestion) ([]OwnerActivity
 	return owners, err
 }
 
+// interactionsDone counts the interactions of the period: in whole months by the sums of
+// what was logged, less what is told otherwise of it: amended, or not known then.
+func (q OwnersQuestion) interactionsDone() string {
+	const none = `'00000000-0000-0000-0000-000000000000'`
+	_, rest := q.months("i.occurred_at", q.settled())
+	whole := inWholeMonths("i.occurred_at")
+	sums := `
+	  SELECT nullif(employee_id, ` + none + `) AS owner, channel, interactions FROM activity.logged WHERE ` + wholeMonths + `
+	  UNION ALL
+	  SELECT i.employee_id, i.channel, -count(*) FROM activity.interactions AS i
+	  WHERE ` + whole + ` AND ` + isAmended + ` GROUP BY 1, 2
+	  UNION ALL
+	  SELECT i.employee_id, i.channel, count(*) FROM ` + q.interactions() + ` AS i
+	  WHERE ` + whole + ` AND ` + isAmended + ` GROUP BY 1, 2
+	  UNION ALL
+	  SELECT i.employee_id, i.channel, count(*) FROM ` + q.interactions() + ` AS i
+	  WHERE ` + rest + ` GROUP BY 1, 2`
+	if q.KnownAt.IsZero() {
+		return sums
+	}
+	return sums + `
+	  UNION ALL
+	  SELECT i.employee_id, i.channel, -count(*) FROM activity.interactions AS i
+	  WHERE ` + whole + ` AND i.recorded_at > @known_at AND i.recorded_at - i.occurred_at > '1 day' AND NOT ` + isAmended + ` GROUP BY 1, 2`
+}
+
+const isAmended = `(i.customer_id, i.interaction_id) IN (SELECT a.customer_id, a.interaction_id FROM activity.amendments AS a)`
+
+// dealsOpened counts the deals opened in the period: today's by the sums of whole months.
+func (q OwnersQuestion) dealsOpened() string {
+	counted := func(which string) string {
+		return `SELECT owner_id AS owner, count(*) AS opened FROM ` + q.from("sales.deals") + ` AS d WHERE ` + which + ` GROUP BY 1`
+	}
+	if !q.IsZero() {
+		return counted(within("opened_at"))
+	}
+	_, rest := q.months("opened_at", time.Time{})
+	return `SELECT nullif(owner_id, '00000000-0000-0000-0000-000000000000') AS owner, deals AS opened FROM sales.openings WHERE ` + wholeMonths + `
+	  UNION ALL ` + counted(rest)
+}
+
 // interactions are the interactions as of then. The present is the same with no bound:
 // amendments are put in when it is asked.
 func (q OwnersQuestion) interactions() string { return "activity.interactions_at(@as_of, @known_at)" }
 
-func (q OwnersQuestion) args() pgx.NamedArgs { return q.Period.args(q.AsOf.args(pgx.NamedArgs{})) }
+func (q OwnersQuestion) args() pgx.NamedArgs {
+	return q.monthArgs(q.settled(), q.AsOf.args(pgx.NamedArgs{}))
+}
 
 // Behind is the interactions of an employee, which is the key, and the deals that they
 // opened or closed; nil are those of all.

@@ -45,18 +45,24 @@ func within(instant string) string {
 func withinDays(day string) string { return within("(" + day + `::timestamp AT TIME ZONE 'UTC')`) }
 
 // wholeMonths is the condition that a month lies in the period whole.
-const wholeMonths = `(@whole_from::timestamptz IS NULL OR month >= @whole_from) AND (@whole_until::timestamptz IS NULL OR month < @whole_until)`
+var wholeMonths = inWholeMonths("month")
+
+// inWholeMonths is the condition that an instant lies in such a month.
+func inWholeMonths(instant string) string {
+	return `(@whole_from::timestamptz IS NULL OR ` + instant + ` >= @whole_from) AND (@whole_until::timestamptz IS NULL OR ` + instant + ` < @whole_until)`
+}
 
 // monthArgs adds what wholeMonths and the rest of months name.
-func (p Period) monthArgs(args pgx.NamedArgs) pgx.NamedArgs {
-	whole, _ := p.months("")
+func (p Period) monthArgs(before time.Time, args pgx.NamedArgs) pgx.NamedArgs {
+	whole, _ := p.months("", before)
 	args["whole_from"], args["whole_until"] = bound(whole.From), bound(whole.Until)
 	return p.args(args)
 }
 
-// months splits the period: the months that lie in it whole, whose bounds are
-// @whole_from and @whole_until, and the condition that an instant lies in what is left.
-func (p Period) months(instant string) (whole Period, rest string) {
+// months splits the period: the months that lie in it whole, and before an instant
+// unless that is zero, whose bounds are @whole_from and @whole_until; and the condition
+// that an instant lies in what is left.
+func (p Period) months(instant string, before time.Time) (whole Period, rest string) {
 	whole = p
 	if !p.From.IsZero() {
 		if first := monthOf(p.From); first.Before(p.From) {
@@ -65,16 +71,19 @@ func (p Period) months(instant string) (whole Period, rest string) {
 	}
 	if !p.Until.IsZero() {
 		whole.Until = monthOf(p.Until)
-		if !whole.From.Before(whole.Until) {
-			return Period{Until: time.Time{}.Add(1)}, within(instant) // no month is whole
-		}
+	}
+	if !before.IsZero() && (p.Until.IsZero() || before.Before(whole.Until)) {
+		whole.Until = monthOf(before)
+	}
+	if !whole.Until.IsZero() && !whole.From.Before(whole.Until) {
+		return Period{Until: time.Time{}.Add(1)}, within(instant) // no month is whole
 	}
 	var edges []string
 	if !whole.From.Equal(p.From) {
 		edges = append(edges, instant+` >= @from AND `+instant+` < @whole_from`)
 	}
 	if !whole.Until.Equal(p.Until) {
-		edges = append(edges, instant+` >= @whole_until AND `+instant+` < @until`)
+		edges = append(edges, instant+` >= @whole_until AND (@until::timestamptz IS NULL OR `+instant+` < @until)`)
 	}
 	if len(edges) == 0 {
 		return whole, "FALSE"

@@ -31,7 +31,7 @@ var salesSQL string
 func (Sales) Name() string { return "sales" }
 
 // Version changes with the tables or what is written into them.
-func (Sales) Version() int { return 3 }
+func (Sales) Version() int { return 4 }
 
 // Schema is its tables and indexes.
 func (Sales) Schema() Schema { return parseSchema(salesSQL).remembering(sales) }
@@ -42,7 +42,7 @@ func (Sales) Handles() []string {
 		deal.LineItemChanged{}, deal.LineItemRemoved{}, deal.Won{}, deal.Lost{}, deal.Reopened{})
 }
 
-var sales = NewVersioned[uuid.UUID, saleRow]("deals", "deal_id").Settled(countClosing)
+var sales = NewVersioned[uuid.UUID, saleRow]("deals", "deal_id").Settled(settleSale)
 
 // Apply folds one event.
 func (Sales) Apply(w *Writer, e domain.Recorded) error {

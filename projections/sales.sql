@@ -58,7 +58,21 @@ CREATE TABLE sold (
   CONSTRAINT sold_pk PRIMARY KEY (month, products, product_id, currency)
 );
 
+-- How many of today's deals were opened in a month, by whose they are, for the owners' report.
+CREATE TABLE openings (
+  month    timestamptz NOT NULL, -- its first instant, in UTC
+  owner_id uuid        NOT NULL, -- today's; 00000000-0000-0000-0000-000000000000: nobody
+  deals    bigint      NOT NULL, -- how many
+  CONSTRAINT openings_pk PRIMARY KEY (month, owner_id)
+);
+
 -- indexes
 
 CREATE INDEX deals_by_closing ON deals (closed_at)
   INCLUDE (outcome, closed_owner_id, value_minor, value_currency, days_to_close) WHERE outcome <> '';
+-- Reports about the past start from today's sums, and look for the few closes that were
+-- otherwise: which changed after they closed, were told late, or hold no longer.
+CREATE INDEX deals_changed_closed ON deals (valid_from) WHERE outcome <> '' AND valid_from > closed_at;
+CREATE INDEX deals_closed_late ON deals (known_from) WHERE outcome <> '' AND known_from - closed_at > '1 day';
+CREATE INDEX deals_history_by_closing ON deals_history (closed_at) WHERE outcome <> '';
+CREATE INDEX deals_by_opening ON deals (opened_at);

@@ -67,7 +67,7 @@ func (m Sales) Report(ctx context.Context, q SalesQuestion) ([]SalesLine, error)
 	if !known {
 		return nil, fmt.Errorf("sales report by %q", string(q.By))
 	}
-	rows, err := all[salesRead](ctx, m.db, q.statement(parts), q.args())
+	rows, err := all[salesRead](ctx, m.db, q.statement(parts), pgx.QueryExecModeCacheDescribe, q.args())
 	return salesLines(rows), err
 }
 
@@ -143,14 +143,14 @@ var salesParts = func() map[SalesGrouping]salesPart {
 }()
 
 func (q SalesQuestion) args() pgx.NamedArgs {
-	return q.monthArgs(q.AsOf.args(pgx.NamedArgs{}))
+	return q.monthArgs(q.settled(), q.AsOf.args(pgx.NamedArgs{}))
 }
 
-// closed is a query of the closed deals for which the condition holds; of each a row
-// for each product with the product's share; or the same for each family, as several
-// products of one are one sale.
-func (q SalesQuestion) closed(of, condition string) string {
-	deals := `SELECT * FROM ` + q.from("sales.deals") + ` WHERE outcome <> '' AND ` + condition
+// closedDeals is a query of the closed deals in a table for which the condition holds; of
+// each a row for each product with the product's share; or the same for each family, as
+// several products of one are one sale.
+func closedDeals(of, table, condition string) string {
+	deals := `SELECT * FROM ` + table + ` AS d WHERE outcome <> '' AND ` + condition
 	products := `
 	  SELECT d.*, p.product_id, CASE WHEN d.product_ids = '{}' THEN d.value_minor ELSE p.share END AS share
 	  FROM (` + deals + `) AS d LEFT JOIN LATERAL unnest(d.product_ids, d.product_values) AS p (product_id, share) ON TRUE`
@@ -168,51 +168,15 @@ func (q SalesQuestion) closed(of, condition string) string {
 	}
 }
 
-// summed is the same from the sums of the months that lie in the period whole.
-func summed(of string) string {
-	const days = `won, lost, value_minor, (micros_won / 86400000000)::double precision AS days_won, (micros_lost / 86400000000)::double precision AS days_lost`
-	const none = `'00000000-0000-0000-0000-000000000000'`
-	switch of {
-	case "products":
-		return `SELECT nullif(product_id, ` + none + `) AS product_id, nullif(currency, '') AS value_currency, ` + days + ` FROM sales.sold WHERE ` + wholeMonths
-	case "families": // each sale counts once, with any of its products of the family
-		return `SELECT coalesce(p.family, '') AS family, nullif(currency, '') AS value_currency,
-	    max(won) AS won, max(lost) AS lost, sum(value_minor) AS value_minor,
-	    max(micros_won / 86400000000)::double precision AS days_won, max(micros_lost / 86400000000)::double precision AS days_lost
-	  FROM sales.sold AS s LEFT JOIN catalog.products AS p ON p.product_id = s.product_id
-	  WHERE ` + wholeMonths + ` GROUP BY s.month, s.products, s.currency, coalesce(p.family, '')`
-	default:
-		return `SELECT month AS closed_at, pipeline_id, nullif(owner_id, ` + none + `) AS closed_owner_id, nullif(currency, '') AS value_currency, ` + days + `
-	  FROM sales.closings WHERE ` + wholeMonths
-	}
-}
-
 func (q SalesQuestion) statement(part salesPart) string {
-	added := func(condition string) string {
-		return `
-	  SELECT ` + part.sum + ` AS part, value_currency,
-	    count(*) FILTER (WHERE outcome = 'won') AS won, count(*) FILTER (WHERE outcome = 'lost') AS lost,
-	    sum(value_minor) AS value_minor,
-	    sum(days_to_close) FILTER (WHERE outcome = 'won') AS days_won,
-	    sum(days_to_close) FILTER (WHERE outcome = 'lost') AS days_lost
-	  FROM (` + q.closed(part.of, condition) + `) AS d GROUP BY 1, 2`
-	}
-	sums := added(within("closed_at"))
-	if q.IsZero() {
-		_, rest := q.months("closed_at")
-		sums = `
-	  SELECT ` + part.sum + ` AS part, value_currency, won, lost, value_minor, days_won, days_lost
-	  FROM (` + summed(part.of) + `) AS s
-	  UNION ALL` + added(rest)
-	}
 	return `
-	WITH sums AS (` + sums + `
+	WITH sums AS (` + closesOf(q.Period, q.AsOf, part.of, part.sum, "TRUE") + `
 	)
 	SELECT ` + part.key + ` AS key, ` + part.name + ` AS name, value_currency, sum(won)::bigint AS won, sum(lost)::bigint AS lost,
 	  ` + clipped("sum(value_minor)") + ` AS value_minor,
 	  coalesce(sum(days_won), 0) AS days_won, coalesce(sum(days_lost), 0) AS days_lost
 	FROM sums ` + part.join + `
-	GROUP BY 1, 2, 3 ORDER BY ` + part.order + `, value_currency`
+	GROUP BY 1, 2, 3 HAVING sum(won) + sum(lost) > 0 ORDER BY ` + part.order + `, value_currency`
 }
 
 // Behind is the closed deals of a line, with what their close was made of; nil are
@@ -221,6 +185,6 @@ func (q SalesQuestion) Behind(key LineKey) Figure {
 	args, part := q.args(), salesParts[q.By]
 	args["key"] = key
 	return Figure{asOf: q.AsOf, args: args, types: Sales{}.Handles(), subjects: `
-	SELECT DISTINCT deal_id, NULL::bigint[] FROM (SELECT *, ` + part.sum + ` AS part FROM (` + q.closed(part.of, within("closed_at")) + `) AS d) AS d ` + part.join + `
+	SELECT DISTINCT deal_id, NULL::bigint[] FROM (SELECT *, ` + part.sum + ` AS part FROM (` + closedDeals(part.of, q.from("sales.deals"), within("closed_at")) + `) AS d) AS d ` + part.join + `
 	WHERE @key::text IS NULL OR ` + part.key + ` = @key`}
 }

@@ -11,8 +11,8 @@ import (
 )
 
 // The sums of today's closes, so that a report over all years does not read a million
-// deals: by month and owner, and by month and what was sold. Reports about the past,
-// and the days of a period that are no whole month, are added up from the deals.
+// deals: by month and owner, and by month and what was sold. How reports are made of them
+// is told in sales_closes.go.
 
 // closingKey is the closes of one owner in one month, in one pipeline and currency.
 type closingKey struct {
@@ -42,6 +42,17 @@ type soldSum struct {
 	closed
 }
 
+// openingKey is the deals of one owner that were opened in one month.
+type openingKey struct {
+	Month   time.Time         `db:"month"`
+	OwnerID domain.EmployeeID `db:"owner_id"` // zero: nobody
+}
+
+type openingSum struct {
+	openingKey
+	Deals int64 `db:"deals"`
+}
+
 // closed adds up closes.
 type closed struct {
 	Won        int64   `db:"won"`
@@ -54,7 +65,26 @@ type closed struct {
 var (
 	closings = NewSums[closingKey, closingSum]("closings", "month", "pipeline_id", "owner_id", "currency")
 	sold     = NewSums[soldKey, soldSum]("sold", "month", "products", "product_id", "currency")
+	openings = NewSums[openingKey, openingSum]("openings", "month", "owner_id")
 )
+
+// settleSale brings all sums from a deal's row before to the one after.
+func settleSale(w *Writer, before, after *saleRow) {
+	countClosing(w, before, after)
+	if before != nil && after != nil && before.opening() == after.opening() {
+		return
+	}
+	before.countOpening(w, -1)
+	after.countOpening(w, 1)
+}
+
+func (r *saleRow) opening() openingKey { return openingKey{monthOf(r.OpenedAt), known(r.OwnerID)} }
+
+func (r *saleRow) countOpening(w *Writer, sign int64) {
+	if r != nil {
+		openings.Add(w, r.opening(), func(sum *openingSum) { sum.Deals += sign })
+	}
+}
 
 // countClosing takes a deal's close out of the sums and puts in the one it has now.
 func countClosing(w *Writer, before, after *saleRow) {

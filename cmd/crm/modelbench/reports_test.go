@@ -1,0 +1,142 @@
+package modelbench
+
+import (
+	"cmp"
+	"context"
+	"os"
+	"slices"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"crm/cmd/crm/chronicle"
+	"crm/domain"
+	"crm/projections"
+	"crm/projections/postgres"
+)
+
+// BenchmarkReports asks each report, today's and as of a day a year before, over all
+// years. CRM_BENCH_DEALS is of how many deals (20,000 if it is not set), and
+// CRM_BENCH_DATABASE a database whose tables are there already.
+func BenchmarkReports(b *testing.B) {
+	models := projections.NewModels(reported(b))
+	last := time.Date(2026, 10, 30, 0, 0, 0, 0, time.UTC) // about when a chronicle ends
+	then := last.AddDate(-1, 0, 0)
+	quarter := projections.Period{From: then.AddDate(0, -1, 3), Until: then.AddDate(0, 2, 3)}
+	for _, moment := range []struct {
+		name string
+		asOf projections.AsOf
+	}{
+		{"today", projections.AsOf{}},
+		{"as of", projections.AsOf{At: then}},
+		{"as of an hour", projections.AsOf{At: then.Add(9*time.Hour + time.Minute)}},
+		{"known at", projections.AsOf{KnownAt: then}},
+		{"as of known at", projections.AsOf{At: then, KnownAt: then.AddDate(0, 1, 0)}},
+	} {
+		b.Run(moment.name, func(b *testing.B) {
+			asked(b, models, projections.Period{}, moment.asOf, then)
+			b.Run("quarter", func(b *testing.B) { asked(b, models, quarter, moment.asOf, then) })
+		})
+	}
+}
+
+func asked(b *testing.B, m projections.Models, period projections.Period, asOf projections.AsOf, then time.Time) {
+	b.Helper()
+	for _, by := range []projections.SalesGrouping{projections.ByMonth, projections.ByOwner, projections.ByProduct, projections.ByFamily} {
+		latency(b, "sales by "+string(by), func(ctx context.Context) error {
+			_, err := m.Sales.Report(ctx, projections.SalesQuestion{By: by, Period: period, AsOf: asOf})
+			return err
+		})
+	}
+	latency(b, "funnel", func(ctx context.Context) error {
+		_, err := m.Deals.Funnel(ctx, projections.FunnelQuestion{Pipeline: domain.DefaultPipeline, Period: period, AsOf: asOf})
+		return err
+	})
+	latency(b, "durations", func(ctx context.Context) error {
+		_, err := m.Deals.Durations(ctx, projections.DurationsQuestion{Pipeline: domain.DefaultPipeline, Period: period, AsOf: asOf}, then)
+		return err
+	})
+	forecast := projections.ForecastQuestion{By: projections.ForecastByMonth, Period: period, AsOf: asOf}
+	latency(b, "forecast", func(ctx context.Context) error {
+		_, err := m.Deals.Forecast(ctx, forecast)
+		return err
+	})
+	latency(b, "accuracy", func(ctx context.Context) error {
+		_, err := m.Deals.ForecastAccuracy(ctx, projections.AccuracyQuestion{
+			On: projections.AsOf{At: then.AddDate(0, -1, 0)}, ForecastQuestion: forecast,
+		})
+		return err
+	})
+	latency(b, "owners", func(ctx context.Context) error {
+		_, err := m.Activity.Owners(ctx, projections.OwnersQuestion{Period: period, AsOf: asOf})
+		return err
+	})
+	latency(b, "churn", func(ctx context.Context) error {
+		_, err := m.Customers.Churn(ctx, projections.ChurnQuestion{By: projections.ChurnByMonth, Period: period, AsOf: asOf})
+		return err
+	})
+}
+
+// latency asks again and again, and tells how long it takes.
+func latency(b *testing.B, what string, ask func(context.Context) error) {
+	b.Helper()
+	b.Run(what, func(b *testing.B) {
+		var took []time.Duration
+		for b.Loop() {
+			began := time.Now()
+			if err := ask(b.Context()); err != nil {
+				b.Fatal(err)
+			}
+			took = append(took, time.Since(began))
+		}
+		slices.Sort(took)
+		b.ReportMetric(0, "ns/op") // not told
+		b.ReportMetric(float64(took[len(took)/2].Microseconds())/1000, "p50-ms")
+		b.ReportMetric(float64(took[(len(took)-1)*99/100].Microseconds())/1000, "p99-ms")
+	})
+}
+
+// reported is a database with the read models of a chronicle.
+func reported(b *testing.B) *pgxpool.Pool {
+	b.Helper()
+	ctx := context.WithoutCancel(b.Context())
+	if dsn := os.Getenv("CRM_BENCH_DATABASE"); dsn != "" {
+		pool, err := pgxpool.New(ctx, dsn)
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.Cleanup(pool.Close)
+		return pool
+	}
+	deals, err := strconv.Atoi(cmp.Or(os.Getenv("CRM_BENCH_DEALS"), "20000"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	c, err := startCluster(ctx, postgres.Config{Dir: b.TempDir(), Durable: true})
+	if err != nil {
+		b.Skip(err)
+	}
+	b.Cleanup(func() {
+		if err := c.stop(ctx); err != nil {
+			b.Error(err)
+		}
+	})
+	pool, drop, err := c.fresh(ctx)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(drop)
+	m := projections.NewModels(pool)
+	work := &bench{Options: Options{Batch: 10_000}}
+	// Most of the deals have closed by the end.
+	cfg := chronicle.Config{Customers: deals / 2, Deals: deals, Events: 9 * deals}
+	if err := work.furnish(ctx, pool, cfg, m.Catalog, m.Customers, m.Deals, m.Sales, m.Activity); err != nil {
+		b.Fatal(err)
+	}
+	if _, err := pool.Exec(ctx, "VACUUM"); err != nil {
+		b.Fatal(err)
+	}
+	return pool
+}
