@@ -23,7 +23,7 @@ var dealsSQL string
 func (Deals) Name() string { return "deals" }
 
 // Version changes with the tables or what is written into them.
-func (Deals) Version() int { return 4 }
+func (Deals) Version() int { return 5 }
 
 // Schema is its tables and indexes.
 func (Deals) Schema() Schema { return parseSchema(dealsSQL).remembering(deals, pipelines) }
@@ -43,10 +43,10 @@ var dealEvents = typesOf[deal.Event](
 var (
 	deals = NewVersioned[uuid.UUID, dealRow]("deals", "deal_id").
 		Following(func(row *dealRow) domain.Revision { return domain.Revision(row.Revision) }).
-		Settled(settleDeal)
+		Settled(settleDeal).
+		Retold(retellColumns)
 	pipelines = NewVersioned[uuid.UUID, pipelineRow]("pipelines", "pipeline_id").
 			Following(func(row *pipelineRow) domain.Revision { return domain.Revision(row.Revision) })
-	columnSums = NewSums[boardColumn, columnSum]("column_sums", "pipeline_id", "status", "stage", "currency")
 )
 
 // Apply folds one event.

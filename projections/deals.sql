@@ -90,6 +90,22 @@ CREATE TABLE column_sums (
   CONSTRAINT column_sums_pk PRIMARY KEY (pipeline_id, status, stage, currency)
 );
 
+-- The same by time: what came into a column, less what left it. As of an instant the
+-- column holds the months before and, of the last one, the days before, and what changed
+-- on its own day.
+CREATE TABLE column_changes (
+  pipeline_id uuid        NOT NULL, -- whose board it is
+  span        text        NOT NULL, -- month, day: how long
+  since       timestamptz NOT NULL, -- its first instant, in UTC, by the clock of the business
+  status      text        NOT NULL, -- open, won, lost
+  stage       text        NOT NULL, -- '' of a closed column
+  currency    text        NOT NULL, -- '' of deals that are worth nothing known
+  count       bigint      NOT NULL, -- deals that came, less those that left
+  worth_minor numeric     NOT NULL, -- what they are worth, in minor units of the currency
+  weighted    numeric     NOT NULL, -- worth_minor times percent
+  CONSTRAINT column_changes_pk PRIMARY KEY (pipeline_id, span, since, status, stage, currency)
+);
+
 -- How many of today's deals went the same way, by the month in which they were opened,
 -- for the funnel.
 CREATE TABLE ways (
@@ -131,6 +147,13 @@ CREATE INDEX deals_history_by_customer ON deals_history (customer_id);
 -- The board: the open columns newest first, the closed ones by their latest close.
 CREATE INDEX deals_by_stage ON deals (pipeline_id, status, stage, opened_at DESC, deal_id DESC);
 CREATE INDEX deals_by_close ON deals (pipeline_id, status, closed_at DESC, deal_id DESC) WHERE closed_at IS NOT NULL;
+-- The same of the past.
+CREATE INDEX deals_history_by_stage ON deals_history (pipeline_id, status, stage, opened_at DESC, deal_id DESC);
+CREATE INDEX deals_history_by_close ON deals_history (pipeline_id, status, closed_at DESC, deal_id DESC) WHERE closed_at IS NOT NULL;
+-- What began and ended on a day.
+CREATE INDEX deals_begin ON deals (valid_from);
+CREATE INDEX deals_history_begin ON deals_history (valid_from);
+CREATE INDEX deals_history_end ON deals_history (valid_until);
 -- The forecast looks at the open deals only.
 CREATE INDEX deals_expected ON deals (expected_close)
   INCLUDE (pipeline_id, category, stage, owner_id, worth_minor, worth_currency, probability) WHERE status = 'open';

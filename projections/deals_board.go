@@ -2,6 +2,7 @@ package projections
 
 import (
 	"math/big"
+	"time"
 
 	"crm/domain"
 	"crm/domain/deal"
@@ -18,10 +19,31 @@ type boardColumn struct {
 // columnSum is what the deals in it come to.
 type columnSum struct {
 	boardColumn
+	inColumn
+}
+
+type inColumn struct {
 	Count      int64   `db:"count"`
 	WorthMinor big.Int `db:"worth_minor"`
 	Weighted   big.Int `db:"weighted"` // the worth times percent
 }
+
+// columnSpan is a column in a month or on a day.
+type columnSpan struct {
+	timeSpan
+	boardColumn
+}
+
+// columnChange is what came into the column then, less what left it.
+type columnChange struct {
+	columnSpan
+	inColumn
+}
+
+var (
+	columnSums    = NewSums[boardColumn, columnSum]("column_sums", "pipeline_id", "status", "stage", "currency")
+	columnChanges = NewSums[columnSpan, columnChange]("column_changes", "pipeline_id", "span", "since", "status", "stage", "currency")
+)
 
 // moveColumns takes a deal out of the column that it was in and puts it into the one
 // that it is in. A board is looked at all day, while the closed deals grow for ever:
@@ -33,6 +55,20 @@ func moveColumns(w *Writer, before, after *dealRow) {
 	}
 	was.add(w, -1)
 	is.add(w, 1)
+}
+
+// retellColumns does the same for the board as of any instant, from one until another.
+func retellColumns(w *Writer, from, until time.Time, before, after *dealRow) {
+	was, is := standingOf(before), standingOf(after)
+	if was == is {
+		return
+	}
+	was.turn(w, from, -1)
+	is.turn(w, from, 1)
+	if until.Before(infinity) {
+		was.turn(w, until, 1)
+		is.turn(w, until, -1)
+	}
 }
 
 // standing is where a deal stands on its board and what it comes to there.
@@ -57,13 +93,23 @@ func standingOf(r *dealRow) standing {
 }
 
 func (p standing) add(w *Writer, sign int64) {
+	if p.count > 0 {
+		columnSums.Add(w, p.column, func(sum *columnSum) { sum.add(p, sign) })
+	}
+}
+
+func (p standing) turn(w *Writer, at time.Time, sign int64) {
 	if p.count == 0 {
 		return
 	}
-	columnSums.Add(w, p.column, func(sum *columnSum) {
-		worth := big.NewInt(sign * p.worth)
-		sum.Count += sign
-		sum.WorthMinor.Add(&sum.WorthMinor, worth)
-		sum.Weighted.Add(&sum.Weighted, worth.Mul(worth, big.NewInt(p.probability)))
-	})
+	for _, span := range spansOf(at) {
+		columnChanges.Add(w, columnSpan{span, p.column}, func(sum *columnChange) { sum.add(p, sign) })
+	}
+}
+
+func (c *inColumn) add(p standing, sign int64) {
+	worth := big.NewInt(sign * p.worth)
+	c.Count += sign
+	c.WorthMinor.Add(&c.WorthMinor, worth)
+	c.Weighted.Add(&c.Weighted, worth.Mul(worth, big.NewInt(p.probability)))
 }

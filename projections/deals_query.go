@@ -46,10 +46,11 @@ const dealColumns = `d.deal_id, d.status, d.title, d.pipeline_id, d.stage, d.pro
 	coalesce(c.name, '') AS customer_name, coalesce(e.name, '') AS owner_name, coalesce(p.name, '') AS pipeline_name,
 	coalesce((SELECT s.name FROM jsonb_to_recordset(p.stages) AS s (id text, name text) WHERE s.id = d.stage), '') AS stage_name`
 
-// dealNames are the joins for the names in dealColumns.
+// dealNames are the joins for the names in dealColumns, of as many deals as a page has:
+// customers are reached by their key, whatever the planner expects.
 func dealNames(asOf AsOf) string {
 	return `
-	LEFT JOIN ` + asOf.from("customers.customers") + ` AS c ON c.customer_id = d.customer_id
+	LEFT JOIN LATERAL (SELECT name FROM ` + asOf.from("customers.customers") + ` AS was WHERE was.customer_id = d.customer_id OFFSET 0) AS c ON TRUE
 	LEFT JOIN catalog.employees AS e ON e.employee_id = d.owner_id
 	LEFT JOIN ` + asOf.from("deals.pipelines") + ` AS p ON p.pipeline_id = d.pipeline_id`
 }

@@ -93,14 +93,18 @@ func (m Deals) Board(ctx context.Context, id domain.PipelineID, asOf AsOf, first
 		rows   []dealRead
 	)
 	err := snapshot(ctx, m.db, func(tx pgx.Tx) (err error) {
-		args := asOf.args(pgx.NamedArgs{"pipeline_id": id.UUID, "first": first})
+		args := asOf.spanArgs(pgx.NamedArgs{"pipeline_id": id.UUID, "first": first})
 		if board.Pipeline, err = readPipeline(ctx, tx, id, asOf); err != nil {
 			return err
 		}
 		if totals, err = all[columnTotal](ctx, tx, columnTotalsSQL(asOf), args); err != nil {
 			return err
 		}
-		rows, err = all[dealRead](ctx, tx, firstOfColumnsSQL(asOf), args)
+		planned := pgx.QueryExecModeCacheStatement
+		if !asOf.IsZero() {
+			planned = pgx.QueryExecModeCacheDescribe // for each call: the best plan depends on how long ago it is
+		}
+		rows, err = all[dealRead](ctx, tx, firstOfColumnsSQL(asOf), planned, args)
 		return err
 	})
 	if err != nil {
@@ -118,16 +122,22 @@ func (m Deals) Board(ctx context.Context, id domain.PipelineID, asOf AsOf, first
 	return board, nil
 }
 
-// columnTotalsSQL reads the sums of today, which are kept, and adds up the deals for
-// those of the past. Sums that do not fit an amount stop at the largest one.
+// columnTotalsSQL reads sums, which are kept of today and of the past as it is known
+// today. For what was known at another instant it adds up all deals. Sums that do not fit
+// an amount stop at the largest one.
 func columnTotalsSQL(asOf AsOf) string {
 	sums := `deals.column_sums`
 	if !asOf.IsZero() {
 		sums = `(
-		  SELECT pipeline_id, status, CASE WHEN status = 'open' THEN stage ELSE '' END AS stage,
-		    coalesce(worth_currency, '') AS currency, count(*) AS count,
-		    sum(coalesce(worth_minor, 0)) AS worth_minor, sum(coalesce(worth_minor, 0)::numeric * probability) AS weighted
-		  FROM ` + asOf.from("deals.deals") + ` GROUP BY 1, 2, 3, 4
+		  SELECT pipeline_id, status, stage, currency, sum(count)::bigint AS count, sum(worth_minor) AS worth_minor, sum(weighted) AS weighted
+		  FROM (
+		    SELECT pipeline_id, status, CASE WHEN status = 'open' THEN stage ELSE '' END AS stage, coalesce(worth_currency, '') AS currency,
+		      sign AS count, sign * coalesce(worth_minor, 0)::numeric AS worth_minor, sign * coalesce(worth_minor, 0)::numeric * probability AS weighted
+		    FROM ` + asOf.turned("deals.deals") + ` AS d WHERE pipeline_id = @pipeline_id
+		    UNION ALL
+		    SELECT pipeline_id, status, stage, currency, count, worth_minor, weighted
+		    FROM deals.column_changes WHERE pipeline_id = @pipeline_id AND @summed AND ` + spansBefore + `
+		  ) AS s GROUP BY 1, 2, 3, 4 HAVING sum(count) <> 0
 		)`
 	}
 	return `
@@ -138,35 +148,20 @@ func columnTotalsSQL(asOf AsOf) string {
 	ORDER BY status, stage, currency`
 }
 
-// firstOfColumnsSQL reads the past once for all columns.
+// firstOfColumnsSQL walks for each column the deals that ever stood in it, in order,
+// until it has enough that did then.
 func firstOfColumnsSQL(asOf AsOf) string {
-	with, deals := ``, `deals.deals`
-	if !asOf.IsZero() {
-		deals = `past`
-		with = `
-	WITH past AS MATERIALIZED (
-	  SELECT deal_id, pipeline_id, status, stage, opened_at, closed_at
-	  FROM ` + asOf.from("deals.deals") + ` WHERE pipeline_id = @pipeline_id
-	)`
-	}
-	return with + `
+	open := asOf.first("deals.deals", "deal_id", "opened_at", "pipeline_id = @pipeline_id AND status = 'open' AND stage = s.id")
+	closed := asOf.first("deals.deals", "deal_id", "closed_at", "pipeline_id = @pipeline_id AND status = o.status")
+	return `
 	SELECT ` + dealColumns + `
 	FROM (
 	  SELECT f.deal_id FROM ` + asOf.from("deals.pipelines") + ` AS b
 	  CROSS JOIN jsonb_to_recordset(b.stages) AS s (id text)
-	  CROSS JOIN LATERAL (
-	    SELECT deal_id FROM ` + deals + `
-	    WHERE pipeline_id = @pipeline_id AND status = 'open' AND stage = s.id
-	    ORDER BY opened_at DESC, deal_id DESC LIMIT @first
-	  ) AS f
+	  CROSS JOIN LATERAL (` + open + `) AS f
 	  WHERE b.pipeline_id = @pipeline_id
 	  UNION ALL
-	  SELECT f.deal_id FROM (VALUES ('won'), ('lost')) AS o (status)
-	  CROSS JOIN LATERAL (
-	    SELECT deal_id FROM ` + deals + `
-	    WHERE pipeline_id = @pipeline_id AND status = o.status AND closed_at IS NOT NULL
-	    ORDER BY closed_at DESC, deal_id DESC LIMIT @first
-	  ) AS f
+	  SELECT f.deal_id FROM (VALUES ('won'), ('lost')) AS o (status) CROSS JOIN LATERAL (` + closed + `) AS f
 	) AS f
 	CROSS JOIN LATERAL (
 	  SELECT * FROM ` + asOf.from("deals.deals") + ` AS was WHERE was.deal_id = f.deal_id OFFSET 0 -- by its key, whatever the planner expects of f

@@ -46,6 +46,7 @@ type Versioned[K comparable, R any] struct {
 	current  *Keyed[K, dated[R]]
 	past     *past[K, R]
 	revision func(*R) domain.Revision // nil where rows do not see every event of a stream
+	retold   func(w *Writer, from, until time.Time, before, after *R)
 }
 
 // dated is a row with since when it holds, by both clocks.
@@ -83,6 +84,17 @@ func (t *Versioned[K, R]) Settled(tell func(w *Writer, before, after *R)) *Versi
 		return &of.Row
 	}
 	t.current.Settled(func(w *Writer, before, after *dated[R]) { tell(w, row(before), row(after)) })
+	return t
+}
+
+// Retold has tell run whenever an event changes what is known of a stretch of time:
+// from an instant until another one (not included), mostly for ever, the row is after
+// and no longer before, which is nil where there was none. So each version that is
+// known today has come once and, where it was known otherwise before, that has gone.
+// tell may add to tables; both rows are to be read only, and while it runs. It is for
+// what follows from the past, such as [Sums] by time.
+func (t *Versioned[K, R]) Retold(tell func(w *Writer, from, until time.Time, before, after *R)) *Versioned[K, R] {
+	t.retold = tell
 	return t
 }
 

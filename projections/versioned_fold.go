@@ -19,6 +19,7 @@ type versionedBuffer[K comparable, R any] struct {
 	former                   map[int]*former[R] // by slot; only of rows with backdated changes
 	searches                 []search[K]
 	searching                []int // the slots of the searches
+	before                   R     // a version as it was, while somebody is told
 }
 
 type versionedChange[R any] struct {
@@ -93,18 +94,16 @@ func (b *versionedBuffer[K, R]) fold(w *Writer, index int) error {
 	if exists {
 		recorded = later(recorded, r.row.KnownFrom)
 	}
-	w.phase = changing
 	switch row := &r.row; {
 	case exists && c.occurred.Before(row.ValidFrom):
-		b.backdate(c, r, recorded)
+		b.backdate(w, c, r, recorded)
 	case exists && (row.ValidFrom.Before(c.occurred) || row.KnownFrom.Before(recorded)):
 		b.leave(w, c.slot, version[R]{*row, c.occurred, recorded, infinity})
 		fallthrough
 	default:
-		b.alter(row, c, c.occurred, recorded)
+		b.alter(w, c, row, exists, c.occurred, infinity, recorded)
 	}
 	r.begun = true
-	w.phase = folding
 	return nil
 }
 
@@ -124,11 +123,25 @@ func (b *versionedBuffer[K, R]) next(w *Writer, c *versionedChange[R], row *R, e
 	return next
 }
 
-// alter runs the change on one version and says since when that holds and is known.
-func (b *versionedBuffer[K, R]) alter(row *dated[R], c *versionedChange[R], holds, known time.Time) {
+// alter runs the change on one version, or on none before the first, and says since
+// when that holds, until when, and since when it is known.
+func (b *versionedBuffer[K, R]) alter(w *Writer, c *versionedChange[R], row *dated[R], exists bool, holds, until, known time.Time) {
+	tell := b.of.retold
+	if tell != nil {
+		b.before = row.Row
+	}
+	w.phase = changing
 	c.change(&row.Row)
+	w.phase = folding
 	row.ValidFrom, row.KnownFrom = holds, known
 	b.of.current.sign(address(row), b.key(c.slot)) // the change may have written over its key
+	switch {
+	case tell == nil:
+	case exists:
+		tell(w, holds, until, &b.before, &row.Row)
+	default:
+		tell(w, holds, until, nil, &row.Row)
+	}
 }
 
 // leave adds a version to the past.
@@ -143,7 +156,7 @@ func (b *versionedBuffer[K, R]) leave(w *Writer, slot int, was version[R]) {
 
 // backdate changes all versions that hold at or after the instant at which the event
 // occurred, which lies before the current version.
-func (b *versionedBuffer[K, R]) backdate(c *versionedChange[R], r *keyedRow[K, dated[R]], recorded time.Time) {
+func (b *versionedBuffer[K, R]) backdate(w *Writer, c *versionedChange[R], r *keyedRow[K, dated[R]], recorded time.Time) {
 	f := b.former[c.slot]
 	for i := range f.versions {
 		v := f.versions[i]
@@ -158,11 +171,11 @@ func (b *versionedBuffer[K, R]) backdate(c *versionedChange[R], r *keyedRow[K, d
 			f.versions = append(f.versions, unchanged)
 			v.ValidFrom = c.occurred
 		}
-		b.alter(&v.dated, c, v.ValidFrom, recorded)
+		b.alter(w, c, &v.dated, true, v.ValidFrom, v.ValidUntil, recorded)
 		f.versions = append(f.versions, v)
 	}
 	f.versions = append(f.versions, version[R]{r.row, infinity, recorded, recorded})
-	b.alter(&r.row, c, r.row.ValidFrom, recorded)
+	b.alter(w, c, &r.row, true, r.row.ValidFrom, infinity, recorded)
 }
 
 // exists reports whether there is a row, in the table or made since.

@@ -1,0 +1,63 @@
+package projections_test
+
+import (
+	"errors"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"crm/domain"
+	"crm/domain/pipeline"
+	"crm/projections"
+)
+
+// What sums answer of the past is what all versions come to that are known today: at
+// instants at which something changes, just before those, and at any others.
+func TestSumsOfThePastAreThoseOfTheVersions(t *testing.T) {
+	t.Parallel()
+	today := time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC) // when all is known
+	for seed, w := range map[uint64]*world{21: twoClocks(5000, 21), 22: randomWorld(3000, 22)} {
+		m, _ := w.build(t)
+		deals := 0
+		for i, at := range instantsOf(w.events, rand.New(rand.NewPCG(seed, seed))) {
+			ask := func(asOf projections.AsOf) any {
+				board, err := m.Deals.Board(t.Context(), domain.DefaultPipeline, asOf, []int{1, 4, 100}[i%3])
+				if err != nil && !errors.Is(err, pipeline.ErrUnknown) { // then there is none yet
+					t.Fatal(err)
+				}
+				for _, column := range board.Columns {
+					deals += len(column.Deals)
+				}
+				return board
+			}
+			if diff := cmp.Diff(ask(projections.AsOf{At: at, KnownAt: today}), ask(projections.AsOf{At: at})); diff != "" {
+				t.Fatalf("seed %d, as of %s (-versions +sums)\n%s", seed, at, diff)
+			}
+		}
+		if deals == 0 {
+			t.Error("no deals on any board, so nothing was compared")
+		}
+	}
+}
+
+// instantsOf are some instants, of which the first is before all events and the last
+// behind them.
+func instantsOf(events []domain.Recorded, r *rand.Rand) []time.Time {
+	first, last := events[0].Meta.OccurredAt, events[0].Meta.OccurredAt
+	for _, e := range events {
+		if e.Meta.OccurredAt.Before(first) {
+			first = e.Meta.OccurredAt
+		}
+		if e.Meta.OccurredAt.After(last) {
+			last = e.Meta.OccurredAt
+		}
+	}
+	all := []time.Time{first.Add(-time.Hour)}
+	for range 25 {
+		at := events[r.IntN(len(events))].Meta.OccurredAt
+		all = append(all, at, at.Add(-time.Microsecond), at.Truncate(24*time.Hour), first.Add(time.Duration(r.Int64N(int64(last.Sub(first))))))
+	}
+	return append(all, last.Add(time.Hour))
+}
