@@ -54,6 +54,10 @@ func (a Analyst) Ensure(ctx context.Context, conn *pgx.Conn) (role string, creat
 		if err := tx.QueryRow(ctx, "SELECT "+analystRole).Scan(&role); err != nil {
 			return err
 		}
+		// Whoever does this at the same time would change the same rows of catalogs.
+		if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock(hashtext('crm.analyst'))"); err != nil {
+			return err
+		}
 		var harmless bool
 		switch err := tx.QueryRow(ctx, `
 			SELECT rolcanlogin AND NOT (rolsuper OR rolcreaterole OR rolcreatedb OR rolreplication OR rolbypassrls)

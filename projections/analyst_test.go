@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"golang.org/x/sync/errgroup"
 
 	"crm/projections"
 	"crm/projections/projectionstest"
@@ -200,6 +201,13 @@ func TestAnalystsRoleIsMadeOnce(t *testing.T) {
 	}
 	if err := ensure(projections.Analyst{}); err != nil || state() != first {
 		t.Errorf("%v, and the role is %s, was %s", err, state(), first)
+	}
+	var atOnce errgroup.Group
+	for range 4 {
+		atOnce.Go(func() error { return ensure(projections.Analyst{}) })
+	}
+	if err := atOnce.Wait(); err != nil || state() != first {
+		t.Errorf("four at once: %v, and the role is %s", err, state())
 	}
 	if err := ensure(projections.Analyst{Password: "second"}); err != nil || state() == first {
 		t.Errorf("%v, and the password is the old one", err)
