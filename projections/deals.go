@@ -23,7 +23,7 @@ var dealsSQL string
 func (Deals) Name() string { return "deals" }
 
 // Version changes with the tables or what is written into them.
-func (Deals) Version() int { return 5 }
+func (Deals) Version() int { return 6 }
 
 // Schema is its tables and indexes.
 func (Deals) Schema() Schema { return parseSchema(dealsSQL).remembering(deals, pipelines) }

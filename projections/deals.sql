@@ -124,9 +124,9 @@ CREATE TABLE stays (
   pipeline_id   uuid        NOT NULL, -- of the deals
   place         text        NOT NULL, -- the stage
   day           timestamptz NOT NULL, -- on which the stays ended: its first instant, in UTC; of those that go on, 0001-01-01
-  next          text        NOT NULL, -- where the deals went: a stage, (won), (lost); '' of stays that go on
+  next          text        NOT NULL, -- where the deals went: a stage, (won), (lost); '' of stays that go on; (came): all that began on the day, (left): all that ended on it
   stays         bigint      NOT NULL, -- how many
-  micros        numeric     NOT NULL, -- how long together, in microseconds; of those that go on, their beginnings, since 1970
+  micros        numeric     NOT NULL, -- how long together, in microseconds; of those that go on, came and left: their beginnings, since 1970
   up_to_day     bigint      NOT NULL, -- stays that ended, and were no longer
   up_to_week    bigint      NOT NULL, -- longer than those, up to 7 days
   up_to_month   bigint      NOT NULL, -- longer than those, up to 30 days

@@ -42,7 +42,9 @@ type waySum struct {
 
 // stayKey is the stays at a place that ended on a day with a move to the next, or, with
 // no next, those that go on. By days and not months, as no index leads to the deals
-// with a stay that ended on a certain day.
+// with a stay that ended on a certain day. Those that came or left on a day, in sums of
+// their own, tell how many went on at the end of any day: a deal's path as of an instant
+// is the beginning of the path that it has today.
 type stayKey struct {
 	PipelineID domain.PipelineID `db:"pipeline_id"`
 	Place      string            `db:"place"`
@@ -68,6 +70,13 @@ var (
 
 // goingOn is the day of stays that go on: one before all others.
 var goingOn = time.Date(1, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// came and left stand for the next place in the sums of stays that began on a day, and
+// of those that ended on it. Like those that go on they have when they began added up.
+const (
+	came = "(came)"
+	left = "(left)"
+)
 
 func (r *dealRow) sameWay(other *dealRow) bool {
 	return r.Status == other.Status && r.Stage == other.Stage && r.OpenedAt.Equal(other.OpenedAt) &&
@@ -100,20 +109,24 @@ func (r *dealRow) countStays(w *Writer, from int, sign int64) {
 		if r.Places[i] == WonKey || r.Places[i] == LostKey {
 			continue
 		}
-		key := stayKey{PipelineID: r.PipelineID, Place: r.Places[i], Day: goingOn}
-		micros := r.Since[i].UnixMicro()
-		ended := i+1 < len(r.Places)
-		if ended {
-			key.Day, key.Next = dayOf(r.Since[i+1]), r.Places[i+1]
-			micros = r.Since[i+1].UnixMicro() - micros
+		began := r.Since[i].UnixMicro()
+		add := func(day time.Time, next string, micros int64) {
+			staySums.Add(w, stayKey{r.PipelineID, r.Places[i], day, next}, func(sum *staySum) {
+				sum.Stays += sign
+				sum.Micros.Add(&sum.Micros, big.NewInt(sign*micros))
+				if next != "" && next != came && next != left {
+					*sum.length(micros) += sign
+				}
+			})
 		}
-		staySums.Add(w, key, func(sum *staySum) {
-			sum.Stays += sign
-			sum.Micros.Add(&sum.Micros, big.NewInt(sign*micros))
-			if ended {
-				*sum.length(micros) += sign
-			}
-		})
+		add(dayOf(r.Since[i]), came, began)
+		if i+1 == len(r.Places) {
+			add(goingOn, "", began)
+			continue
+		}
+		end := r.Since[i+1]
+		add(dayOf(end), left, began)
+		add(dayOf(end), r.Places[i+1], end.UnixMicro()-began)
 	}
 }
 

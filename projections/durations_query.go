@@ -72,7 +72,7 @@ func (m Deals) Durations(ctx context.Context, q DurationsQuestion, now time.Time
 		if !q.At.IsZero() {
 			args["now"] = q.At
 		}
-		rows, err = all[durationRead](ctx, tx, q.statement(), args)
+		rows, err = all[durationRead](ctx, tx, q.statement(), pgx.QueryExecModeCacheDescribe, args)
 		return err
 	})
 	stages := make([]StageDuration, len(rows))
@@ -90,13 +90,18 @@ func (m Deals) Durations(ctx context.Context, q DurationsQuestion, now time.Time
 const secondsOfDay = 86_400
 
 func (q DurationsQuestion) args() pgx.NamedArgs {
-	return q.Period.args(q.AsOf.args(pgx.NamedArgs{"pipeline_id": q.Pipeline.UUID}))
+	return q.Period.args(q.spanArgs(pgx.NamedArgs{"pipeline_id": q.Pipeline.UUID}))
 }
 
 func (q DurationsQuestion) statement() string {
-	stays := q.stays()
-	if q.IsZero() && q.wholeDays() {
-		stays = q.summed()
+	var stays string
+	switch {
+	case q.IsZero() && q.wholeDays():
+		stays = q.summed("TRUE")
+	case q.isSummed() && q.wholeDays():
+		stays = q.summed("day < @day") + ` UNION ALL ` + q.stays(q.turned("deals.deals"))
+	default:
+		stays = q.stays(`(SELECT 1 AS sign, * FROM ` + q.from("deals.deals") + ` AS v)`)
 	}
 	return `
 	WITH ` + stagesThen(q.AsOf) + `,
@@ -120,32 +125,39 @@ func (q DurationsQuestion) statement() string {
 }
 
 // stays are the stays that ended in the period and those that go on, added up by where
-// they were and where the deals went.
-func (q DurationsQuestion) stays() string {
+// they were and where the deals went; each deal counts as its sign says.
+func (q DurationsQuestion) stays(deals string) string {
 	return `
-	  SELECT place, next, ended, count(*) AS stays, sum(seconds) AS seconds,
-	    count(*) FILTER (WHERE ended AND seconds <= 86400) AS up_to_day,
-	    count(*) FILTER (WHERE ended AND seconds > 86400 AND seconds <= 7 * 86400) AS up_to_week,
-	    count(*) FILTER (WHERE ended AND seconds > 7 * 86400 AND seconds <= 30 * 86400) AS up_to_month,
-	    count(*) FILTER (WHERE ended AND seconds > 30 * 86400 AND seconds <= 90 * 86400) AS up_to_quarter,
-	    count(*) FILTER (WHERE ended AND seconds > 90 * 86400) AS longer
+	  SELECT place, next, ended, sum(sign) AS stays, sum(sign * seconds) AS seconds,
+	    sum(sign) FILTER (WHERE ended AND seconds <= 86400) AS up_to_day,
+	    sum(sign) FILTER (WHERE ended AND seconds > 86400 AND seconds <= 7 * 86400) AS up_to_week,
+	    sum(sign) FILTER (WHERE ended AND seconds > 7 * 86400 AND seconds <= 30 * 86400) AS up_to_month,
+	    sum(sign) FILTER (WHERE ended AND seconds > 30 * 86400 AND seconds <= 90 * 86400) AS up_to_quarter,
+	    sum(sign) FILTER (WHERE ended AND seconds > 90 * 86400) AS longer
 	  FROM (
-	    SELECT p.place, coalesce(d.path[p.n + 1], '') AS next, d.path_since[p.n + 1] IS NOT NULL AS ended,
+	    SELECT d.sign, p.place, coalesce(d.path[p.n + 1], '') AS next, d.path_since[p.n + 1] IS NOT NULL AS ended,
 	      extract(epoch FROM coalesce(d.path_since[p.n + 1], @now::timestamptz) - p.since) AS seconds
-	    FROM ` + q.from("deals.deals") + ` AS d, unnest(d.path, d.path_since) WITH ORDINALITY AS p (place, since, n)
+	    FROM ` + deals + ` AS d, unnest(d.path, d.path_since) WITH ORDINALITY AS p (place, since, n)
 	    WHERE d.pipeline_id = @pipeline_id AND (d.path_since[p.n + 1] IS NULL OR ` + within("d.path_since[p.n + 1]") + `)
 	  ) AS s
 	  GROUP BY place, next, ended`
 }
 
-// summed is the same of today, from the sums by day.
-func (q DurationsQuestion) summed() string {
+// summed is the same from the sums of the days for which the condition holds: today's, or
+// as a past day began. What went on then is what had come and not left.
+func (q DurationsQuestion) summed(days string) string {
+	goesOn, sign := `next = ''`, `1`
+	if !q.IsZero() {
+		goesOn, sign = `next IN ('`+came+`', '`+left+`')`, `CASE next WHEN '`+left+`' THEN -1 ELSE 1 END`
+	}
 	return `
-	  SELECT place, next, next <> '' AS ended, stays,
-	    (CASE WHEN next <> '' THEN micros ELSE stays * extract(epoch FROM @now::timestamptz) * 1000000 - micros END) / 1000000 AS seconds,
-	    up_to_day, up_to_week, up_to_month, up_to_quarter, longer
+	  SELECT place, next, TRUE AS ended, stays, micros / 1000000 AS seconds, up_to_day, up_to_week, up_to_month, up_to_quarter, longer
 	  FROM deals.stays
-	  WHERE pipeline_id = @pipeline_id AND (next = '' OR ` + within("day") + `)`
+	  WHERE pipeline_id = @pipeline_id AND next NOT IN ('', '` + came + `', '` + left + `') AND ` + within("day") + ` AND ` + days + `
+	  UNION ALL
+	  SELECT place, '', FALSE, sum(` + sign + ` * stays), sum(` + sign + ` * (stays * extract(epoch FROM @now::timestamptz) - micros / 1000000)), 0, 0, 0, 0, 0
+	  FROM deals.stays
+	  WHERE pipeline_id = @pipeline_id AND ` + goesOn + ` AND ` + days + ` GROUP BY place`
 }
 
 // Behind is the deals that stood in a stage, which is the key, with a stay that ended

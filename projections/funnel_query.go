@@ -58,7 +58,7 @@ func (m Deals) Funnel(ctx context.Context, q FunnelQuestion) (Funnel, error) {
 		if _, err = readPipeline(ctx, tx, q.Pipeline, AsOf{}); err != nil {
 			return err
 		}
-		steps, err = all[funnelRead](ctx, tx, q.statement(), q.args())
+		steps, err = all[funnelRead](ctx, tx, q.statement(), pgx.QueryExecModeCacheDescribe, q.args())
 		return err
 	})
 	if err != nil {

@@ -92,6 +92,7 @@ func moments() map[string]projections.AsOf {
 	return map[string]projections.AsOf{
 		"today":          {},
 		"as of":          {At: day(14, 3)},
+		"in the middle":  {At: day(10, 7).Add(15*time.Hour + 30*time.Minute)},
 		"known at":       {KnownAt: day(15, 20)},
 		"as of known at": {At: day(9, 1), KnownAt: day(16, 1)},
 		"early":          {At: day(5, 5), KnownAt: day(5, 5)},
