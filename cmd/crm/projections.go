@@ -84,9 +84,6 @@ func (m *modelsRebuild) Run(ctx context.Context, std streams) error {
 		began := time.Now()
 		err := r.Rebuild(ctx, m.Names, m.NoSwap, d.tell)
 		last := d.close()
-		if ctx.Err() != nil {
-			return errors.New("interrupted; what is read is as it was. Run it again and it goes on where it was, or drop what it has begun: crm projections cancel")
-		}
 		for _, p := range last.Models {
 			switch p.Phase {
 			case projections.Swapped:
@@ -97,7 +94,12 @@ func (m *modelsRebuild) Run(ctx context.Context, std streams) error {
 			default: // the error tells
 			}
 		}
-		if err != nil {
+		switch {
+		case ctx.Err() != nil && m.Server != "":
+			return errors.New("interrupted; the server goes on with it. crm projections list tells how far it is, and crm projections cancel ends it")
+		case ctx.Err() != nil:
+			return errors.New("interrupted; what was not swapped is read as it was. Run it again and it goes on where it was, or drop what it has begun: crm projections cancel")
+		case err != nil:
 			return err
 		}
 		took := time.Since(began)
