@@ -47,8 +47,8 @@
 //
 // # What it does not
 //
-// It has no side effects but tables; what sends mail is a reactor, fed per event,
-// and not here. That the log went back it asks Config.Reaches, which knows
+// A projection has no side effects but tables; what sends mail is a [Reactor], fed
+// per event, which no rebuild meets. That the log went back it asks Config.Reaches, which knows
 // positions only: a log that lost its end and grew past the checkpoint since is not
 // told from one that did not. Leading takes a session of Postgres: a pooler between
 // that shares sessions among clients (transaction mode) breaks it.
@@ -121,6 +121,25 @@
 // crm.projections ever holds a payload or the text of a foreign error, which may
 // quote one: a Failure is told by class, place and SQLSTATE.
 //
+// # What is parked
+//
+//	deal-7 @4 cannot be applied         readmodel.retry_requested, event_skipped
+//	           │                                     │ the stream is read from the log:
+//	───────────▼──────@5───────────@6────────────────▼──────@7────▶ log
+//	…, @3      parked: a row       waiting: 2        @4 (or not), @5, @6    @7 as ever
+//	           of crm.parked
+//
+// What comes before the event is committed together with the note. An event that
+// the projection refuses is known at once; one whose rows Postgres refuses is found
+// by halving the batch. The row in crm.parked is the stream's own checkpoint: what
+// is before its revision is in the tables. A request is an event in the log (package
+// readmodel), met in order by every build on every server; so live tables and
+// rebuilt ones are the same. What was left out stands in crm.skipped.
+//
+// In bulk nothing is parked: the window is given up, and the build goes on batch by
+// batch from there. A stream's rows are its own, or sums: then it does not matter
+// that the events of a parked one come later than those of others.
+//
 // # The books
 //
 // crm.projections has a row per set of tables, which is called a build: name,
@@ -160,6 +179,25 @@
 //
 // # Decisions
 //
+//   - 2026-11-22 A batch with an event that cannot be applied is cut, without
+//     savepoints: those are paid for by every batch, and this by the rare one.
+//   - 2026-11-22 Retry and skip are events in the log, and not calls to the server
+//     that leads: they need no way to it, they are audited as anything else, and a
+//     rebuild in years does the same. The price is that a skipped event is met once
+//     more in each rebuild. A build that can apply it does: who changes what Apply
+//     does raises the version.
+//   - 2026-11-22 Catching up is one transaction where all goes well, and several where
+//     Postgres refuses rows; then a reader may see the stream half way. The class
+//     Retrying says that a request is not done with it.
+//   - 2026-11-22 A row that Postgres would refuse is not met where a later event of the
+//     same batch mends it. What is parked then depends on the batch; what is in the
+//     tables after a retry does not.
+//   - 2026-11-22 Missing revisions are noticed by a bounded memory of the streams met
+//     lately, and by versioned rows. A hole in a stream that neither knows is not.
+//   - 2026-11-22 A reactor takes the same micro-batches as a projection and meets
+//     their events one by one: a message for each event that it does not want would
+//     cost a checkpoint each. It is led by a lease in its row: what it does is outside,
+//     so no lock here could fence it.
 //   - 2026-11-22 The lead is a session lock on the very connection that writes, not
 //     a lease by time: when the connection ends, so do the lock and the transaction
 //     at work, at once and by one act. No clocks are compared. A lock on another

@@ -87,7 +87,6 @@ func (b *Builder) verdict(e *domain.Recorded, fault error) (park *Failure, stop 
 		failure = &Failure{Class: Missing, Position: e.Position, EventType: e.Event.EventType(), cause: fault}
 	}
 	if b.writer.bulk { // it is dealt with out of bulk, and nothing of the window is kept
-		b.window.broken = true
 		return nil, failure
 	}
 	if failure.Class == Missing {

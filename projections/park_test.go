@@ -3,9 +3,11 @@ package projections_test
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -228,13 +230,19 @@ func TestBulkLeavesParkingToBatches(t *testing.T) {
 			if err := b.Bulk(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			err := log.follow(t, b, 1)
+			var err error
+			for _, events := range projectionstest.Batches(log.events, 50) {
+				if err == nil {
+					err = b.Apply(t.Context(), batch(b.Checkpoint().Position, events))
+				}
+			}
 			if err == nil {
 				err = b.Flush(t.Context())
 			}
 			if _, ok := errors.AsType[*projections.Failure](err); !ok {
 				t.Fatalf("in bulk: %v", err)
 			}
+			_ = b.Flush(t.Context()) // as whoever gives it up tries to
 			b.Close()
 			b = taken(t, pool, poisonedAt(fails, bad))
 			if c := b.Checkpoint(); !c.Position.IsZero() || c.Parked != 0 {
@@ -326,5 +334,49 @@ func TestEveryModelGoesOnWithoutSkippedEvents(t *testing.T) {
 				t.Errorf("mended, and never ill (-well +mended):\n%s", diff)
 			}
 		})
+	}
+}
+
+// Under an engine: it stays live and tells how much is parked, here what the log feeds
+// without a revision as well as what it cannot apply; a request in the log is met.
+func TestEngineParksAndCatchesUp(t *testing.T) {
+	t.Parallel()
+	log := newLives(20, 400, 1)
+	bad, lost := log.of(streamOf(3))[4], log.of(streamOf(4))[2]
+	fed := newSource(log.without(lost.Position), 50)
+	var ill atomic.Bool
+	ill.Store(true)
+	p := notes{name: "notes", apply: func(_ *projections.Writer, e domain.Recorded) error {
+		if e.Position == bad.Position && ill.Load() {
+			return errors.New(canary)
+		}
+		return nil
+	}}
+	var logged journal
+	pool := projectionstest.Pool(t)
+	e, _ := start(t, pool, fed, projections.Config{
+		Log: slog.New(slog.NewTextHandler(&logged, nil)), Parking: projections.Parking{Load: log.load}, Head: headOf(fed),
+	}, p)
+	wait(t, e, "notes", fed.end())
+	eventually(t, e, "notes", "live with two parked streams", func(s projections.Status) bool {
+		return s.State == projections.Live && s.Parked == 2
+	})
+	classes := map[projections.Class]domain.Revision{}
+	for _, p := range parkedIn(t, pool, "notes") {
+		classes[p.Class] = p.Revision
+	}
+	if diff := cmp.Diff(map[projections.Class]domain.Revision{projections.BadEvent: 4, projections.Missing: 2}, classes); diff != "" {
+		t.Errorf("parked (-want +got):\n%s", diff)
+	}
+	ill.Store(false)
+	log.retry("notes", "")
+	fed.append(log.events[len(log.events)-1])
+	wait(t, e, "notes", fed.end())
+	eventually(t, e, "notes", "live with nothing parked", func(s projections.Status) bool {
+		return s.State == projections.Live && s.Parked == 0
+	})
+	holds(t, pool, log.events)
+	if strings.Contains(logged.String(), canary) {
+		t.Errorf("the log tells:\n%s", logged.String())
 	}
 }
