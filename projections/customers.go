@@ -24,7 +24,7 @@ var customersSQL string
 func (Customers) Name() string { return "customers" }
 
 // Version changes with the tables or what is written into them.
-func (Customers) Version() int { return 3 }
+func (Customers) Version() int { return 4 }
 
 // Schema is its tables and indexes.
 func (Customers) Schema() Schema { return parseSchema(customersSQL).remembering(customers) }
@@ -40,7 +40,8 @@ var customerEvents = typesOf[customer.Event](
 	customer.Archived{}, customer.Restored{})
 
 var customers = NewVersioned[uuid.UUID, customerRow]("customers", "customer_id").
-	Following(func(row *customerRow) domain.Revision { return domain.Revision(row.Revision) })
+	Following(func(row *customerRow) domain.Revision { return domain.Revision(row.Revision) }).
+	Retold(retellOrigin)
 
 // Apply folds one event.
 func (Customers) Apply(w *Writer, e domain.Recorded) error {

@@ -72,7 +72,30 @@ CREATE VIEW links AS
          l.title                            -- as what
   FROM customers AS c, jsonb_to_recordset(c.links) AS l (organization uuid, relation text, title text);
 
+-- How many customers came to be what they are, by time; less those who ceased to be it.
+-- Archived ones are nothing. As of an instant there are as many as the months before and,
+-- of the last one, the days before tell, and what turned on its own day.
+CREATE TABLE source_changes (
+  span      text        NOT NULL, -- month, day: how long
+  since     timestamptz NOT NULL, -- its first instant, in UTC, by the clock of the business
+  source    text        NOT NULL, -- of the latest touchpoint; empty: unknown
+  stage     text        NOT NULL, -- of the life cycle
+  customers bigint      NOT NULL, -- those who came, less those who left
+  CONSTRAINT source_changes_pk PRIMARY KEY (span, since, source, stage)
+);
+
+-- The same, one by one.
+CREATE TABLE source_turns (
+  at        timestamptz NOT NULL, -- the instant, by the clock of the business
+  source    text        NOT NULL, -- of the latest touchpoint; empty: unknown
+  stage     text        NOT NULL, -- of the life cycle
+  customers bigint      NOT NULL  -- 1: one came, -1: one left
+);
+
 -- indexes
+
+CREATE INDEX source_turns_at ON source_turns (at);
+
 
 -- The list is newest first under every filter; each index gives a page in order.
 CREATE INDEX customers_by_age ON customers (registered_at DESC, customer_id DESC);

@@ -24,10 +24,27 @@ type SourceCount struct {
 // It is last-touch attribution: all of a customer is put down to the touchpoint named
 // last.
 func (m Customers) Sources(ctx context.Context, q SourcesQuestion) ([]SourceCount, error) {
-	return all[SourceCount](ctx, m.db, `
-		SELECT touchpoint_source, stage, count(*) AS count
-		FROM `+q.from("customers.customers")+` WHERE NOT archived
-		GROUP BY touchpoint_source, stage ORDER BY touchpoint_source, stage`, q.args(pgx.NamedArgs{}))
+	return all[SourceCount](ctx, m.db, sourcesSQL(q.AsOf), q.AsOf.spanArgs(pgx.NamedArgs{}))
+}
+
+// sourcesSQL adds up the sums of today, and of the past as it is known today; for what was
+// known at another instant, all customers.
+func sourcesSQL(asOf AsOf) string {
+	origins := ``
+	switch {
+	case asOf.IsZero():
+		origins = `SELECT * FROM customers.source_changes WHERE span = 'month'`
+	case asOf.isSummed():
+		origins = `
+		  SELECT source, stage, customers FROM customers.source_changes WHERE ` + spansBefore + `
+		  UNION ALL
+		  SELECT source, stage, customers FROM customers.source_turns WHERE at >= @day AND at <= @as_of`
+	default:
+		origins = `SELECT touchpoint_source AS source, stage, 1 AS customers FROM ` + asOf.from("customers.customers") + ` WHERE NOT archived`
+	}
+	return `
+		SELECT source AS touchpoint_source, stage, sum(customers)::bigint AS count
+		FROM (` + origins + `) AS o GROUP BY source, stage HAVING sum(customers) <> 0 ORDER BY source, stage`
 }
 
 // Line names the line: "lead:Google".

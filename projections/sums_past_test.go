@@ -20,7 +20,7 @@ func TestSumsOfThePastAreThoseOfTheVersions(t *testing.T) {
 	today := time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC) // when all is known
 	for seed, w := range map[uint64]*world{21: twoClocks(5000, 21), 22: randomWorld(3000, 22)} {
 		m, _ := w.build(t)
-		deals := 0
+		deals, customers := 0, 0
 		for i, at := range instantsOf(w.events, rand.New(rand.NewPCG(seed, seed))) {
 			ask := func(asOf projections.AsOf) any {
 				board, err := m.Deals.Board(t.Context(), domain.DefaultPipeline, asOf, []int{1, 4, 100}[i%3])
@@ -30,14 +30,19 @@ func TestSumsOfThePastAreThoseOfTheVersions(t *testing.T) {
 				for _, column := range board.Columns {
 					deals += len(column.Deals)
 				}
-				return board
+				sources, err := m.Customers.Sources(t.Context(), projections.SourcesQuestion{AsOf: asOf})
+				if err != nil {
+					t.Fatal(err)
+				}
+				customers += len(sources)
+				return []any{board, sources}
 			}
 			if diff := cmp.Diff(ask(projections.AsOf{At: at, KnownAt: today}), ask(projections.AsOf{At: at})); diff != "" {
 				t.Fatalf("seed %d, as of %s (-versions +sums)\n%s", seed, at, diff)
 			}
 		}
-		if deals == 0 {
-			t.Error("no deals on any board, so nothing was compared")
+		if deals == 0 || customers == 0 {
+			t.Errorf("%d deals and %d customers, so nothing was compared", deals, customers)
 		}
 	}
 }

@@ -8,4 +8,5 @@ var Remembering = Schema.remembering
 // AllowGaps has the builder take events whose streams lack some.
 func AllowGaps(b *Builder) {
 	b.writer.skipped = func(domain.Stream, domain.Revision) bool { return true }
+	b.sequence = newSequence(nil)
 }
