@@ -202,6 +202,12 @@
 //     a lease by time: when the connection ends, so do the lock and the transaction
 //     at work, at once and by one act. No clocks are compared. A lock on another
 //     connection would outlive or be outlived by the one that writes.
+//   - 2026-11-22 Reactors are led in the same way. What they do no transaction undoes,
+//     so a leader lets go 2 s after its last word with Postgres, and who follows one
+//     that did not sign off waits for as long and half a second more: two servers do
+//     not react at once, unless a process that was stopped wakes up in the middle.
+//   - 2026-11-22 A reactor is asked about an event that cannot be read, as it may not
+//     wait for it for ever; that it gave it up is an error in the log, with the place.
 //   - 2026-11-22 A leader that is silent is ended by Postgres's word that it waits for
 //     its client (pg_stat_activity), not by a heartbeat row: that costs no writes, and
 //     does not take a long CREATE INDEX for a death. Should it be wrong, as where

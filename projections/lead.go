@@ -147,12 +147,12 @@ func dial(ctx context.Context, pool *pgxpool.Pool, title string) (*pgx.Conn, err
 //
 // Every row is reached by its primary key. A plan made while a table was empty
 // would read all of it, and be kept while the table grows to millions of rows.
-//
-// The lock goes with the connection, so Postgres has to notice the end of one
-// that ended without a word: between statements, while it sends, and in the
-// middle of one.
-const session = `
-	SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; SET jit = off;
+const session = `SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; SET jit = off;` + noticing
+
+// noticing has Postgres notice the end of a connection that ended without a word,
+// so that its lock is free: between statements, while it sends, and in the middle
+// of one.
+const noticing = `
 	SET tcp_keepalives_idle = 2; SET tcp_keepalives_interval = 2; SET tcp_keepalives_count = 2;
 	SET tcp_user_timeout = 6000; SET client_connection_check_interval = 1000`
 
@@ -196,12 +196,12 @@ func (b *Builder) held(ctx context.Context) error {
 	return err
 }
 
-// unseat ends the connection that leads a build if it looks dead: Postgres has
+// unseat ends the connection that leads a build, or a reactor, if it looks dead: Postgres has
 // waited for its client for longer than silence, while every living leader says
 // something each second; or it is the backend own, of which the caller knows that
 // nobody speaks to it any more (0 for none). It reports whether it did. The epoch
 // is what keeps the dead from writing, should they wake; this only frees the lock.
-func unseat(ctx context.Context, db asker, id int64, silence time.Duration, own uint32) (bool, error) {
+func unseat(ctx context.Context, db asker, locks, id int64, silence time.Duration, own uint32) (bool, error) {
 	rows, err := db.Query(ctx, `
 		SELECT pg_terminate_backend(l.pid)
 		FROM pg_locks AS l
@@ -210,7 +210,7 @@ func unseat(ctx context.Context, db asker, id int64, silence time.Duration, own 
 		WHERE l.locktype = 'advisory' AND l.classid::bigint = $1 AND l.objid::bigint = $2 AND l.objsubid = 2 AND l.granted
 			AND (a.wait_event_type = 'Client' AND a.state_change < clock_timestamp() - make_interval(secs => $3)
 				OR a.pid = $4)`,
-		leaderLocks, id, silence.Seconds(), int64(own))
+		locks, id, silence.Seconds(), int64(own))
 	if err != nil {
 		return false, err
 	}

@@ -2,14 +2,12 @@ package projections
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
-	"github.com/jackc/pgx/v5"
 
 	"crm/domain"
 )
@@ -20,7 +18,9 @@ import (
 //
 // It meets each event of its types in the order of the log, one at a time, at least
 // once: a server that ends at the wrong moment leaves the last event to be met again.
-// So its effect goes under a key made from the event's id. A new one begins at the end
+// So its effect goes under a key made from the event's id. Of all servers on a database
+// one runs it; only a process that did not run at all for some seconds may find, until
+// it has noticed, that another one does too. A new one begins at the end
 // of the log; what was before is not its business.
 type Reactor interface {
 	// Name keeps its place in the log. It is not shared with a read model.
@@ -28,8 +28,10 @@ type Reactor interface {
 	// Handles are the types of events that it wants to meet.
 	Handles() []string
 	// React does what e asks for. While it fails it is asked again, for ever, and
-	// nothing later is met before: to give up on an event is to return nil. ctx ends
-	// when the engine does, or when another server has taken over.
+	// nothing later is met before: to give up on an event is to return nil. An event
+	// that cannot be read comes as [domain.Unreadable]; when it is given up, the log
+	// of the engine tells where. React ends when ctx does: the engine is closed, or
+	// another server is to take over.
 	React(ctx context.Context, e domain.Recorded) error
 }
 
@@ -50,15 +52,16 @@ type Reaction struct {
 func (e *Engine) Reactions() []Reaction {
 	all := make([]Reaction, len(e.reactors))
 	for i, r := range e.reactors {
+		s, _ := r.place()
 		r.mu.Lock()
 		all[i] = r.shown
 		r.mu.Unlock()
+		if all[i].Leads = s != nil; !all[i].Leads {
+			all[i].Failing = time.Time{}
+		}
 	}
 	return all
 }
-
-// A reactor is led for as long as lease; the leader prolongs it every third of that.
-const lease = 3 * time.Second
 
 // reacting is one reactor at work.
 type reacting struct {
@@ -68,9 +71,8 @@ type reacting struct {
 	log     *slog.Logger
 
 	mu    sync.Mutex
-	epoch int64 // ours; 0 while another server leads
+	seat  *seat // ours; nil or left while another server leads
 	shown Reaction
-	lost  context.CancelFunc // ends what is at work when the lead is lost
 }
 
 func newReacting(e *Engine, r Reactor) *reacting {
@@ -92,137 +94,6 @@ func (r *reacting) handleWith(working context.Context, router *message.Router) {
 	})
 }
 
-// checkpoint answers the subscriber where to start, once this engine leads.
-func (r *reacting) checkpoint(ctx context.Context) (domain.Position, error) {
-	for {
-		at, err := r.lead(ctx)
-		if err == nil {
-			return at, nil
-		}
-		pause := tryEvery
-		if !errors.Is(err, ErrLed) {
-			pause = longestPause
-			r.log.LogAttrs(ctx, slog.LevelWarn, "reactor cannot begin", slog.String("class", string(classOf(err))))
-		}
-		select {
-		case <-time.After(pause):
-		case <-ctx.Done():
-			return domain.Position{}, ctx.Err()
-		}
-	}
-}
-
-func classOf(err error) Class {
-	class, _ := passing(err)
-	return class
-}
-
-// lead takes the lease, where it is free, and tells where to go on.
-func (r *reacting) lead(ctx context.Context) (at domain.Position, err error) {
-	r.mu.Lock()
-	led := r.epoch != 0
-	at = r.shown.Position
-	r.mu.Unlock()
-	if led {
-		return at, nil
-	}
-	if err := r.engine.migrate(ctx); err != nil {
-		return at, err
-	}
-	if err := r.enter(ctx); err != nil {
-		return at, err
-	}
-	var epoch, commit, prepare int64
-	err = r.engine.pool.QueryRow(ctx, `
-		UPDATE crm.reactors SET epoch = epoch + 1, leader = $2, leased_until = clock_timestamp() + $3::interval
-		WHERE name = $1 AND leased_until <= clock_timestamp()
-		RETURNING epoch, position_commit, position_prepare`, r.reactor.Name(), self(), lease.String()).Scan(&epoch, &commit, &prepare)
-	switch {
-	case errors.Is(err, pgx.ErrNoRows):
-		return at, ErrLed
-	case err != nil:
-		return at, err
-	}
-	at = domain.Position{Commit: uint64(commit), Prepare: uint64(prepare)}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.epoch, r.shown.Leads, r.shown.Position = epoch, true, at
-	r.log.LogAttrs(ctx, slog.LevelInfo, "reactor runs here", slog.String("position", at.String()))
-	return at, nil
-}
-
-// enter has a new reactor begin at the end of the log.
-func (r *reacting) enter(ctx context.Context) error {
-	var there bool
-	err := r.engine.pool.QueryRow(ctx, "SELECT EXISTS (SELECT FROM crm.reactors WHERE name = $1)", r.reactor.Name()).Scan(&there)
-	if err != nil || there {
-		return err
-	}
-	var end domain.Position
-	if head := r.engine.cfg.Head; head != nil {
-		if end, _, err = head(ctx); err != nil {
-			return err
-		}
-	}
-	_, err = r.engine.pool.Exec(ctx, `
-		INSERT INTO crm.reactors (name, epoch, position_commit, position_prepare, leader, leased_until)
-		VALUES ($1, 0, $2, $3, '', '-infinity') ON CONFLICT DO NOTHING`, r.reactor.Name(), int64(end.Commit), int64(end.Prepare))
-	return err
-}
-
-// keep prolongs the lease until all is over, and gives it back then.
-func (r *reacting) keep(over <-chan struct{}) {
-	ctx := context.Background()
-	tick := time.NewTicker(lease / 3)
-	defer tick.Stop()
-	held := time.Now()
-	for {
-		select {
-		case <-tick.C:
-			within, cancel := context.WithTimeout(ctx, lease/3)
-			err := r.hold(within, "leased_until = clock_timestamp() + $3::interval", lease.String())
-			cancel()
-			switch {
-			case err == nil:
-				held = time.Now()
-			case errors.Is(err, ErrFenced) || time.Since(held) > lease:
-				r.lose()
-			}
-		case <-over:
-			within, cancel := context.WithTimeout(ctx, time.Second)
-			defer cancel()
-			_ = r.hold(within, "leased_until = '-infinity'") // else it runs out
-			return
-		}
-	}
-}
-
-// hold changes the reactor's row, if we lead; ErrFenced if someone else does.
-func (r *reacting) hold(ctx context.Context, set string, args ...any) error {
-	r.mu.Lock()
-	epoch := r.epoch
-	r.mu.Unlock()
-	if epoch == 0 {
-		return nil
-	}
-	done, err := r.engine.pool.Exec(ctx, "UPDATE crm.reactors SET "+set+" WHERE name = $1 AND epoch = $2",
-		append([]any{r.reactor.Name(), epoch}, args...)...)
-	if err == nil && done.RowsAffected() == 0 {
-		err = ErrFenced
-	}
-	return err
-}
-
-// lose stops what is at work: another server leads, or may.
-func (r *reacting) lose() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.epoch, r.shown.Leads, r.shown.Failing = 0, false, time.Time{}
-	if r.lost != nil {
-		r.lost()
-	}
-}
-
 // handle has the reactor meet the events of one message. A nack has the subscriber ask
 // the checkpoint again.
 func (r *reacting) handle(msg *message.Message, working context.Context) error {
@@ -230,15 +101,18 @@ func (r *reacting) handle(msg *message.Message, working context.Context) error {
 	if !ok {
 		return &Failure{Class: Broken, Detail: "a message without a batch"}
 	}
+	s, at := r.place()
+	if s == nil || at.Before(batch.After) {
+		return ErrOutOfStep
+	}
+	s.busy.Lock()
+	defer s.busy.Unlock()
 	ctx, cancel := context.WithCancel(working)
 	defer cancel()
 	defer context.AfterFunc(msg.Context(), cancel)()
-	r.mu.Lock()
-	at, led := r.shown.Position, r.epoch != 0
-	r.lost = cancel
-	r.mu.Unlock()
-	if !led || at.Before(batch.After) {
-		return ErrOutOfStep
+	defer context.AfterFunc(s.held, cancel)()
+	if s.held.Err() != nil {
+		return ErrFenced
 	}
 	for i := range batch.Events {
 		e := &batch.Events[i]
@@ -248,11 +122,11 @@ func (r *reacting) handle(msg *message.Message, working context.Context) error {
 		if err := r.meet(ctx, e); err != nil {
 			return err
 		}
-		if err := r.reached(ctx, e.Position); err != nil {
+		if err := r.reached(ctx, s, e.Position); err != nil {
 			return err
 		}
 	}
-	return r.reached(ctx, batch.Through)
+	return r.reached(ctx, s, batch.Through)
 }
 
 // meet has the reactor react until it has.
@@ -281,10 +155,12 @@ func (r *reacting) react(ctx context.Context, e *domain.Recorded) (err error) {
 			err = fmt.Errorf("panic at %s", place())
 		}
 	}()
-	if _, bad := e.Event.(domain.Unreadable); bad {
-		return &Failure{Class: Unreadable, Position: e.Position, EventType: e.Event.EventType()}
+	err = r.reactor.React(ctx, *e)
+	if u, bad := e.Event.(domain.Unreadable); bad && err == nil {
+		r.log.LogAttrs(ctx, slog.LevelError, "reactor gave up an event that cannot be read", slog.String("position", e.Position.String()),
+			slog.String("event_type", u.Type), slog.String("detail", u.Why))
 	}
-	return r.reactor.React(ctx, *e)
+	return err
 }
 
 // fails tells once that the reactor does not get past an event. What it says may quote
@@ -308,25 +184,19 @@ func (r *reacting) well() {
 	r.shown.Failing = time.Time{}
 }
 
-// reached notes how far the reactor is.
-func (r *reacting) reached(ctx context.Context, at domain.Position) error {
-	r.mu.Lock()
-	known := !r.shown.Position.Before(at)
-	r.mu.Unlock()
-	if known {
+// reached notes how far the reactor is, also when ctx has ended: what was done is not
+// to be done again.
+func (r *reacting) reached(ctx context.Context, s *seat, at domain.Position) error {
+	if _, known := r.place(); !known.Before(at) {
 		return nil
 	}
-	if err := r.hold(ctx, "position_commit = $3, position_prepare = $4", int64(at.Commit), int64(at.Prepare)); err != nil {
-		if errors.Is(err, ErrFenced) {
-			r.lose()
-		}
+	err := s.ask(context.WithoutCancel(ctx), "UPDATE crm.reactors SET position_commit = $2, position_prepare = $3 WHERE name = $1",
+		r.reactor.Name(), int64(at.Commit), int64(at.Prepare))
+	if err != nil {
 		return err
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.epoch == 0 {
-		return ErrFenced
-	}
 	r.shown.Position = at
 	return nil
 }

@@ -251,7 +251,7 @@ func (m *model) unseat(ctx context.Context, led build) error {
 		return ErrLed
 	}
 	m.watched = time.Now()
-	ended, err := unseat(ctx, m.conn, led.id, looksDead, m.lost)
+	ended, err := unseat(ctx, m.conn, leaderLocks, led.id, looksDead, m.lost)
 	if _, refused := errors.AsType[*pgconn.PgError](err); refused {
 		return ErrLed // as where it belongs to another role: then its own server has to
 	}
