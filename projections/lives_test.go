@@ -112,7 +112,10 @@ func (l *lives) follow(t *testing.T, b *projections.Builder, seed uint64) error 
 // build makes a read model of the whole log in an empty database.
 func (l *lives) build(t *testing.T, p projections.Projection, pool *pgxpool.Pool, seed uint64) *projections.Builder {
 	t.Helper()
-	b := builder(t, pool, p)
+	if err := projections.Migrate(t.Context(), pool); err != nil {
+		t.Fatal(err)
+	}
+	b := taken(t, pool, p)
 	b.Parking.Load = l.load
 	if err := l.follow(t, b, seed); err != nil {
 		t.Fatal(err)
