@@ -65,10 +65,10 @@ func (l AccuracyLine) Bias() *float64 {
 // which here is any past day). Terret also warns that errors of several groups cancel
 // out in their sum: hence the groupings.
 func (m Deals) ForecastAccuracy(ctx context.Context, q AccuracyQuestion) ([]AccuracyLine, error) {
-	parts, known := forecastKeys[q.By]
-	if !known {
-		return nil, fmt.Errorf("forecast accuracy by %q", string(q.By))
+	if err := q.wrong(); err != nil {
+		return nil, err
 	}
+	parts := forecastKeys[q.By]
 	rows, err := all[accuracyRead](ctx, m.db, `
 		WITH `+q.forecastThen()+`,
 		sums AS (
@@ -109,6 +109,13 @@ func (q AccuracyQuestion) forecastThen() string {
 	)`
 }
 
+func (q AccuracyQuestion) wrong() error {
+	if _, known := forecastKeys[q.By]; !known {
+		return fmt.Errorf("forecast accuracy by %q", string(q.By))
+	}
+	return nil
+}
+
 // outcomes are what came of a deal of the forecast.
 func (q AccuracyQuestion) outcomes() string {
 	in := within("d.closed_at")
@@ -142,7 +149,7 @@ func (q AccuracyQuestion) Behind(key LineKey) Figure {
 	args := q.args()
 	args["key"] = key
 	is := func(part string) string { return `(@key::text IS NULL OR coalesce((` + part + `)::text, '') = @key)` }
-	return Figure{asOf: q.AsOf, args: args, types: forecastEvents, subjects: `
+	return Figure{wrong: q.wrong(), asOf: q.AsOf, args: args, types: forecastEvents, subjects: `
 	WITH ` + q.forecastThen() + `
 	SELECT f.deal_id, NULL::bigint[] FROM forecast AS f WHERE ` + is("f.part") + `
 	UNION

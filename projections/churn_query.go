@@ -59,8 +59,8 @@ func (l ChurnLine) WinBackRate() *float64 {
 // registered as former left before we knew them, and counts in no churn. Archived
 // customers count as they stood: putting a record away is no churn.
 func (m Customers) Churn(ctx context.Context, q ChurnQuestion) ([]ChurnLine, error) {
-	if _, known := churnMonths[q.By]; !known {
-		return nil, fmt.Errorf("churn by %q", string(q.By))
+	if err := q.wrong(); err != nil {
+		return nil, err
 	}
 	rows, err := all[churnRead](ctx, m.db, `
 		WITH steps AS (`+q.steps()+`)
@@ -74,6 +74,13 @@ func (m Customers) Churn(ctx context.Context, q ChurnQuestion) ([]ChurnLine, err
 		return nil, err
 	}
 	return q.lines(rows), nil
+}
+
+func (q ChurnQuestion) wrong() error {
+	if _, known := churnMonths[q.By]; !known {
+		return fmt.Errorf("churn by %q", string(q.By))
+	}
+	return nil
 }
 
 // steps are the steps on the paths of customers, each with what it means.
@@ -155,12 +162,12 @@ func (q ChurnQuestion) key(begin time.Time) string {
 // Behind is the customers who became, left or came back in a period, which is the key,
 // with the steps of their lives; nil are those of all periods.
 func (q ChurnQuestion) Behind(key LineKey) Figure {
-	args := q.Period.args(q.AsOf.args(pgx.NamedArgs{"key": key}))
+	args := q.Period.args(q.AsOf.args(pgx.NamedArgs{"key": key, "by": string(q.By)}))
 	format := map[ChurnGrouping]string{ChurnByMonth: "YYYY-MM", ChurnByQuarter: `YYYY-"Q"Q`, ChurnByYear: "YYYY"}[q.By]
 	period := func(instant string) string {
-		return `date_trunc('` + string(q.By) + `', (` + instant + `) AT TIME ZONE 'UTC')`
+		return `date_trunc(@by, (` + instant + `) AT TIME ZONE 'UTC')`
 	}
-	return Figure{asOf: q.AsOf, args: args, types: []string{"customer.registered", "customer.lifecycle_stage_changed"}, subjects: `
+	return Figure{wrong: q.wrong(), asOf: q.AsOf, args: args, types: []string{"customer.registered", "customer.lifecycle_stage_changed"}, subjects: `
 	SELECT DISTINCT customer_id, NULL::bigint[] FROM (` + q.steps() + `) AS steps
 	WHERE (became OR churned OR won_back OR reverted)
 	  AND (@key::text IS NULL OR to_char(since AT TIME ZONE 'UTC', '` + format + `') = @key)

@@ -18,6 +18,7 @@ type Figure struct {
 	subjects string
 	args     pgx.NamedArgs
 	types    []string // of the events that the figure is computed from
+	wrong    error    // with the question
 }
 
 // BehindMark is a place among the events behind a figure.
@@ -32,6 +33,9 @@ type BehindMark struct {
 //
 // One subject after the other is looked up until the page is full.
 func (m Timeline) Behind(ctx context.Context, f Figure, after *BehindMark, limit int) (Page[Entry, BehindMark], error) {
+	if f.wrong != nil {
+		return Page[Entry, BehindMark]{}, f.wrong
+	}
 	args := f.asOf.args(pgx.NamedArgs{
 		"types": f.types, "mark_entity": uuid.Nil, "mark_position": int64(-1), "limit": limit + 1,
 	})
@@ -41,7 +45,7 @@ func (m Timeline) Behind(ctx context.Context, f Figure, after *BehindMark, limit
 	}
 	rows, err := all[entryRead](ctx, m.db, `
 		WITH found AS MATERIALIZED (
-		  SELECT t.entity_id, t.position
+		  SELECT t.position
 		  FROM (SELECT * FROM (`+f.subjects+`) AS s (entity_id, positions)
 		        WHERE entity_id >= @mark_entity ORDER BY entity_id) AS s
 		  CROSS JOIN LATERAL (
@@ -53,7 +57,7 @@ func (m Timeline) Behind(ctx context.Context, f Figure, after *BehindMark, limit
 		      AND (e.entity_id, e.position) > (@mark_entity::uuid, @mark_position::bigint)
 		    OFFSET 0 -- looked up for each subject, whatever the planner thinks of it
 		  ) AS t
-		  ORDER BY t.entity_id, t.position LIMIT @limit
+		  ORDER BY s.entity_id, t.position LIMIT @limit -- by what s is sorted by: so later subjects are left alone
 		)
 		SELECT t.position, t.entity_kind, t.entity_id, t.event_id, t.revision, t.type, t.summary, t.data,
 		  t.occurred_at, t.recorded_at, t.actor, t.on_behalf_of, t.reason,

@@ -66,10 +66,10 @@ var forecastEvents = []string{
 // not in it. Categories are not cumulative here: each line is of its own deals, and
 // best case in Salesforce's sense is the sum of best case, commit and closed.
 func (m Deals) Forecast(ctx context.Context, q ForecastQuestion) ([]ForecastLine, error) {
-	parts, known := forecastKeys[q.By]
-	if !known || q.By == ForecastByStage {
-		return nil, fmt.Errorf("forecast by %q", string(q.By))
+	if err := q.wrong(); err != nil {
+		return nil, err
 	}
+	parts := forecastKeys[q.By]
 	rows, err := all[forecastRead](ctx, m.db, `
 		WITH sums AS (
 		  SELECT `+parts.open+` AS part, worth_currency AS currency, count(*) AS open, 0 AS won,
@@ -98,6 +98,13 @@ func (m Deals) Forecast(ctx context.Context, q ForecastQuestion) ([]ForecastLine
 		}
 	}
 	return lines, err
+}
+
+func (q ForecastQuestion) wrong() error {
+	if _, known := forecastKeys[q.By]; !known || q.By == ForecastByStage {
+		return fmt.Errorf("forecast by %q", string(q.By))
+	}
+	return nil
 }
 
 // won is the deals won in the period.
@@ -136,7 +143,7 @@ func (q ForecastQuestion) Behind(key LineKey) Figure {
 	args, parts := q.args(), forecastKeys[q.By]
 	args["key"] = key
 	is := func(part string) string { return `(@key::text IS NULL OR coalesce((` + part + `)::text, '') = @key)` }
-	return Figure{asOf: q.AsOf, args: args, types: forecastEvents, subjects: `
+	return Figure{wrong: q.wrong(), asOf: q.AsOf, args: args, types: forecastEvents, subjects: `
 	SELECT d.deal_id, NULL::bigint[] FROM ` + q.from("deals.deals") + ` AS d WHERE ` + forecastOpen + ` AND ` + is(parts.open) + `
 	UNION
 	SELECT d.deal_id, NULL FROM ` + q.from("sales.deals") + ` AS d WHERE ` + forecastWon + ` AND ` + is(parts.won)}

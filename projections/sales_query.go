@@ -63,12 +63,18 @@ func (l SalesLine) WinRate() float64 {
 // The win rate is closed won ÷ (closed won + closed lost) (Zoho Motivator, Pipeline
 // stages), by the deals that closed in the period, whenever they were opened.
 func (m Sales) Report(ctx context.Context, q SalesQuestion) ([]SalesLine, error) {
-	parts, known := salesParts[q.By]
-	if !known {
-		return nil, fmt.Errorf("sales report by %q", string(q.By))
+	if err := q.wrong(); err != nil {
+		return nil, err
 	}
-	rows, err := all[salesRead](ctx, m.db, q.statement(parts), pgx.QueryExecModeCacheDescribe, q.args())
+	rows, err := all[salesRead](ctx, m.db, q.statement(salesParts[q.By]), pgx.QueryExecModeCacheDescribe, q.args())
 	return salesLines(rows), err
+}
+
+func (q SalesQuestion) wrong() error {
+	if _, known := salesParts[q.By]; !known {
+		return fmt.Errorf("sales report by %q", string(q.By))
+	}
+	return nil
 }
 
 // Rows come by key and currency; a key with several currencies is one line.
@@ -184,7 +190,7 @@ func (q SalesQuestion) statement(part salesPart) string {
 func (q SalesQuestion) Behind(key LineKey) Figure {
 	args, part := q.args(), salesParts[q.By]
 	args["key"] = key
-	return Figure{asOf: q.AsOf, args: args, types: Sales{}.Handles(), subjects: `
+	return Figure{wrong: q.wrong(), asOf: q.AsOf, args: args, types: Sales{}.Handles(), subjects: `
 	SELECT DISTINCT deal_id, NULL::bigint[] FROM (SELECT *, ` + part.sum + ` AS part FROM (` + closedDeals(part.of, q.from("sales.deals"), within("closed_at")) + `) AS d) AS d ` + part.join + `
 	WHERE @key::text IS NULL OR ` + part.key + ` = @key`}
 }
