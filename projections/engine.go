@@ -130,7 +130,7 @@ func NewEngine(pool *pgxpool.Pool, cfg Config, projections ...Projection) *Engin
 	}
 	e.rebuilder = NewRebuilder(pool, RebuildConfig{
 		Subscribe: e.cfg.Rebuild, BatchOf: e.cfg.BatchOf, Head: e.cfg.Head, Reaches: e.cfg.Reaches,
-		Parking: e.cfg.Parking, Log: e.cfg.Log,
+		Parking: e.cfg.Parking, CloseTimeout: e.cfg.CloseTimeout, Log: e.cfg.Log,
 	}, projections...)
 	if e.cfg.Registerer != nil {
 		e.cfg.Registerer.MustRegister(e.metrics)
@@ -218,9 +218,7 @@ func (e *Engine) routerLog() watermill.LoggerAdapter {
 }
 
 // Close ends Run and waits for it: no new batches, those at work are committed,
-// then connections are closed. It takes CloseTimeout at most, and a moment; longer
-// where the rebuilder is in the middle of a batch, which it finishes. Closing twice
-// is fine.
+// then connections are closed. It takes CloseTimeout at most, and a moment. Closing twice is fine.
 func (e *Engine) Close() error {
 	e.lifecycle.Lock()
 	if !e.closed {
@@ -273,6 +271,8 @@ func (e *Engine) migrate(ctx context.Context) error {
 	if e.migrated {
 		return nil
 	}
+	ctx, cancel := context.WithTimeout(ctx, batchTimeout)
+	defer cancel()
 	err := Migrate(ctx, e.pool)
 	e.migrated = err == nil
 	return err

@@ -117,6 +117,8 @@ func ensureRead(ctx context.Context, conn *pgx.Conn, p Projection) (build, error
 // connect opens a connection outside the pool: it is held for good, and requests
 // must not wait for it.
 func connect(ctx context.Context, pool *pgxpool.Pool, name string) (*pgx.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, 2*answer) // what dial has, and as much again
+	defer cancel()
 	conn, err := dial(ctx, pool, "crm projection "+name)
 	if err != nil {
 		return nil, err

@@ -1,6 +1,7 @@
 package projections
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -28,6 +29,9 @@ type RebuildConfig struct {
 	Reaches func(ctx context.Context, position domain.Position) (bool, error)
 	// Parking is what becomes of events that cannot be applied, as in [Config].
 	Parking Parking
+	// CloseTimeout is how long the batches at work may go on, and what is to be kept be
+	// written, when the context ends. Default 5 s.
+	CloseTimeout time.Duration
 	// Log gets a line per change. Default: nothing is logged.
 	Log *slog.Logger
 }
@@ -48,6 +52,7 @@ func NewRebuilder(pool *pgxpool.Pool, cfg RebuildConfig, projections ...Projecti
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
+	cfg.CloseTimeout = cmp.Or(cfg.CloseTimeout, 5*time.Second)
 	return &Rebuilder{cfg: cfg, pool: pool, projections: projections}
 }
 
@@ -188,6 +193,7 @@ type replacing struct {
 	feed *feed
 	keep bool // it is not to take it yet
 
+	mine  *shadow   // whose turn it is or will be, nil while it is not
 	held  *pin      // nil while nothing is locked
 	again time.Time // not to be tried before
 }
@@ -205,7 +211,7 @@ func (c *replacing) step(ctx context.Context, s *shadow) (done bool, err error) 
 	case s.builder.Live():
 		return c.swap(ctx, s)
 	}
-	if err := s.builder.Flush(ctx); err != nil {
+	if err := c.feed.write(s.builder.Flush); err != nil {
 		return false, err
 	}
 	c.feed.phase(s, Indexing)
@@ -215,6 +221,3 @@ func (c *replacing) step(ctx context.Context, s *shadow) (done bool, err error) 
 	c.feed.phase(s, Following)
 	return false, nil // much may have happened meanwhile
 }
-
-// abandon leaves the build where it is: the next rebuild goes on with it.
-func (c *replacing) abandon(context.Context, *shadow) { c.release() }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -27,8 +28,10 @@ type feed struct {
 	rebuilder *Rebuilder
 	task      Task
 	display   display
+	working   context.Context // under which batches are written: it outlives that of run
 
-	alone     atomic.Bool // one of them swaps
+	swapping  atomic.Pointer[shadow] // the one that may swap from the next round on
+	turn      *shadow                // the one that may in this round; mu guards it
 	comparing sync.Mutex
 
 	mu      sync.Mutex // the loop and the subscriber's question touch the shadows
@@ -57,8 +60,9 @@ type course interface {
 	// step is asked after each batch, and a few times a second. It may move the
 	// goal, and says when all is done.
 	step(ctx context.Context, s *shadow) (done bool, err error)
-	// abandon is called when all is not done, and will not be.
-	abandon(ctx context.Context, s *shadow)
+	// release lets go of what is locked or held open between steps. It is called
+	// when the next step is far, or will never be.
+	release()
 }
 
 func newFeed(r *Rebuilder, task Task, tell func(Progress)) *feed {
@@ -80,23 +84,17 @@ func (f *feed) add(p Projection, b build, c course) *shadow {
 // beat is how often a course is asked, and progress told, while nothing happens.
 const beat = 100 * time.Millisecond
 
-// closeTimeout bounds what is put in order when the context has ended.
-const closeTimeout = 10 * time.Second
-
-// run feeds until every build is done or failed. Those that are not done are
-// abandoned.
+// run feeds until every build is done or failed. When ctx ends, the batches at work
+// and what is to be kept of them have the close timeout together.
 func (f *feed) run(ctx context.Context) (err error) {
+	working, breakOff := context.WithCancel(context.WithoutCancel(ctx))
+	defer breakOff()
+	f.working = working
 	ctx, cancel := context.WithCancel(ctx)
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(f.rebuilder.cfg.CloseTimeout, breakOff) })()
 	defer func() {
 		cancel()
-		within, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
-		defer cancel()
-		for _, s := range f.shadows {
-			s.close()
-			if !s.done {
-				s.course.abandon(within, s)
-			}
-		}
+		f.close()
 		f.report(true)
 	}()
 	f.report(true)
@@ -198,14 +196,24 @@ func (f *feed) checkpoint(ctx context.Context) (domain.Position, error) {
 // advance brings a batch to all, at once, and has each do what is next on its
 // course. It reports whether all have the batch: one that has a goal may not want
 // the rest of it yet. An error passes, but the batch has to come again.
+//
+// The one whose turn it is to swap goes first. While it holds up the writer of what
+// is read, as it needs the next batch, the others take no step, which may be long:
+// they only keep up, so that the next batch comes.
 func (f *feed) advance(ctx context.Context, batch domain.Batch) (all bool, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	errs := make([]error, len(f.shadows))
+	f.turn = f.swapping.Load()
+	first := slices.Index(f.shadows, f.turn)
+	if first >= 0 && f.turn.active() {
+		errs[first] = f.take(ctx, f.turn, batch, true)
+	}
+	mayStep := f.turn == nil || f.swapping.Load() == nil
 	var working sync.WaitGroup
 	for i, s := range f.shadows {
-		if s.active() {
-			working.Go(func() { errs[i] = f.take(ctx, s, batch) })
+		if i != first && s.active() {
+			working.Go(func() { errs[i] = f.take(ctx, s, batch, mayStep) })
 		}
 	}
 	working.Wait()
@@ -221,30 +229,31 @@ func (f *feed) advance(ctx context.Context, batch domain.Batch) (all bool, err e
 	return all, err
 }
 
-// take brings what of the batch lies before the shadow's goal to its build.
-func (f *feed) take(ctx context.Context, s *shadow, batch domain.Batch) error {
+// take brings what of the batch lies before the shadow's goal to its build, and has
+// it take a step on its course, if it may.
+func (f *feed) take(ctx context.Context, s *shadow, batch domain.Batch, mayStep bool) error {
 	for {
 		if err := f.open(ctx, s); err != nil {
 			return err
 		}
 		if part := s.part(batch); s.at().Before(part.Through) {
-			// Not under ctx, so that a batch is not broken off, and the window lost with it.
-			applying, cancel := context.WithTimeout(context.WithoutCancel(ctx), batchTimeout)
-			err := s.builder.Apply(applying, part)
-			cancel()
-			if err != nil {
-				return err
+			err := f.write(func(ctx context.Context) error { return s.builder.Apply(ctx, part) })
+			if err == nil {
+				err = f.settle(ctx, s)
 			}
-			if err := s.settle(ctx); err != nil {
+			if err != nil {
 				return err
 			}
 		}
 		f.reached(s)
+		if !mayStep {
+			return nil
+		}
 		before := s.goal
 		done, err := s.course.step(ctx, s)
 		if done && err == nil {
 			s.done = true
-			s.close() // and whoever waits for the lead has it
+			f.keep(s) // and whoever waits for the lead has it
 		}
 		if done || err != nil || s.goal == before || !s.at().Before(batch.Through) {
 			return err
@@ -252,11 +261,19 @@ func (f *feed) take(ctx context.Context, s *shadow, batch domain.Batch) error {
 	}
 }
 
+// write runs what is not broken off when the feed is to end, as a window would be
+// lost with it, unless it takes long.
+func (f *feed) write(do func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(f.working, batchTimeout)
+	defer cancel()
+	return do(ctx)
+}
+
 // settle commits what leads to the goal, which others are to see, and goes into bulk
 // where that was given up for a while.
-func (s *shadow) settle(ctx context.Context) error {
+func (f *feed) settle(ctx context.Context, s *shadow) error {
 	if s.bounded && !s.at().Before(s.goal) {
-		return s.builder.Flush(ctx)
+		return f.write(s.builder.Flush)
 	}
 	if s.at().Before(s.careful) {
 		return nil
@@ -284,6 +301,8 @@ func (f *feed) open(ctx context.Context, s *shadow) (err error) {
 	if s.builder != nil {
 		return nil
 	}
+	ctx, cancel := context.WithTimeout(ctx, batchTimeout)
+	defer cancel()
 	s.builder, err = openBuild(ctx, f.rebuilder.pool, s.projection, s.build)
 	switch {
 	case errors.Is(err, ErrFenced): // it is not there any more
@@ -311,12 +330,24 @@ func (f *feed) gone(ctx context.Context, s *shadow) error {
 	return ErrCancelled
 }
 
-// close keeps what was applied, if it can be.
-func (s *shadow) close() {
+// close keeps what was applied to all, and lets go of everything.
+func (f *feed) close() {
+	var closing sync.WaitGroup
+	for _, s := range f.shadows {
+		closing.Go(func() {
+			s.course.release() // first, as others wait for it
+			f.keep(s)
+		})
+	}
+	closing.Wait()
+}
+
+// keep keeps what was applied, if it can be, and gives up the connection.
+func (f *feed) keep(s *shadow) {
 	if s.builder != nil {
-		within, cancel := context.WithTimeout(context.Background(), closeTimeout)
+		ctx, cancel := context.WithTimeout(f.working, f.rebuilder.cfg.CloseTimeout)
 		defer cancel()
-		_ = s.builder.Flush(within) // else it is done again
+		_ = s.builder.Flush(ctx) // else it is done again
 		s.builder.Close()
 		s.builder = nil
 	}
@@ -336,8 +367,9 @@ func (f *feed) failed(s *shadow, err error) (passes bool) {
 	if led && s.builder.InBulk() {
 		err = s.beCareful(err)
 	}
+	s.course.release()
 	if led && !errors.Is(err, ErrMissing) { // which the builder counts
-		s.close()
+		f.keep(s)
 		s.until = time.Now().Add(leadPatience)
 	}
 	class, passes := passing(err)
@@ -431,6 +463,8 @@ func (f *feed) headSince(ctx context.Context, since time.Time) (domain.Position,
 		return head, nil
 	}
 	asked = time.Now()
+	ctx, cancel := context.WithTimeout(ctx, answer)
+	defer cancel()
 	head, _, err := f.rebuilder.cfg.Head(ctx)
 	if err != nil {
 		return head, fmt.Errorf("ask how far the log reaches: %w", err)

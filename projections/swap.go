@@ -20,19 +20,26 @@ const (
 	unpinnedFor = 500 * time.Millisecond
 )
 
+// unpinned has Postgres let go of the row should we not come back to it: this
+// process is stopped, or a batch takes the other builds long.
+const unpinned = "SET LOCAL idle_in_transaction_session_timeout = '1500ms'"
+
 // swap has the build take the place of the one that is read, when it has seen all
 // that that one has. It first locks the row of that one, so that it gets no
 // further: both follow the log, and who is ahead is chance. Then the build
 // follows until it is there, which takes a batch or two. Readers wait for nothing.
 func (c *replacing) swap(ctx context.Context, s *shadow) (done bool, err error) {
 	if c.held == nil {
-		// One at a time: the others have to be fed meanwhile, and each lock takes a
-		// connection of the pool.
-		if time.Now().Before(c.again) || !c.feed.alone.CompareAndSwap(false, true) {
+		// One at a time, as each lock takes a connection of the pool, and not before the
+		// others know: while the row is locked none of them does what may take long.
+		if c.feed.turn != s {
+			if !time.Now().Before(c.again) && c.feed.swapping.CompareAndSwap(nil, s) {
+				c.mine = s
+			}
 			return false, nil
 		}
 		if c.held, err = pinRead(ctx, c.feed.rebuilder.pool, s.projection); err != nil {
-			c.feed.alone.Store(false)
+			c.release()
 			return false, c.later(ctx, s, err)
 		}
 	}
@@ -59,12 +66,15 @@ func (c *replacing) later(ctx context.Context, s *shadow, err error) error {
 	return c.feed.bear(ctx, s, err)
 }
 
-// release lets go of the row, if it is locked.
+// release lets go of the row, if it is locked, and has others swap.
 func (c *replacing) release() {
 	if c.held != nil {
 		c.held.close()
 		c.held = nil
-		c.feed.alone.Store(false)
+	}
+	if c.mine != nil {
+		c.feed.swapping.CompareAndSwap(c.mine, nil)
+		c.mine = nil
 	}
 }
 
@@ -79,6 +89,8 @@ type pin struct {
 // pinRead locks the row of the build of p that is read. It is refused where that
 // is of a newer version.
 func pinRead(ctx context.Context, pool *pgxpool.Pool, p Projection) (_ *pin, err error) {
+	ctx, cancel := context.WithTimeout(ctx, answer)
+	defer cancel()
 	tx, err := pool.Begin(ctx)
 	if err != nil {
 		return nil, err
@@ -89,8 +101,7 @@ func pinRead(ctx context.Context, pool *pgxpool.Pool, p Projection) (_ *pin, err
 			h.close()
 		}
 	}()
-	// Should this process be stopped here, nobody else's writing must stop with it.
-	if _, err := tx.Exec(ctx, "SET LOCAL idle_in_transaction_session_timeout = '3s'"); err != nil {
+	if _, err := tx.Exec(ctx, unpinned); err != nil {
 		return nil, err
 	}
 	if err := lockSchemas(ctx, tx, p.Name()); err != nil {
@@ -136,6 +147,8 @@ func (h *pin) replace(ctx context.Context, id int64, at Checkpoint) error {
 	if h.read.id == id {
 		return nil // the answer to a commit was lost
 	}
+	ctx, cancel := context.WithTimeout(ctx, answer)
+	defer cancel()
 	var ready bool
 	err := h.tx.QueryRow(ctx,
 		"SELECT epoch = $2 AND state = 'ready' FROM crm.projections WHERE build = $1 FOR UPDATE", id, at.epoch).Scan(&ready)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -27,9 +28,11 @@ func (r *Rebuilder) Verify(ctx context.Context, names []string, keys int, tell f
 	f := newFeed(r, Verifying, tell)
 	courses := make([]*proving, len(projections))
 	defer func() {
+		var dropping sync.WaitGroup
 		for _, c := range courses {
-			c.end()
+			dropping.Go(c.end)
 		}
+		dropping.Wait()
 	}()
 	for i, p := range projections {
 		read, err := readBuild(ctx, r.pool, p.Name())
@@ -172,14 +175,12 @@ func (c *proving) release() {
 	}
 }
 
-func (c *proving) abandon(context.Context, *shadow) { c.release() }
-
 // end drops the build, if it was made for this. c may be nil.
 func (c *proving) end() {
 	if c == nil || c.ours.id == 0 {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), c.feed.rebuilder.cfg.CloseTimeout)
 	defer cancel()
 	r := c.feed.rebuilder
 	if _, err := r.drop(ctx, c.ours); err != nil { // the next sweep does it
@@ -211,6 +212,8 @@ func holdStill(ctx context.Context, pool *pgxpool.Pool, name string) (_ *still, 
 			h.close()
 		}
 	}()
+	ctx, cancel := context.WithTimeout(ctx, answer)
+	defer cancel()
 	// Before the transaction, whose snapshot is taken with its first statement.
 	if _, err := conn.Exec(ctx, "SELECT pg_advisory_lock_shared("+schemasLock+")", name); err != nil {
 		return nil, err
