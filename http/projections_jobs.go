@@ -63,10 +63,9 @@ func (s *Server) jobQueries() {
 		"They are built anew beside and compared with what is read, row by row; nothing is changed."+comeBack), s.verify)
 	huma.Register(s.api, do("projection.diff", "/{name}/diff", "Compare two versions of a read model",
 		"One that has no tables is built beside, if the server can, and dropped again; nothing is changed."+comeBack), s.diff)
-	at := do("projection.rollback", "/{name}/rollback", "Read the tables again that were read before the last swap", "Twice undoes it.")
-	at.DefaultStatus = http.StatusOK
-	huma.Register(s.api, at, s.rollback)
-	at = do("projection.cancel", "/{name}/cancel", "Drop what rebuilds and verifications of a read model have begun", "Those under way end, on whatever server. What is read stays as it is.")
+	huma.Register(s.api, do("projection.rollback", "/{name}/rollback", "Read the tables again that were read before the last swap",
+		"They first catch up with the log. Twice undoes it."+comeBack), s.rollback)
+	at := do("projection.cancel", "/{name}/cancel", "Drop what rebuilds and verifications of a read model have begun", "Those under way end, on whatever server. What is read stays as it is.")
 	at.DefaultStatus = http.StatusOK
 	huma.Register(s.api, at, s.cancel)
 
@@ -141,18 +140,8 @@ func (s *Server) diff(_ context.Context, in *struct {
 	})
 }
 
-// rolledBack is what is read after a rollback.
-type rolledBack struct {
-	Version int `json:"version" doc:"Of the tables that are read now."`
-}
-
-func (s *Server) rollback(ctx context.Context, in *ModelInPath) (*plain[rolledBack], error) {
-	jobs, err := s.jobs()
-	if err != nil {
-		return nil, err
-	}
-	version, err := jobs.Rollback(ctx, in.Name)
-	return &plain[rolledBack]{rolledBack{version}}, err
+func (s *Server) rollback(_ context.Context, in *ModelInPath) (*accepted, error) {
+	return s.started(func(jobs *projections.Jobs) (projections.Job, error) { return jobs.Rollback(in.Name) })
 }
 
 // cancelled is what a cancel has dropped.

@@ -44,7 +44,7 @@ var (
 	// ErrTooManyJobs is a job more than are worked on at once.
 	ErrTooManyJobs = &domain.Error{
 		Code: domain.Unavailable, Slug: "too-many-jobs",
-		Detail: "The server works on as many rebuilds and verifications as it takes. Try again when one is over.",
+		Detail: "The server works on as many such jobs as it takes. Try again when one is over.",
 	}
 )
 
@@ -61,13 +61,15 @@ const (
 // Job is a task as it stands.
 type Job struct {
 	ID        uuid.UUID  `json:"id" format:"uuid"`
-	Task      Task       `json:"task" enum:"rebuild,verify,diff"`
+	Task      Task       `json:"task" enum:"rebuild,verify,diff,rollback"`
 	State     JobState   `json:"state" enum:"running,done,failed"`
 	StartedAt time.Time  `json:"started_at"`
 	EndedAt   *time.Time `json:"ended_at,omitempty"`
 	Progress  Progress   `json:"progress"`
 	// Failure is why it failed: a class and a place, never a value.
 	Failure string `json:"failure,omitempty"`
+	// Version is, of a rollback that is done, of the tables that are read now.
+	Version int `json:"version,omitempty" doc:"Of a rollback that is done: of the tables that are read now."`
 	// Equal is, of a job that compares and is done, whether nothing differs.
 	Equal *bool `json:"equal,omitempty" doc:"Of a verification or a diff that is done: whether nothing differs."`
 	// Comparisons are what a job that compares has found.
@@ -100,9 +102,15 @@ func (j *Jobs) Close() {
 // Builds lists the builds of all read models.
 func (j *Jobs) Builds(ctx context.Context) ([]BuildStatus, error) { return j.rebuilder.Builds(ctx) }
 
-// Rollback is [Rebuilder.Rollback].
-func (j *Jobs) Rollback(ctx context.Context, name string) (version int, err error) {
-	return j.rebuilder.Rollback(ctx, name)
+// Rollback starts [Rebuilder.Rollback].
+func (j *Jobs) Rollback(name string) (Job, error) {
+	return j.start(RollingBack, []string{name}, func(ctx context.Context, s *job) error {
+		version, err := j.rebuilder.Rollback(ctx, name, s.tell)
+		if err == nil {
+			s.change(func(s *Job) { s.Version = version })
+		}
+		return err
+	})
 }
 
 // Cancel is [Rebuilder.Cancel]. A job whose builds are dropped fails.
@@ -112,30 +120,32 @@ func (j *Jobs) Cancel(ctx context.Context, name string) (dropped int, err error)
 
 // Rebuild starts [Rebuilder.Rebuild].
 func (j *Jobs) Rebuild(names []string, keep bool) (Job, error) {
-	return j.start(Rebuilding, names, func(ctx context.Context, tell func(Progress)) ([]Comparison, error) {
-		return nil, j.rebuilder.Rebuild(ctx, names, keep, tell)
+	return j.start(Rebuilding, names, func(ctx context.Context, s *job) error {
+		return j.rebuilder.Rebuild(ctx, names, keep, s.tell)
 	})
 }
 
 // Verify starts [Rebuilder.Verify].
 func (j *Jobs) Verify(names []string, keys int) (Job, error) {
-	return j.start(Verifying, names, func(ctx context.Context, tell func(Progress)) ([]Comparison, error) {
-		return j.rebuilder.Verify(ctx, names, keys, tell)
+	return j.start(Verifying, names, func(ctx context.Context, s *job) error {
+		found, err := j.rebuilder.Verify(ctx, names, keys, s.tell)
+		s.found(found, err)
+		return err
 	})
 }
 
 // Diff starts [Rebuilder.Diff].
 func (j *Jobs) Diff(name string, before, after, keys int) (Job, error) {
-	return j.start(Diffing, []string{name}, func(ctx context.Context, tell func(Progress)) ([]Comparison, error) {
-		found, err := j.rebuilder.Diff(ctx, name, before, after, keys, tell)
-		if err != nil {
-			return nil, err
+	return j.start(Diffing, []string{name}, func(ctx context.Context, s *job) error {
+		found, err := j.rebuilder.Diff(ctx, name, before, after, keys, s.tell)
+		if err == nil {
+			s.found([]Comparison{found}, nil)
 		}
-		return []Comparison{found}, nil
+		return err
 	})
 }
 
-func (j *Jobs) start(task Task, names []string, do func(context.Context, func(Progress)) ([]Comparison, error)) (Job, error) {
+func (j *Jobs) start(task Task, names []string, do func(context.Context, *job) error) (Job, error) {
 	if _, err := j.rebuilder.find(names); err != nil {
 		return Job{}, err
 	}
@@ -160,8 +170,8 @@ func (j *Jobs) start(task Task, names []string, do func(context.Context, func(Pr
 		j.all = slices.Delete(j.all, over, over+1) // there is one: few run at once
 	}
 	j.running.Go(func() {
-		found, err := do(j.lifetime, func(p Progress) { started.change(func(s *Job) { s.Progress = p }) })
-		started.change(func(s *Job) { s.end(found, err) })
+		err := do(j.lifetime, started)
+		started.change(func(s *Job) { s.end(err) })
 		if err != nil {
 			j.rebuilder.cfg.Log.LogAttrs(j.lifetime, slog.LevelWarn, string(task)+" ended", slog.Any("error", err))
 		}
@@ -171,13 +181,9 @@ func (j *Jobs) start(task Task, names []string, do func(context.Context, func(Pr
 }
 
 // end notes how it ended.
-func (s *Job) end(found []Comparison, err error) {
+func (s *Job) end(err error) {
 	now := time.Now().UTC()
-	s.EndedAt, s.State, s.Comparisons = &now, JobDone, found
-	if s.Task != Rebuilding && err == nil {
-		equal := !slices.ContainsFunc(found, func(c Comparison) bool { return !c.Equal() })
-		s.Equal = &equal
-	}
+	s.EndedAt, s.State = &now, JobDone
 	if err == nil {
 		return
 	}
@@ -191,6 +197,18 @@ func (s *Job) end(found []Comparison, err error) {
 	if errors.Is(err, context.Canceled) {
 		s.Failure = "interrupted: the server stopped"
 	}
+}
+
+func (b *job) tell(p Progress) { b.change(func(s *Job) { s.Progress = p }) }
+
+// found notes what a comparison has found, be it in part.
+func (b *job) found(all []Comparison, err error) {
+	b.change(func(s *Job) {
+		if s.Comparisons = all; err == nil {
+			equal := !slices.ContainsFunc(all, func(c Comparison) bool { return !c.Equal() })
+			s.Equal = &equal
+		}
+	})
 }
 
 func (b *job) change(do func(*Job)) {

@@ -198,6 +198,14 @@ func (b *Builder) held(ctx context.Context) error {
 	return err
 }
 
+// dedicate says what the build is made for. Before it is led that is its leader's to
+// say.
+func (b *Builder) dedicate(ctx context.Context, why purpose) error {
+	_, err := b.conn.Exec(ctx, "UPDATE crm.projections SET purpose = $3 WHERE build = $1 AND epoch = $2",
+		b.checkpoint.build, b.checkpoint.epoch, string(why))
+	return err
+}
+
 // unseat ends the connection that leads a build, or a reactor, if it looks dead: Postgres has
 // waited for its client for longer than silence, while every living leader says
 // something each second; or it is the backend own, of which the caller knows that

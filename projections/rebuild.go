@@ -148,7 +148,7 @@ func (r *Rebuilder) begin(ctx context.Context, f *feed, projections []Projection
 		if err != nil {
 			return fmt.Errorf("begin to rebuild %s: %w", p.Name(), err)
 		}
-		f.add(p, b, &replacing{feed: f, keep: keep})
+		f.add(p, b, &replacing{feed: f, keep: keep}).purpose = why
 	}
 	return nil
 }
@@ -173,8 +173,7 @@ func (r *Rebuilder) adopt(ctx context.Context, p Projection, why purpose) (build
 				continue
 			}
 			found = b
-			_, err := tx.Exec(ctx, "UPDATE crm.projections SET purpose = $2 WHERE build = $1", b.id, string(why))
-			return err
+			return nil
 		}
 		found, err = createBuild(ctx, tx, p, why)
 		return err

@@ -43,6 +43,7 @@ type shadow struct {
 	projection Projection
 	build      build
 	course     course
+	purpose    purpose         // that it gets with the lead; none: as it is
 	builder    *Builder        // nil without a connection
 	careful    domain.Position // up to where it is not in bulk
 	until      time.Time       // it may be led by someone else
@@ -309,6 +310,12 @@ func (f *feed) open(ctx context.Context, s *shadow) (err error) {
 		return f.gone(ctx, s)
 	case err != nil:
 		return err
+	}
+	if s.purpose != "" && s.purpose != s.build.purpose {
+		if err := s.builder.dedicate(ctx, s.purpose); err != nil {
+			return err
+		}
+		s.build.purpose = s.purpose
 	}
 	if s.builder.Parking = f.rebuilder.cfg.Parking; s.at().Before(s.careful) {
 		return nil

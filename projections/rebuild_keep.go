@@ -45,11 +45,14 @@ func (r *Rebuilder) useless(ctx context.Context, p Projection, b build, retired 
 	switch {
 	case b.read():
 		return false, nil
-	case b.state == buildRetired:
-		return time.Since(b.retiredAt) >= retired, nil
+	case b.state == buildRetired && time.Since(b.retiredAt) < retired:
+		return false, nil
 	}
 	if led, err := isLed(ctx, r.pool, b.id); err != nil || led {
 		return false, err
+	}
+	if b.state == buildRetired { // and nobody rolls back to it
+		return true, nil
 	}
 	if b.purpose == compare || b.version != p.Version() {
 		return !b.young, nil

@@ -18,6 +18,8 @@ const (
 	Rebuilding Task = "rebuild"
 	Verifying  Task = "verify"
 	Diffing    Task = "diff"
+
+	RollingBack Task = "rollback"
 )
 
 // Phase is how far one build has come.
@@ -41,7 +43,7 @@ func (p Phase) ends() bool { return p == Swapped || p == Ready || p == Compared 
 
 // Progress is how far a task is.
 type Progress struct {
-	Task   Task            `json:"task" enum:"rebuild,verify,diff"`
+	Task   Task            `json:"task" enum:"rebuild,verify,diff,rollback"`
 	Models []ModelProgress `json:"models" nullable:"false"`
 	// Position is up to where in the log all have read that have not come to their
 	// end, Target how far they are to read, as it is known now.

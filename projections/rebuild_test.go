@@ -269,6 +269,12 @@ func TestCancel(t *testing.T) {
 	events := history(500)
 	pool := built(t, notes{name: "notes"}, events)
 	before := read(t, pool, "notes")
+	purpose := func() (is string) {
+		if err := pool.QueryRow(t.Context(), "SELECT purpose FROM crm.projections WHERE state = 'building'").Scan(&is); err != nil {
+			t.Fatal(err)
+		}
+		return is
+	}
 	atWork, goOn := make(chan struct{}), make(chan struct{})
 	var once sync.Once
 	slow := notes{name: "notes", apply: func(*projections.Writer, domain.Recorded) error {
@@ -277,11 +283,14 @@ func TestCancel(t *testing.T) {
 	}}
 	ended := make(chan error, 1)
 	log := newSource(events, 50)
-	go func() { ended <- rebuilder(pool, log, slow).Rebuild(t.Context(), nil, false, nil) }()
+	go func() { ended <- rebuilder(pool, log, slow).Rebuild(t.Context(), nil, true, nil) }()
 	<-atWork
 	elsewhere := rebuilder(pool, log, notes{name: "notes"})
 	if err := elsewhere.Rebuild(t.Context(), nil, false, nil); !errors.Is(err, projections.ErrRebuilding) {
 		t.Errorf("a second rebuild: %v", err)
+	}
+	if is := purpose(); is != "hold" {
+		t.Errorf("a rebuild that was refused has made it one to %s", is)
 	}
 	if n, err := elsewhere.Cancel(t.Context(), "notes"); n != 1 || err != nil {
 		t.Fatalf("cancelled %d: %v", n, err)

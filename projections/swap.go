@@ -151,7 +151,7 @@ func (h *pin) replace(ctx context.Context, id int64, at Checkpoint) error {
 	defer cancel()
 	var ready bool
 	err := h.tx.QueryRow(ctx,
-		"SELECT epoch = $2 AND state = 'ready' FROM crm.projections WHERE build = $1 FOR UPDATE", id, at.epoch).Scan(&ready)
+		"SELECT epoch = $2 AND state IN ('ready', 'retired') FROM crm.projections WHERE build = $1 FOR UPDATE", id, at.epoch).Scan(&ready)
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
 		return ErrCancelled
@@ -223,10 +223,13 @@ var ErrNothingRetired = &domain.Error{
 //
 // A build of this program's version first catches up, beside: callers have been
 // told how far the tables are, and an answer may not lack what they rely on. When
-// ctx ends before, the next Rebuild goes on with it. A build of another version is
+// ctx ends before, by whatever end, it is one that was retired, as before, and the
+// next Rollback goes on with it. A build of another version is
 // read as it is, and goes on when a program of that version runs; else it stands
 // still.
-func (r *Rebuilder) Rollback(ctx context.Context, name string) (version int, err error) {
+//
+// tell is as in [Rebuilder.Rebuild].
+func (r *Rebuilder) Rollback(ctx context.Context, name string, tell func(Progress)) (version int, err error) {
 	p := r.named(name)
 	if p == nil {
 		return 0, ErrUnknownModel
@@ -238,7 +241,7 @@ func (r *Rebuilder) Rollback(ctx context.Context, name string) (version int, err
 		return err
 	})
 	if err == nil && former.version == p.Version() {
-		f := newFeed(r, Rebuilding, nil)
+		f := newFeed(r, RollingBack, tell)
 		f.add(p, former, &replacing{feed: f})
 		if err = f.run(ctx); err == nil {
 			err = f.failures()
@@ -251,8 +254,8 @@ func (r *Rebuilder) Rollback(ctx context.Context, name string) (version int, err
 	return former.version, nil
 }
 
-// goBack finds the build of p that was read last. One of p's version it has come
-// back as one that is ready to be read; another one is read from now on.
+// goBack finds the build of p that was read last. One of p's version is yet to catch
+// up; another one is read from now on.
 func (r *Rebuilder) goBack(ctx context.Context, tx pgx.Tx, p Projection) (former build, err error) {
 	if err := lockSchemas(ctx, tx, p.Name()); err != nil {
 		return former, err
@@ -274,10 +277,7 @@ func (r *Rebuilder) goBack(ctx context.Context, tx pgx.Tx, p Projection) (former
 		return former, ErrNothingRetired
 	}
 	if former.version == p.Version() {
-		_, err := tx.Exec(ctx, `
-			UPDATE crm.projections SET state = 'ready', purpose = 'serve', retired_at = NULL
-			WHERE build = $1`, former.id)
-		return former, err
+		return former, nil
 	}
 	if err := h.retire(ctx); err != nil {
 		return former, err

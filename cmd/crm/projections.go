@@ -32,7 +32,7 @@ type rebuilding interface {
 	Rebuild(ctx context.Context, names []string, keep bool, tell func(projections.Progress)) error
 	Verify(ctx context.Context, names []string, keys int, tell func(projections.Progress)) ([]projections.Comparison, error)
 	Diff(ctx context.Context, name string, before, after, keys int, tell func(projections.Progress)) (projections.Comparison, error)
-	Rollback(ctx context.Context, name string) (version int, err error)
+	Rollback(ctx context.Context, name string, tell func(projections.Progress)) (version int, err error)
 	Cancel(ctx context.Context, name string) (dropped int, err error)
 }
 
@@ -231,7 +231,9 @@ type modelsRollback struct {
 // Run rolls back.
 func (m *modelsRollback) Run(ctx context.Context, std streams) error {
 	return m.with(ctx, std, func(r rebuilding) error {
-		version, err := r.Rollback(ctx, m.Name)
+		bar := newDisplay(std.err)
+		version, err := r.Rollback(ctx, m.Name, bar.tell)
+		bar.close()
 		if err == nil {
 			_, err = fmt.Fprintf(std.out, "%s: version %d is read again, from where it was\n", m.Name, version)
 		}

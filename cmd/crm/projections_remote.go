@@ -55,11 +55,10 @@ func (m *remoteModels) Diff(ctx context.Context, name string, before, after, key
 	return job.Comparisons[0], nil
 }
 
-// Rollback rolls back.
-func (m *remoteModels) Rollback(ctx context.Context, name string) (int, error) {
-	var answer struct{ Version int }
-	err := m.ask(ctx, http.MethodPost, "/"+url.PathEscape(name)+"/rollback", nil, &answer)
-	return answer.Version, err
+// Rollback has a read model rolled back. When ctx ends the server goes on.
+func (m *remoteModels) Rollback(ctx context.Context, name string, tell func(projections.Progress)) (int, error) {
+	job, err := m.job(ctx, "/"+url.PathEscape(name)+"/rollback", nil, tell)
+	return job.Version, err
 }
 
 // Cancel cancels.
