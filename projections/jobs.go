@@ -187,16 +187,21 @@ func (s *Job) end(err error) {
 	if err == nil {
 		return
 	}
-	s.State, s.Failure = JobFailed, "failed"
-	if refusal, ok := errors.AsType[*domain.Error](err); ok {
-		s.Failure = refusal.Slug
-	}
-	if failure, ok := errors.AsType[*Failure](err); ok {
-		s.Failure = failure.Error()
-	}
+	s.State, s.Failure = JobFailed, reason(err)
 	if errors.Is(err, context.Canceled) {
 		s.Failure = "interrupted: the server stopped"
 	}
+}
+
+// reason is why something ended, for anybody to see.
+func reason(err error) string {
+	if failure, ok := errors.AsType[*Failure](err); ok {
+		return failure.Error()
+	}
+	if refusal, ok := errors.AsType[*domain.Error](err); ok {
+		return refusal.Slug
+	}
+	return "failed"
 }
 
 func (b *job) tell(p Progress) { b.change(func(s *Job) { s.Progress = p }) }

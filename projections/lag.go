@@ -175,11 +175,15 @@ func (e *Engine) countParked(ctx context.Context) {
 }
 
 // Healthy is nil unless a read model is stalled: it has been standing still for
-// Config.StallAfter although the log goes on.
+// Config.StallAfter although the log goes on; or is outdated and will not be rebuilt,
+// as that has failed.
 func (e *Engine) Healthy() error {
 	for _, s := range e.Status() {
-		if s.Stalled {
+		switch {
+		case s.Stalled:
 			return fmt.Errorf("read model %s is stalled: %s", s.Name, cmp.Or(string(s.Class), string(s.State)))
+		case s.Rebuild != "":
+			return fmt.Errorf("read model %s is outdated, and its rebuild ended: %s", s.Name, s.Rebuild)
 		}
 	}
 	return nil

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
@@ -44,6 +45,9 @@ type Rebuilder struct {
 	cfg         RebuildConfig
 	pool        *pgxpool.Pool
 	projections []Projection
+
+	mu      sync.Mutex
+	givenUp map[string]error // what Keep does not try again, by read model
 }
 
 // NewRebuilder makes a rebuilder of the projections. The database is one that
@@ -53,7 +57,7 @@ func NewRebuilder(pool *pgxpool.Pool, cfg RebuildConfig, projections ...Projecti
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	cfg.CloseTimeout = cmp.Or(cfg.CloseTimeout, 5*time.Second)
-	return &Rebuilder{cfg: cfg, pool: pool, projections: projections}
+	return &Rebuilder{cfg: cfg, pool: pool, projections: projections, givenUp: map[string]error{}}
 }
 
 // The refusals of a [Rebuilder].

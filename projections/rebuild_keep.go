@@ -114,7 +114,10 @@ func (r *Rebuilder) due(ctx context.Context, p Projection) (bool, error) {
 // where somebody else is at it, it stands by. From then on it drops what is kept
 // no longer. It returns when ctx ends. What fails is logged, and not tried again.
 func (r *Rebuilder) Keep(ctx context.Context) {
-	pending := r.projections
+	var pending []*renewal
+	for _, p := range r.projections {
+		pending = append(pending, &renewal{projection: p})
+	}
 	for swept := (time.Time{}); ctx.Err() == nil; {
 		if time.Since(swept) >= sweepEvery {
 			swept = time.Now()
@@ -150,37 +153,81 @@ func (r *Rebuilder) sweepAll(ctx context.Context) {
 }
 
 // renew rebuilds what is due. It gives those for which it still has to be looked.
-func (r *Rebuilder) renew(ctx context.Context, pending []Projection) (left []Projection) {
-	var ours []Projection
-	for _, p := range pending {
-		switch due, led, err := r.look(ctx, p); {
+func (r *Rebuilder) renew(ctx context.Context, pending []*renewal) (left []*renewal) {
+	f := newFeed(r, Rebuilding, nil)
+	begun := map[*shadow]*renewal{}
+	for _, n := range pending {
+		if time.Now().Before(n.again) {
+			left = append(left, n)
+			continue
+		}
+		due, led, err := r.look(ctx, n.projection)
+		var b build
+		if err == nil && due && !led {
+			b, err = r.adopt(ctx, n.projection, serve)
+		}
+		switch {
 		case err != nil:
-			r.warn(ctx, p, err)
-			left = append(left, p)
-		case due && led:
-			left = append(left, p)
+			n.putOff(ctx, r, err)
+			left = append(left, n)
+		case led:
+			left = append(left, n)
 		case due:
-			ours = append(ours, p)
+			s := f.add(n.projection, b, &replacing{feed: f})
+			s.purpose = serve
+			begun[s] = n
 		}
 	}
-	if len(ours) == 0 {
+	if len(begun) == 0 {
 		return left
 	}
-	f := newFeed(r, Rebuilding, nil)
-	err := r.begin(ctx, f, ours, false)
-	if err == nil {
-		err = f.run(ctx)
-	}
-	if err != nil {
-		r.warn(ctx, ours[0], err)
-		return append(left, ours...)
-	}
-	for _, s := range f.shadows {
-		if errors.Is(s.err, ErrRebuilding) { // who was a moment faster
-			left = append(left, s.projection)
+	err := f.run(ctx)
+	for s, n := range begun {
+		switch {
+		case s.done:
+		case s.err != nil && !errors.Is(s.err, ErrRebuilding): // else who was a moment faster
+			r.gaveUp(n.projection, s.err)
+		default:
+			if err != nil {
+				n.putOff(ctx, r, err)
+			}
+			left = append(left, n)
 		}
 	}
 	return left
+}
+
+// renewal is a read model for which it has to be looked whether it is to be rebuilt.
+type renewal struct {
+	projection Projection
+	pause      time.Duration
+	again      time.Time // not before
+	said       string    // that has been logged
+}
+
+// putOff has it looked at again later, each time a bit more.
+func (n *renewal) putOff(ctx context.Context, r *Rebuilder, err error) {
+	n.pause = min(max(2*n.pause, standByEvery), longestPause)
+	n.again = time.Now().Add(n.pause)
+	if is := err.Error(); is != n.said {
+		n.said = is
+		r.warn(ctx, n.projection, err)
+	}
+}
+
+// gaveUp notes why a read model is not of this program's version, and will not be by
+// itself.
+func (r *Rebuilder) gaveUp(p Projection, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.givenUp[p.Name()] = err
+}
+
+// whyNot is why Keep has given the rebuild of a read model up, nil where it has not.
+func (r *Rebuilder) whyNot(name string) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.givenUp[name]
 }
 
 // look reports whether p is to be rebuilt, and whether somebody does so.

@@ -3,6 +3,7 @@ package projections_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -64,6 +65,32 @@ func TestNewVersionIsBuiltBeside(t *testing.T) {
 	wantBuilds(t, pool, "notes", map[string][]int{"live": {2}, "retired": {1}})
 	if n := int(seen.Load()); n != handled(events) {
 		t.Errorf("the new version saw %d events, want each of %d once", n, handled(events))
+	}
+}
+
+// An outdated read model whose rebuild fails is not well, and does not keep others from
+// theirs.
+func TestFailedRenewalIsSeen(t *testing.T) {
+	t.Parallel()
+	events := history(300)
+	bad := notes{name: "bad", version: 2, apply: func(*projections.Writer, domain.Recorded) error { panic("no more") }}
+	pool := built(t, notes{name: "bad"}, events)
+	log := newSource(events, 50)
+	// Nothing can be made for this one: its schema is someone else's.
+	exec(t, pool, "ALTER SEQUENCE crm.projections_build_seq RESTART 1000")
+	for id := range 50 {
+		exec(t, pool, fmt.Sprintf("CREATE SCHEMA taken__b%d", 1000+id))
+	}
+	if err := projectionstest.Replay(t.Context(), pool, notes{name: "taken"}, projectionstest.Batches(events, 100)...); err != nil {
+		t.Fatal(err)
+	}
+	e, _ := start(t, pool, log, projections.Config{Head: log.head, Parking: projections.Parking{Max: -1}},
+		notes{name: "taken", version: 2}, bad)
+	eventually(t, e, "bad", "given up", func(s projections.Status) bool {
+		return s.State == projections.Outdated && s.Rebuild != ""
+	})
+	if err := e.Healthy(); err == nil {
+		t.Error("the engine says that it is well")
 	}
 }
 

@@ -50,6 +50,10 @@ type Status struct {
 	Parked int
 	// Stalled is a model that stands still although the log goes on.
 	Stalled bool
+	// Rebuild is why the tables are of an older version and will stay so: their rebuild
+	// has failed or was cancelled, and is not tried again. A class and a place, or the
+	// slug of a refusal; "" while there is nothing of that kind.
+	Rebuild string
 	// Leads reports whether this engine writes the tables.
 	Leads bool
 	// Leader is the host and process that writes the tables, or did last.
@@ -73,6 +77,9 @@ func (e *Engine) Status() []Status {
 func (m *model) status() Status {
 	s := m.progress.status()
 	s.Name, s.Version = m.projection.Name(), m.projection.Version()
+	if err := m.engine.rebuilder.whyNot(s.Name); err != nil && s.State == Outdated {
+		s.Rebuild = reason(err)
+	}
 	m.lag.tell(&s, m.engine.cfg.StallAfter, time.Now())
 	return s
 }
