@@ -34,6 +34,10 @@ func (b *Builder) request(events []domain.Recorded) int {
 //
 // Each stream is a transaction or more of its own; the parked row is its checkpoint.
 // After a crash in between, e is met again, and does the rest.
+//
+// All of them share the time of one batch. What was freed stays so when that is over,
+// but what still fails is tried anew each time. A stream that is caught up with is
+// mostly backdated: m such events on a row of n versions write m·n rows of history.
 func (b *Builder) obey(ctx context.Context, e *domain.Recorded) error {
 	switch r := e.Event.(type) {
 	case readmodel.RetryRequested:
