@@ -108,8 +108,11 @@ func (p standing) turn(w *Writer, at time.Time, sign int64) {
 }
 
 func (c *inColumn) add(p standing, sign int64) {
-	worth := big.NewInt(sign * p.worth)
 	c.Count += sign
+	if p.worth == 0 {
+		return
+	}
+	worth := big.NewInt(sign * p.worth)
 	c.WorthMinor.Add(&c.WorthMinor, worth)
 	c.Weighted.Add(&c.Weighted, worth.Mul(worth, big.NewInt(p.probability)))
 }

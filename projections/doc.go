@@ -238,6 +238,9 @@
 //     identity: it follows a renamed schema. A page as of a date walks the index of the
 //     current rows, whose order never changes, and asks x_at for each key; a filter on
 //     x_at itself would read all versions.
+//   - 2026-11-22 Sums of the past follow from stretches of time of which an event tells
+//     otherwise ([Versioned.Retold]), not from versions: in order, backdated and at one
+//     instant are then one case, and what was told before is taken back by the same call.
 //   - 2026-11-22 Rows are encoded by hand in the binary format, through addresses
 //     resolved once per type: the bytes of a value are the same in COPY and in an
 //     array parameter, so one encoder serves both. pgx's own COPY costs twice the

@@ -24,13 +24,13 @@ type SourceCount struct {
 // It is last-touch attribution: all of a customer is put down to the touchpoint named
 // last.
 func (m Customers) Sources(ctx context.Context, q SourcesQuestion) ([]SourceCount, error) {
-	return all[SourceCount](ctx, m.db, sourcesSQL(q.AsOf), q.AsOf.spanArgs(pgx.NamedArgs{}))
+	return all[SourceCount](ctx, m.db, sourcesSQL(q.AsOf), q.spanArgs(pgx.NamedArgs{}))
 }
 
 // sourcesSQL adds up the sums of today, and of the past as it is known today; for what was
 // known at another instant, all customers.
 func sourcesSQL(asOf AsOf) string {
-	origins := ``
+	var origins string
 	switch {
 	case asOf.IsZero():
 		origins = `SELECT * FROM customers.source_changes WHERE span = 'month'`

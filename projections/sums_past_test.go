@@ -2,6 +2,7 @@ package projections_test
 
 import (
 	"errors"
+	"math"
 	"math/rand/v2"
 	"testing"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"crm/domain"
 	"crm/domain/pipeline"
 	"crm/projections"
+	"crm/projections/projectionstest"
 )
 
 // What sums answer of the past is what all versions come to that are known today: at
@@ -65,4 +67,39 @@ func instantsOf(events []domain.Recorded, r *rand.Rand) []time.Time {
 		all = append(all, at, at.Add(-time.Microsecond), at.Truncate(24*time.Hour), first.Add(time.Duration(r.Int64N(int64(last.Sub(first))))))
 	}
 	return append(all, last.Add(time.Hour))
+}
+
+// However a log is cut into batches, in which instants meet that are told late and
+// several times, the sums of the past are the same; in bulk as well.
+func TestSumsOfThePastDoNotDependOnBatches(t *testing.T) {
+	t.Parallel()
+	events := twoClocks(2500, 23).events
+	for i := range events {
+		at := &events[i].Meta.OccurredAt
+		*at = at.Truncate(60 * 24 * time.Hour)
+	}
+	for _, p := range []projections.Projection{projections.Customers{}, projections.Deals{}} {
+		t.Run(p.Name(), func(t *testing.T) {
+			t.Parallel()
+			pool := projectionstest.Pool(t)
+			b := bulk(t, pool, p)
+			projections.Windows(b, 400, math.MaxInt)
+			apply(t, b, batched(projectionstest.Shuffled(events, 3))...)
+			if err := b.Finish(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			want := read(t, pool, p.Name())
+			for name, batches := range map[string][][]domain.Recorded{
+				"1": projectionstest.Batches(events, 1), "any": projectionstest.Shuffled(events, 23), "all": {events},
+			} {
+				pool := projectionstest.Pool(t)
+				if err := projectionstest.Replay(t.Context(), pool, p, batches...); err != nil {
+					t.Fatal(err)
+				}
+				if diff := cmp.Diff(want, read(t, pool, p.Name())); diff != "" {
+					t.Errorf("batches of %s (-bulk +batches)\n%s", name, diff)
+				}
+			}
+		})
+	}
 }

@@ -127,6 +127,9 @@ func (b *versionedBuffer[K, R]) next(w *Writer, c *versionedChange[R], row *R, e
 // when that holds, until when, and since when it is known.
 func (b *versionedBuffer[K, R]) alter(w *Writer, c *versionedChange[R], row *dated[R], exists bool, holds, until, known time.Time) {
 	tell := b.of.retold
+	if !holds.Before(until) {
+		tell = nil // it holds at no instant, and other batches may have forgotten it
+	}
 	if tell != nil {
 		b.before = row.Row
 	}
