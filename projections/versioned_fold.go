@@ -175,9 +175,7 @@ func (b *versionedBuffer[K, R]) backdate(w *Writer, c *versionedChange[R], r *ke
 			v.ValidFrom = c.occurred
 		}
 		b.alter(w, c, &v.dated, true, v.ValidFrom, v.ValidUntil, recorded)
-		if !v.empty() { // which a later batch would not find, and so not tell anew
-			f.versions = append(f.versions, v)
-		}
+		f.versions = append(f.versions, v)
 	}
 	f.versions = append(f.versions, version[R]{r.row, infinity, recorded, recorded})
 	b.alter(w, c, &r.row, true, r.row.ValidFrom, infinity, recorded)
