@@ -69,10 +69,10 @@ CREATE TABLE openings (
 -- indexes
 
 CREATE INDEX deals_by_closing ON deals (closed_at)
-  INCLUDE (outcome, closed_owner_id, value_minor, value_currency, days_to_close) WHERE outcome <> '';
+  INCLUDE (outcome, pipeline_id, closed_owner_id, value_minor, value_currency, days_to_close, valid_from, known_from) WHERE outcome <> '';
 -- Reports about the past start from today's sums, and look for the few closes that were
 -- otherwise: which changed after they closed, were told late, or hold no longer.
 CREATE INDEX deals_changed_closed ON deals (valid_from) WHERE outcome <> '' AND valid_from > closed_at;
 CREATE INDEX deals_closed_late ON deals (known_from) WHERE outcome <> '' AND known_from - closed_at > '1 day';
-CREATE INDEX deals_history_by_closing ON deals_history (closed_at) WHERE outcome <> '';
+CREATE INDEX deals_history_by_closing ON deals_history (closed_at, valid_until) WHERE outcome <> '';
 CREATE INDEX deals_by_opening ON deals (opened_at);

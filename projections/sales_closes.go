@@ -60,7 +60,7 @@ func closesOf(p Period, a AsOf, of, part, condition string) string {
 var (
 	closedSince     = inWholeMonths("closed_at") + ` AND valid_from > @as_of AND valid_from > closed_at`
 	closeToldSince  = inWholeMonths("closed_at") + ` AND known_from > @known_at AND (@as_of::timestamptz IS NULL OR valid_from <= @as_of) AND known_from - closed_at > '1 day'`
-	closedOtherwise = inWholeMonths("closed_at") + ` AND end_known_from < 'infinity'` // of the history
+	closedOtherwise = inWholeMonths("closed_at") + ` AND (@known_at::timestamptz IS NOT NULL OR valid_until > @as_of) AND end_known_from < 'infinity'` // of the history
 )
 
 // summedCloses is the closes of the months that count whole: of deals, of products, or
