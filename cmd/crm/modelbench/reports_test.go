@@ -94,7 +94,7 @@ func latency(b *testing.B, what string, ask func(context.Context) error) {
 		slices.Sort(took)
 		b.ReportMetric(0, "ns/op") // not told
 		b.ReportMetric(float64(took[len(took)/2].Microseconds())/1000, "p50-ms")
-		b.ReportMetric(float64(took[(len(took)-1)*99/100].Microseconds())/1000, "p99-ms")
+		b.ReportMetric(float64(took[(len(took)*99+99)/100-1].Microseconds())/1000, "p99-ms")
 	})
 }
 
