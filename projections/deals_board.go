@@ -94,7 +94,8 @@ func standingOf(r *dealRow) standing {
 
 func (p standing) add(w *Writer, sign int64) {
 	if p.count > 0 {
-		columnSums.Add(w, p.column, func(sum *columnSum) { sum.add(p, sign) })
+		change := p.times(sign)
+		columnSums.Add(w, p.column, func(sum *columnSum) { sum.add(&change) })
 	}
 }
 
@@ -102,17 +103,21 @@ func (p standing) turn(w *Writer, at time.Time, sign int64) {
 	if p.count == 0 {
 		return
 	}
+	change := p.times(sign)
 	for _, span := range spansOf(at) {
-		columnChanges.Add(w, columnSpan{span, p.column}, func(sum *columnChange) { sum.add(p, sign) })
+		columnChanges.Add(w, columnSpan{span, p.column}, func(sum *columnChange) { sum.add(&change) })
 	}
 }
 
-func (c *inColumn) add(p standing, sign int64) {
-	c.Count += sign
-	if p.worth == 0 {
-		return
-	}
-	worth := big.NewInt(sign * p.worth)
-	c.WorthMinor.Add(&c.WorthMinor, worth)
-	c.Weighted.Add(&c.Weighted, worth.Mul(worth, big.NewInt(p.probability)))
+func (p standing) times(sign int64) (in inColumn) {
+	in.Count = sign * p.count
+	in.WorthMinor.SetInt64(sign * p.worth)
+	in.Weighted.Mul(&in.WorthMinor, big.NewInt(p.probability))
+	return in
+}
+
+func (c *inColumn) add(change *inColumn) {
+	c.Count += change.Count
+	c.WorthMinor.Add(&c.WorthMinor, &change.WorthMinor)
+	c.Weighted.Add(&c.Weighted, &change.Weighted)
 }

@@ -91,8 +91,9 @@ func (t *Versioned[K, R]) Settled(tell func(w *Writer, before, after *R)) *Versi
 // from an instant until another one (not included), mostly for ever, the row is after
 // and no longer before, which is nil where there was none. So each version that is
 // known today has come once and, where it was known otherwise before, that has gone.
-// What holds at no instant is not told. tell may add to tables; both rows are to be read only, and while it runs. It is for
-// what follows from the past, such as [Sums] by time.
+// What holds at no instant is not told. tell may add to tables; both rows are to be
+// read only, and while it runs. It is for what follows from the past, such as [Sums]
+// by time.
 func (t *Versioned[K, R]) Retold(tell func(w *Writer, from, until time.Time, before, after *R)) *Versioned[K, R] {
 	t.retold = tell
 	return t
