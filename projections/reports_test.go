@@ -61,6 +61,7 @@ func same(t *testing.T, want, got any) {
 
 // must gives the answer to a question that must have one.
 func must[T any](t *testing.T) func(T, error) T {
+	t.Helper()
 	return func(answer T, err error) T {
 		t.Helper()
 		if err != nil {

@@ -147,7 +147,7 @@ func (s *shown) check() error {
 
 // Validate is called with what was parsed.
 func (v *modelsVerify) Validate() error {
-	return errors.Join(v.shown.check(), v.modelsTarget.Validate())
+	return errors.Join(v.check(), v.modelsTarget.Validate())
 }
 
 // Run compares, and fails where something differs.
@@ -197,7 +197,7 @@ func (d *modelsDiff) Validate() error {
 	if len(d.Versions) != 2 || d.Versions[0] == d.Versions[1] {
 		return errors.New("--versions is not two versions such as 3,4")
 	}
-	return errors.Join(d.shown.check(), d.modelsTarget.Validate())
+	return errors.Join(d.check(), d.modelsTarget.Validate())
 }
 
 // Run compares, and fails where something differs.
