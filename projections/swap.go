@@ -288,7 +288,8 @@ func (r *Rebuilder) goBack(ctx context.Context, tx pgx.Tx, p Projection) (former
 
 // Cancel drops the builds of a read model that are neither read nor kept for a
 // rollback: a rebuild or verification that is under way, wherever that is, ends
-// with [ErrCancelled]. It gives how many there were.
+// with [ErrCancelled]. A rollback under way is left alone: what it reads on from was
+// kept for it, and it is over soon. It gives how many builds there were.
 func (r *Rebuilder) Cancel(ctx context.Context, name string) (dropped int, err error) {
 	if r.named(name) == nil {
 		return 0, ErrUnknownModel
