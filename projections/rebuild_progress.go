@@ -66,6 +66,7 @@ type ModelProgress struct {
 	Phase    Phase  `json:"phase" enum:"reading,indexing,following,comparing,swapped,ready,compared,failed"`
 	Position string `json:"position"`
 	Events   int64  `json:"events" doc:"Events that its tables hold."`
+	Parked   int    `json:"parked,omitempty" doc:"Streams that its tables stand still for."`
 	// Trouble is why it is not getting on, for now.
 	Trouble Class `json:"trouble,omitempty"`
 	// Failure is why it failed: a class and a place, never a value.
@@ -148,7 +149,7 @@ func (f *feed) swapped(s *shadow, took time.Duration) {
 func (f *feed) reached(s *shadow) {
 	c := s.builder.Checkpoint()
 	f.show(s, func(p *ModelProgress) {
-		p.at, p.Position, p.Events, p.Trouble = c.Position, c.Position.String(), c.Events, ""
+		p.at, p.Position, p.Events, p.Parked, p.Trouble = c.Position, c.Position.String(), c.Events, c.Parked, ""
 		if s.bounded {
 			p.target = s.goal
 		}

@@ -92,6 +92,10 @@ func (m *modelsRebuild) Run(ctx context.Context, std streams) error {
 			case projections.Ready:
 				_, _ = fmt.Fprintf(std.out, "%s: version %d is ready beside, with %d events, at position %s\n", p.Name, p.Version, p.Events, p.Position)
 			default: // the error tells
+				continue
+			}
+			if p.Parked > 0 {
+				_, _ = fmt.Fprintf(std.out, "%s: the new tables have parked %d of its streams, which are not all there\n", p.Name, p.Parked)
 			}
 		}
 		switch {
