@@ -2,7 +2,9 @@ package http_test
 
 import (
 	"context"
+	"maps"
 	"net/http"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -88,7 +90,14 @@ func TestParkedIsTold(t *testing.T) {
 	if told := degraded(); len(told) > 0 || w.must(http.StatusOK, "GET", check, "").json["allowed"] != true {
 		t.Errorf("nothing is parked, but told of are %v", told)
 	}
-	for stream := range paths {
+	absent := map[string]string{ // whose first event is parked
+		"customer-" + id("grace"): "/v1/customers/" + id("grace"),
+		"deal-" + id("lost"):      "/v1/deals/" + id("lost"),
+	}
+	for _, path := range absent {
+		w.must(http.StatusNotFound, "GET", path, "")
+	}
+	for _, stream := range slices.Concat(slices.Collect(maps.Keys(paths)), slices.Collect(maps.Keys(absent))) {
 		if _, err := w.pool.Exec(t.Context(), `
 			INSERT INTO crm.parked (build, stream, revision, position_commit, position_prepare, event_id, event_type, class, in_table, detail, attempts, waiting)
 			SELECT build, $1, 1, 7, 7, gen_random_uuid(), 'deal.won', 'rejected', 'deals', '22003', 2, 5 FROM crm.projections
@@ -96,6 +105,13 @@ func TestParkedIsTold(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	absent["customer-"+id("grace")+", its timeline"] = "/v1/customers/" + id("grace") + "/timeline"
+	for stream, path := range absent {
+		if r := w.must(http.StatusServiceUnavailable, "GET", path, ""); r.problem() != "read-model-parked" {
+			t.Errorf("%s is parked, but told is %q", stream, r.problem())
+		}
+	}
+	w.must(http.StatusNotFound, "GET", "/v1/customers/"+id("ada")+"?as_of=2001-01-01", "") // before she was registered
 	if told := degraded(); len(told) != len(paths) {
 		t.Errorf("all are parked, but told of are %v", told)
 	}
@@ -103,10 +119,10 @@ func TestParkedIsTold(t *testing.T) {
 		t.Error("a consent allows while its stream is parked")
 	}
 	parked := w.must(http.StatusOK, "GET", "/v1/projections/deals/parked", "").json["data"].([]any)
-	if len(parked) != 1 {
+	if len(parked) != 2 {
 		t.Fatalf("parked is %v", parked)
 	}
-	card := parked[0].(map[string]any)
+	card := parked[slices.IndexFunc(parked, func(p any) bool { return p.(map[string]any)["stream"] == "deal-"+id("deal") })].(map[string]any)
 	delete(card, "event_id")
 	delete(card, "parked_at")
 	want := map[string]any{

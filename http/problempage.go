@@ -34,7 +34,7 @@ var refusals = bySlug(
 	product.ErrUnknown, product.ErrAlreadyDefined, product.ErrRetired,
 	ErrMalformed, ErrUnknownField, ErrParameter, ErrHeader, ErrMediaType, ErrBodyTooLarge, ErrNoCommand, ErrKeyMissing,
 	ErrNoRoute, ErrMethod, ErrNotAccepted, ErrTimedOut, ErrInternal, ErrCursor, ErrBehind,
-	projections.ErrUnavailable, projections.ErrUnknownModel, projections.ErrStopped, errStreamDeleted,
+	projections.ErrUnavailable, projections.ErrParked, projections.ErrUnknownModel, projections.ErrStopped, errStreamDeleted,
 	projections.ErrRebuilding, projections.ErrCancelled, projections.ErrOtherVersion, projections.ErrNothingRetired,
 	projections.ErrNoSuchVersion, projections.ErrUnknownJob, projections.ErrTooManyJobs,
 )

@@ -41,12 +41,13 @@ const (
 		FROM catalog.products`
 )
 
-// Employee is one employee, or employee.ErrUnknown.
+// Employee is one employee, or employee.ErrUnknown; [ErrParked] where its first event is
+// parked.
 func (m Catalog) Employee(ctx context.Context, id domain.EmployeeID) (Employee, error) {
 	row, err := one[employeeRead](ctx, m.db, employee.ErrUnknown,
 		employeesSQL+` WHERE e.employee_id = @id`, pgx.NamedArgs{"id": id.UUID})
 	if err != nil {
-		return Employee{}, err
+		return Employee{}, orParked(ctx, m.db, err, domain.EmployeeStream(id), "catalog.employees WHERE employee_id", id.UUID)
 	}
 	return row.employee(), nil
 }
@@ -66,12 +67,12 @@ func (m Catalog) Employees(ctx context.Context, after *NameMark, limit int) (Pag
 	return pageOf(rows, limit, employeeRead.employee, func(e Employee) NameMark { return NameMark{e.Details.Name.Plain(), e.ID.UUID} }), nil
 }
 
-// Product is one product, or product.ErrUnknown.
+// Product is one product, or product.ErrUnknown; [ErrParked] where its first event is parked.
 func (m Catalog) Product(ctx context.Context, id domain.ProductID) (Product, error) {
 	row, err := one[productRow](ctx, m.db, product.ErrUnknown,
 		productsSQL+` WHERE product_id = @id`, pgx.NamedArgs{"id": id.UUID})
 	if err != nil {
-		return Product{}, err
+		return Product{}, orParked(ctx, m.db, err, domain.ProductStream(id), "catalog.products WHERE product_id", id.UUID)
 	}
 	return row.product(), nil
 }

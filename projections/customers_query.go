@@ -47,7 +47,7 @@ const customerColumns = `c.customer_id, c.kind, c.name, c.description, c.languag
 	coalesce(e.name, '') AS owner_name`
 
 // Card is one customer, or customer.ErrUnknown, which it also is before it was
-// registered.
+// registered; [ErrParked] where that is parked.
 func (m Customers) Card(ctx context.Context, id domain.CustomerID, asOf AsOf) (Customer, error) {
 	row, err := one[struct {
 		customerRead
@@ -61,19 +61,19 @@ func (m Customers) Card(ctx context.Context, id domain.CustomerID, asOf AsOf) (C
 		LEFT JOIN catalog.employees AS e ON e.employee_id = c.owner_id
 		WHERE c.customer_id = @customer_id`, asOf.args(pgx.NamedArgs{"customer_id": id.UUID}))
 	if err != nil {
-		return Customer{}, err
+		return Customer{}, orParked(ctx, m.db, err, domain.CustomerStream(id), "customers.customers WHERE customer_id", id.UUID)
 	}
 	card := row.customer()
 	card.Degraded = row.Degraded
 	return card, nil
 }
 
-// Exists answers nil where there is such a customer, or customer.ErrUnknown.
+// Exists answers nil where there is such a customer, or what Card fails with.
 func (m Customers) Exists(ctx context.Context, id domain.CustomerID, asOf AsOf) error {
 	_, err := one[struct{ There bool }](ctx, m.db, customer.ErrUnknown,
 		`SELECT TRUE AS there FROM `+asOf.from("customers.customers")+` WHERE customer_id = @customer_id`,
 		asOf.args(pgx.NamedArgs{"customer_id": id.UUID}))
-	return err
+	return orParked(ctx, m.db, err, domain.CustomerStream(id), "customers.customers WHERE customer_id", id.UUID)
 }
 
 // List is a page of the customers that the filter lets through, newest first by

@@ -55,7 +55,8 @@ func dealNames(asOf AsOf) string {
 	LEFT JOIN ` + asOf.from("deals.pipelines") + ` AS p ON p.pipeline_id = d.pipeline_id`
 }
 
-// Card is one deal, or deal.ErrUnknown, which it also is before it was opened.
+// Card is one deal, or deal.ErrUnknown, which it also is before it was opened;
+// [ErrParked] where that is parked.
 func (m Deals) Card(ctx context.Context, id domain.DealID, asOf AsOf) (Deal, error) {
 	row, err := one[struct {
 		dealRead
@@ -64,7 +65,7 @@ func (m Deals) Card(ctx context.Context, id domain.DealID, asOf AsOf) (Deal, err
 		`SELECT `+dealColumns+`, crm.is_parked('deals', 'deal-' || d.deal_id) AS degraded FROM `+asOf.from("deals.deals")+` AS d `+dealNames(asOf)+` WHERE d.deal_id = @deal_id`,
 		asOf.args(pgx.NamedArgs{"deal_id": id.UUID}))
 	if err != nil {
-		return Deal{}, err
+		return Deal{}, orParked(ctx, m.db, err, domain.DealStream(id), "deals.deals WHERE deal_id", id.UUID)
 	}
 	card := row.deal()
 	card.Degraded = row.Degraded

@@ -22,7 +22,8 @@ type Pipeline struct {
 
 const pipelineColumns = `pipeline_id, name, stages, defined_at, changed_at, revision`
 
-// Pipeline is one pipeline, or pipeline.ErrUnknown.
+// Pipeline is one pipeline, or pipeline.ErrUnknown; [ErrParked] where its first event
+// is parked.
 func (m Deals) Pipeline(ctx context.Context, id domain.PipelineID, asOf AsOf) (Pipeline, error) {
 	return readPipeline(ctx, m.db, id, asOf)
 }
@@ -32,7 +33,7 @@ func readPipeline(ctx context.Context, db asker, id domain.PipelineID, asOf AsOf
 		`SELECT `+pipelineColumns+` FROM `+asOf.from("deals.pipelines")+` WHERE pipeline_id = @pipeline_id`,
 		asOf.args(pgx.NamedArgs{"pipeline_id": id.UUID}))
 	if err != nil {
-		return Pipeline{}, err
+		return Pipeline{}, orParked(ctx, db, err, domain.PipelineStream(id), "deals.pipelines WHERE pipeline_id", id.UUID)
 	}
 	return row.pipeline(), nil
 }
