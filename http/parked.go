@@ -35,7 +35,7 @@ type (
 	}
 	skipBody struct {
 		Stream   domain.Stream   `json:"stream" maxLength:"500" doc:"The parked stream."`
-		Revision domain.Revision `json:"revision" minimum:"0" doc:"At which it is parked. It changes nothing where the stream is parked elsewhere, or not at all."`
+		Revision domain.Revision `json:"revision" minimum:"0" doc:"At which it is parked. Tables that hold the event already keep it; those built from now on go without."`
 		Envelope                 // with a reason, which is needed
 	}
 )

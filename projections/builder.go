@@ -35,7 +35,8 @@ type Builder struct {
 	}
 
 	parked   map[domain.Stream]Parked
-	skipped  map[domain.Stream][]span
+	skipped  map[domain.Stream][]span // what it goes without, and is to
+	briefed  bool                     // the log has been asked what that is
 	sequence sequence
 
 	writer  Writer
@@ -60,6 +61,9 @@ func (b *Builder) Live() bool { return b.checkpoint.live }
 // again; [ErrFenced], [ErrOutOfStep] or [ErrMissing] when the builder is to be fed
 // from its checkpoint again; and otherwise one that passes: the way to Postgres or
 // to the log, or Postgres itself. After ErrMissing the builder can still be used.
+//
+// Each of its transactions has the time of one, as a request in the log may take many;
+// ctx ends them all.
 func (b *Builder) Apply(ctx context.Context, batch domain.Batch) error {
 	at := b.checkpoint.Position
 	switch {
@@ -67,6 +71,9 @@ func (b *Builder) Apply(ctx context.Context, batch domain.Batch) error {
 		return nil
 	case at.Before(batch.After):
 		return ErrOutOfStep
+	}
+	if err := b.brief(ctx); err != nil {
+		return err
 	}
 	events := batch.Events
 	for len(events) > 0 && !at.Before(events[0].Position) {
@@ -131,6 +138,8 @@ func (b *Builder) advance(ctx context.Context, events []domain.Recorded, through
 func (b *Builder) attempt(
 	ctx context.Context, events []domain.Recorded, note func(n int, wrong *Failure) outcome,
 ) (n int, parked bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, batchTimeout)
+	defer cancel()
 	n = len(events)
 	var wrong *Failure // with events[n]: it is to be parked
 	var stop error     // with events[n]: to be returned when what is before it was applied
@@ -214,7 +223,7 @@ func (b *Builder) apply(e *domain.Recorded) (bool, error) {
 			return false, err
 		}
 	}
-	if !handled {
+	if !handled || b.wasSkipped(e.Stream, e.Revision) {
 		return false, nil
 	}
 	if unreadable {

@@ -133,8 +133,10 @@
 // the projection refuses is known at once; one whose rows Postgres refuses is found
 // by halving the batch. The row in crm.parked is the stream's own checkpoint: what
 // is before its revision is in the tables. A request is an event in the log (package
-// readmodel), met in order by every build on every server; so live tables and
-// rebuilt ones are the same. What was left out stands in crm.skipped.
+// readmodel), met in order by every build on every server. What was skipped before a
+// build comes to it is left out there, as the log says when the build is opened; so
+// live tables and rebuilt ones are the same. What was skipped while it was parked
+// stands in crm.skipped.
 //
 // In bulk nothing is parked: the window is given up, and the build goes on batch by
 // batch from there. A stream's rows are its own, or sums: then it does not matter
@@ -183,9 +185,9 @@
 //     savepoints: those are paid for by every batch, and this by the rare one.
 //   - 2026-11-22 Retry and skip are events in the log, and not calls to the server
 //     that leads: they need no way to it, they are audited as anything else, and a
-//     rebuild in years does the same. The price is that a skipped event is met once
-//     more in each rebuild. A build that can apply it does: who changes what Apply
-//     does raises the version.
+//     rebuild in years does the same. A skip holds in every build that is opened
+//     later, also in one that could apply the event. A build under way that has
+//     applied it meanwhile keeps it, and [Rebuilder.Verify] tells.
 //   - 2026-11-22 Catching up is one transaction where all goes well, and several where
 //     Postgres refuses rows; then a reader may see the stream half way. The class
 //     Retrying says that a request is not done with it.

@@ -19,8 +19,8 @@ const (
 	longestPause = 2 * time.Second
 )
 
-// batchTimeout is how long the transaction of one batch may take before the
-// connection is given up.
+// batchTimeout is how long a transaction may take before the connection is given up:
+// of a batch, or one of those that catch up with a parked stream.
 const batchTimeout = time.Minute
 
 // fresh is how recently an event was recorded for its batch to count as the end
@@ -138,10 +138,8 @@ func (m *model) handle(msg *message.Message, working context.Context) error {
 	}
 	// Not under the message's context: when that ends, as it does on Close, pgx
 	// would close the connection in the middle of the batch.
-	ctx, cancel := context.WithTimeout(working, batchTimeout)
-	defer cancel()
 	before, start := m.builder.Checkpoint(), time.Now()
-	if err := m.builder.Apply(ctx, batch); err != nil {
+	if err := m.builder.Apply(working, batch); err != nil {
 		m.retrying = true
 		reached := m.builder.Checkpoint() // a part of the batch may be there
 		m.change(slog.LevelInfo, func(p *progress) { p.checkpoint = reached })

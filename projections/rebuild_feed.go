@@ -238,7 +238,7 @@ func (f *feed) take(ctx context.Context, s *shadow, batch domain.Batch, mayStep 
 			return err
 		}
 		if part := s.part(batch); s.at().Before(part.Through) {
-			err := f.write(func(ctx context.Context) error { return s.builder.Apply(ctx, part) })
+			err := s.builder.Apply(f.working, part) // not broken off: a window would be lost with it
 			if err == nil {
 				err = f.settle(ctx, s)
 			}

@@ -28,6 +28,38 @@ func (b *Builder) request(events []domain.Recorded) int {
 	return len(events)
 }
 
+// brief asks the log, once, which events this read model is to go without. A build that
+// has not come to them yet leaves them out there, whether or not it could apply them: so
+// it is as the one that was parked at them.
+func (b *Builder) brief(ctx context.Context) error {
+	if b.briefed || b.Parking.Load == nil {
+		return nil
+	}
+	events, err := b.readStream(ctx, domain.ReadModelStream(domain.ReadModelNamed(b.projection.Name())), domain.NoStream)
+	if err != nil {
+		return err
+	}
+	for i := range events {
+		if r, ok := events[i].Event.(readmodel.EventSkipped); ok && b.request(events[i:i+1]) == 0 {
+			b.leaveOut(r)
+		}
+	}
+	b.briefed = true
+	return nil
+}
+
+// leaveOut has the event be left out, if it is still to come.
+func (b *Builder) leaveOut(r readmodel.EventSkipped) {
+	b.skipped[r.Stream] = append(b.skipped[r.Stream], span{r.Revision, r.Revision})
+}
+
+// readStream reads a stream, and has the time of a transaction for it.
+func (b *Builder) readStream(ctx context.Context, stream domain.Stream, after domain.Revision) ([]domain.Recorded, error) {
+	ctx, cancel := context.WithTimeout(ctx, batchTimeout)
+	defer cancel()
+	return b.Parking.Load(ctx, stream, after)
+}
+
 // obey does what e asks for, and moves the checkpoint over it. What is not parked
 // here, or elsewhere in its stream, is left as it is: this build stands beyond it, or
 // does not get that far.
@@ -35,9 +67,9 @@ func (b *Builder) request(events []domain.Recorded) int {
 // Each stream is a transaction or more of its own; the parked row is its checkpoint.
 // After a crash in between, e is met again, and does the rest.
 //
-// All of them share the time of one batch. What was freed stays so when that is over,
-// but what still fails is tried anew each time. A stream that is caught up with is
-// mostly backdated: m such events on a row of n versions write m·n rows of history.
+// Each transaction has the time of one, so that any number of streams is done with. A
+// stream that is caught up with is mostly backdated: m such events on a row of n
+// versions write m·n rows of history.
 func (b *Builder) obey(ctx context.Context, e *domain.Recorded) error {
 	switch r := e.Event.(type) {
 	case readmodel.RetryRequested:
@@ -49,6 +81,7 @@ func (b *Builder) obey(ctx context.Context, e *domain.Recorded) error {
 			}
 		}
 	case readmodel.EventSkipped:
+		b.leaveOut(r)
 		p, parked := b.parked[r.Stream]
 		begun := p.Class == Retrying
 		if parked && (begun || p.Revision == r.Revision) {
@@ -124,7 +157,7 @@ func (b *Builder) waiting(ctx context.Context, p Parked, request *domain.Recorde
 	if skip {
 		after = p.Revision
 	}
-	if events, err = b.Parking.Load(ctx, p.Stream, after); err != nil {
+	if events, err = b.readStream(ctx, p.Stream, after); err != nil {
 		return nil, nil, err
 	}
 	until, _ := slices.BinarySearchFunc(events, request.Position, func(e domain.Recorded, at domain.Position) int {

@@ -62,19 +62,28 @@ func TestRetryWithAProgramThatHasLearnt(t *testing.T) {
 	}
 }
 
-// A skip is of one revision: asked of another, or of a stream that is not parked, it
-// changes nothing; and a build that can apply the event does.
+// A skip is of one revision. Tables that hold the event keep it; a build that comes to
+// it later goes without, whether it could apply it or not.
 func TestSkipOfWhatIsNotParked(t *testing.T) {
 	t.Parallel()
 	log := newLives(3, 30, 1)
-	bad := log.of(streamOf(1))[2]
-	log.skip("notes", bad.Stream, bad.Revision+1)
-	log.skip("notes", streamOf(2), 0)
+	bad, fine, later := log.of(streamOf(1))[2], log.of(streamOf(2))[0], log.last[streamOf(2)]+1
 	pool := projectionstest.Pool(t)
 	b := log.build(t, poisonedAt(ways[projections.BadEvent], bad), pool, 1)
+	log.skip("notes", bad.Stream, bad.Revision+1)
+	log.skip("notes", fine.Stream, fine.Revision)
+	log.skip("other", fine.Stream, fine.Revision+1)
+	log.skip("notes", fine.Stream, later)
+	last := log.add(fine.Stream, noted{Subject: subjectOf(2), Text: "skipped before it came", N: 1})
+	if err := log.follow(t, b, 1); err != nil {
+		t.Fatal(err)
+	}
 	if parked := parkedIn(t, pool, "notes"); len(parked) != 1 || parked[0].Attempts != 1 {
 		t.Errorf("parked is %+v", parked)
 	}
+	holds(t, pool, slices.DeleteFunc(log.without(last.Position), func(e domain.Recorded) bool {
+		return e.Stream == bad.Stream && e.Revision >= bad.Revision
+	}))
 	log.retry("notes", bad.Stream)
 	if err := log.follow(t, b, 1); err != nil {
 		t.Fatal(err)
@@ -85,7 +94,80 @@ func TestSkipOfWhatIsNotParked(t *testing.T) {
 	log.skip("notes", bad.Stream, bad.Revision)
 	well := projectionstest.Pool(t)
 	log.build(t, notes{name: "notes"}, well, 1)
-	holds(t, well, log.events)
+	holds(t, well, log.without(bad.Position, log.of(bad.Stream)[3].Position, fine.Position, last.Position))
+}
+
+// Verify finds what was skipped left out, by a program that fails as the live one did
+// and by one that does not; and the tables that a rebuild swaps in are without it.
+func TestSkipHoldsInARebuild(t *testing.T) {
+	t.Parallel()
+	log := newLives(10, 300, 1)
+	bad := log.of(streamOf(1))[2]
+	ill, well := poisonedAt(ways[projections.BadEvent], bad), notes{name: "notes"}
+	pool := projectionstest.Pool(t)
+	b := log.build(t, ill, pool, 1)
+	log.skip("notes", bad.Stream, bad.Revision)
+	if err := log.follow(t, b, 1); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Finish(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	b.Close()
+	cfg := rebuildConfig(newSource(log.events, 50))
+	cfg.Parking.Load = log.load
+	for name, p := range map[string]projections.Projection{"the same": ill, "one that has learnt": well} {
+		if found := verify(t, pool, projections.NewRebuilder(pool, cfg, p)); !found.Equal() {
+			t.Errorf("built by %s: %+v", name, found)
+		}
+	}
+	if err := projections.NewRebuilder(pool, cfg, well).Rebuild(t.Context(), nil, false, nil); err != nil {
+		t.Fatal(err)
+	}
+	holds(t, pool, log.without(bad.Position))
+}
+
+// A rebuild tells how many streams the new tables have parked.
+func TestRebuildTellsWhatIsParked(t *testing.T) {
+	t.Parallel()
+	log := newLives(10, 300, 1)
+	ill := poisonedAt(ways[projections.BadEvent], log.of(streamOf(1))[2], log.of(streamOf(2))[0])
+	pool := projectionstest.Pool(t)
+	log.build(t, notes{name: "notes"}, pool, 1).Close()
+	cfg := rebuildConfig(newSource(log.events, 50))
+	cfg.Parking.Load = log.load
+	var last projections.Progress
+	err := projections.NewRebuilder(pool, cfg, ill).Rebuild(t.Context(), nil, false, func(now projections.Progress) { last = now })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m := last.Models[0]; m.Phase != projections.Swapped || m.Parked != 2 {
+		t.Errorf("it tells %+v", m)
+	}
+}
+
+// However many streams a request frees, each has the time of one.
+func TestEachResumedStreamHasItsTime(t *testing.T) {
+	t.Parallel()
+	log := newLives(10, 100, 1)
+	ill := poisonedAt(ways[projections.BadEvent], log.of(streamOf(3))[2], log.of(streamOf(4))[0], log.of(streamOf(5))[1])
+	pool := projectionstest.Pool(t)
+	log.build(t, ill, pool, 1).Close()
+	b := taken(t, pool, notes{name: "notes"})
+	var until []time.Time
+	b.Parking.Load = func(ctx context.Context, stream domain.Stream, after domain.Revision) ([]domain.Recorded, error) {
+		if deadline, bounded := ctx.Deadline(); stream.Category() == "test" && bounded {
+			until = append(until, deadline)
+		}
+		return log.load(ctx, stream, after)
+	}
+	log.retry("notes", "")
+	if err := log.follow(t, b, 1); err != nil {
+		t.Fatal(err)
+	}
+	if len(until) != 3 || !until[0].Before(until[1]) || !until[1].Before(until[2]) {
+		t.Errorf("the streams have until %v", until)
+	}
 }
 
 // taken leads the tables as soon as Postgres has noticed that the last leader is gone.

@@ -63,6 +63,9 @@ func TestParkedIsRetriedAndSkipped(t *testing.T) {
 		p.must(http.MethodPost, "/v1/customers", `{"kind":"person","name":"Grace"}`, &grace)
 		p.must(http.MethodPost, "/v1/customers", `{"kind":"person","name":"Ada"}`, &ada)
 		p.must(http.MethodGet, "/v1/customers/"+ada.ID+"?min_position="+ada.Position, "", nil)
+		if status, _ := p.ask(http.MethodGet, "/v1/customers/"+grace.ID, "", nil); status != http.StatusServiceUnavailable {
+			t.Errorf("%s: who is parked is told with %d", name, status)
+		}
 		told := run(0, where, "parked", "customers")
 		if !strings.Contains(told, "customer-"+grace.ID) || !strings.Contains(told, "P0001") || strings.Contains(told, "Grace") || count() != 1 {
 			t.Errorf("%s: parked tells\n%s", name, told)
@@ -89,6 +92,14 @@ func TestParkedIsRetriedAndSkipped(t *testing.T) {
 	eventually(t, "nothing is parked", func() bool { return count() == 0 })
 	if status, _ := p.ask(http.MethodGet, "/v1/customers/"+grace.ID, "", nil); status != http.StatusNotFound {
 		t.Errorf("who was skipped is there: %d", status)
+	}
+	// Other tables would not refuse her.
+	if told := run(0, []string{"--data", data}, "verify", "customers"); !strings.Contains(told, "customers: equal") {
+		t.Errorf("after the skip, verify tells\n%s", told)
+	}
+	run(0, []string{"--data", data}, "rebuild", "customers")
+	if status, _ := p.ask(http.MethodGet, "/v1/customers/"+grace.ID, "", nil); status != http.StatusNotFound {
+		t.Errorf("who was skipped is there after a rebuild: %d", status)
 	}
 	if err := db.Close(t.Context()); err != nil {
 		t.Error(err)

@@ -21,7 +21,9 @@
 //     stream is parked is not known to the log: it depends on the program. The
 //     same question later may well have another answer. A retry of a command is
 //     recognised by its id, as everywhere.
-//   - 2026-11-22 An event is left out only by builds that stand before it. One
-//     that can apply it, because the program learnt to, does.
+//   - 2026-11-22 An event is left out by every build that stands before it, also by
+//     one that could apply it, because the program learnt to: else a rebuild would
+//     bring back what someone has decided to go without. One that has applied it
+//     keeps it.
 //   - 2026-11-22 Leaving out takes a reason, trying again does not.
 package readmodel

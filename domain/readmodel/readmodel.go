@@ -54,8 +54,8 @@ type (
 		Stream domain.Stream `json:"stream,omitempty"` // "": all that are parked
 	}
 
-	// EventSkipped records that the read model goes on without one event, if it is
-	// parked there.
+	// EventSkipped records that the read model goes on without one event, in all
+	// tables that do not hold it yet.
 	EventSkipped struct {
 		Name     string          `json:"name"`
 		Stream   domain.Stream   `json:"stream"`
