@@ -46,13 +46,16 @@ package projections
 //     for every batch and scanned it twice.
 //
 //   - 2026-11-22 The board and the sources of the past are sums by month and by day, with
-//     the instant's own day read one by one (sums_past.go): 0.3 to 0.8 s became 5 to 16
-//     ms for a board of 50,000 deals, 5 s became 20 to 50 ms for a million, and 1.1 s
-//     became 1 ms for the sources of a million customers. An event that moves a deal costs
-//     0.8 µs of Go more. An index alone was weighed: it finds the deals that a column
-//     shows, but the closed ones would be counted for ever. Consent coverage adds up its
-//     register as before (170 ms for 190,000 consents): a grant that expires turns without
-//     an event, and would take an index on that and a rule of its own.
+//     the instant's own day read one by one (sums_past.go): at a load average of 10 a
+//     board of 50,000 deals takes 6 to 20 ms and took 240 to 790, one of a million 35 to
+//     110 ms and took 6 to 16 s (15 to 25 ms at best, most of it the deals it shows); the
+//     sources of a million customers 0.5 ms, and took 1.1 s. It costs 0.7 to 1 µs of Go an
+//     event of a deal and 0.1 µs one of a customer; three small indexes of instants and
+//     one to walk, and 93 MB for the turns of a million customers. An index alone
+//     was weighed: it finds the deals that a column shows, but the closed ones would be
+//     counted for ever. Consent coverage adds up its register as before (170 ms for
+//     190,000 consents): a grant that expires turns without an event, and would take an
+//     index on that and a rule of its own.
 //
 //   - 2026-11-22 The products of a closing are two arrays in the deal's row, and no
 //     table: a version of the deal holds its own shares, as of any date.
@@ -81,9 +84,9 @@ package projections
 //	timeline page                              1.5 ms     5.8 ms
 //	timeline page, 1,000 deals, 20,000 events   10 ms      17 ms
 //	board, 10 deals a column                   1.6 ms    10.8 ms
-//	the same as of a past day                   35 ms      77 ms
+//	the same as of a past day                   50 ms     227 ms
 //	consent check                              0.3 ms     2.9 ms
-//	sources / consent coverage                   1 / 125 ms
+//	sources / consent coverage                 0.3 / 125 ms
 //	sales by owner or month, all years          23 / 15 ms
 //	sales by product / family, all years        81 / 134 ms
 //	funnel / stage durations, all years          2 / 23 ms
