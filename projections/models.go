@@ -48,7 +48,7 @@ package projections
 //   - 2026-11-22 The board and the sources of the past are sums by month and by day, with
 //     the instant's own day read one by one (sums_past.go): at a load average of 10 a
 //     board of 50,000 deals takes 6 to 20 ms and took 240 to 790, one of a million 35 to
-//     110 ms and took 6 to 16 s (15 to 25 ms at best, most of it the deals it shows); the
+//     110 ms and took 6 to 16 s (at best 15 to 25 ms); the
 //     sources of a million customers 0.5 ms, and took 1.1 s. It costs 0.7 to 1 µs of Go an
 //     event of a deal and 0.1 µs one of a customer; three small indexes of instants and
 //     one to walk, and 93 MB for the turns of a million customers. An index alone
@@ -84,7 +84,7 @@ package projections
 //	timeline page                              1.5 ms     5.8 ms
 //	timeline page, 1,000 deals, 20,000 events   10 ms      17 ms
 //	board, 10 deals a column                   1.6 ms    10.8 ms
-//	the same as of a past day                   50 ms     227 ms
+//	the same as of a past day, load 15          50 ms     227 ms
 //	consent check                              0.3 ms     2.9 ms
 //	sources / consent coverage                 0.3 / 125 ms
 //	sales by owner or month, all years          23 / 15 ms
