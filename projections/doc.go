@@ -198,8 +198,7 @@
 //     lately, and by versioned rows. A hole in a stream that neither knows is not.
 //   - 2026-11-22 A reactor takes the same micro-batches as a projection and meets
 //     their events one by one: a message for each event that it does not want would
-//     cost a checkpoint each. It is led by a lease in its row: what it does is outside,
-//     so no lock here could fence it.
+//     cost a checkpoint each.
 //   - 2026-11-22 The lead is a session lock on the very connection that writes, not
 //     a lease by time: when the connection ends, so do the lock and the transaction
 //     at work, at once and by one act. No clocks are compared. A lock on another
