@@ -107,8 +107,8 @@ func (f *fleet) crashRebuildingServer(rng *rand.Rand, i int) {
 	eventually(f.t, "the server begins to rebuild, or is done", func() bool { return f.unfinished() > 0 || len(ended) > 0 })
 	time.Sleep(time.Duration(rng.IntN(500)) * time.Millisecond)
 	f.server(i).kill()
-	<-ended // the server went away, or was done before
-	f.t.Logf("a server that rebuilt was killed; %d builds are unfinished\n%s", f.unfinished(), lastLines(said.String(), 3))
+	err := <-ended // nil when it was done before its server went away
+	f.t.Logf("a server that rebuilt was killed; %d builds are unfinished; its client ended with %v\n%s", f.unfinished(), err, lastLines(said.String(), 3))
 	f.startServer(i)
 	eventually(f.t, "what it has left is finished", func() bool { return f.unfinished() == 0 })
 }

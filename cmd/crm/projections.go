@@ -239,7 +239,7 @@ func (m *modelsRollback) Run(ctx context.Context, std streams) error {
 		version, err := r.Rollback(ctx, m.Name, bar.tell)
 		bar.close()
 		if err == nil {
-			_, err = fmt.Fprintf(std.out, "%s: version %d is read again, from where it was\n", m.Name, version)
+			_, err = fmt.Fprintf(std.out, "%s: version %d is read again\n", m.Name, version)
 		}
 		return err
 	})
