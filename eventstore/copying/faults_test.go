@@ -65,10 +65,11 @@ type troubled struct {
 	streamspb.UnimplementedStreamsServer
 	node streamspb.StreamsClient
 	hurt func(number int64) (instead *statuspb.Status, end error)
+	late bool // what it refuses is told after the append behind it is written
 	seen atomic.Int64
 }
 
-func newTroubled(t *testing.T, n *node, hurt func(int64) (*statuspb.Status, error)) eventstore.Config {
+func newTroubled(t *testing.T, n *node, trouble *troubled) eventstore.Config {
 	t.Helper()
 	conn, err := grpc.NewClient("unix:"+n.socket, grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
@@ -80,7 +81,8 @@ func newTroubled(t *testing.T, n *node, hurt func(int64) (*statuspb.Status, erro
 		t.Fatal(err)
 	}
 	server := grpc.NewServer()
-	streamspb.RegisterStreamsServer(server, &troubled{node: streamspb.NewStreamsClient(conn), hurt: hurt})
+	trouble.node = streamspb.NewStreamsClient(conn)
+	streamspb.RegisterStreamsServer(server, trouble)
 	var serving sync.WaitGroup
 	serving.Go(func() { _ = server.Serve(l) }) // it was stopped
 	t.Cleanup(func() {
@@ -112,26 +114,42 @@ func (s *troubled) BatchAppend(call streamspb.Streams_BatchAppendServer) error {
 	if err != nil {
 		return err
 	}
+	write := func(req *streamspb.BatchAppendReq) (*streamspb.BatchAppendResp, error) {
+		if err := to.Send(req); err != nil {
+			return nil, err
+		}
+		return to.Recv()
+	}
 	for { // one at a time: it is not about speed
 		req, err := call.Recv()
 		if err != nil {
 			return eof(err)
 		}
 		instead, end := s.hurt(s.seen.Add(1))
-		answer := &streamspb.BatchAppendResp{CorrelationId: req.GetCorrelationId(), Result: &streamspb.BatchAppendResp_Error{Error: instead}}
-		if instead == nil {
-			if err := to.Send(req); err != nil {
+		var answers []*streamspb.BatchAppendResp
+		if instead == nil || s.late {
+			next := req
+			if instead != nil {
+				if next, err = call.Recv(); err != nil {
+					return eof(err)
+				}
+			}
+			written, err := write(next)
+			if err != nil {
 				return err
 			}
-			if answer, err = to.Recv(); err != nil {
-				return err
-			}
+			answers = append(answers, written)
+		}
+		if instead != nil {
+			answers = append(answers, &streamspb.BatchAppendResp{CorrelationId: req.GetCorrelationId(), Result: &streamspb.BatchAppendResp_Error{Error: instead}})
 		}
 		if end != nil {
-			return end // and the answer is lost
+			return end // and the answers are lost
 		}
-		if err := call.Send(answer); err != nil {
-			return err
+		for _, answer := range answers {
+			if err := call.Send(answer); err != nil {
+				return err
+			}
 		}
 	}
 }
@@ -162,6 +180,7 @@ func TestTrouble(t *testing.T) {
 	for name, test := range map[string]struct {
 		hurt     func(number int64) (*statuspb.Status, error)
 		want     string // "" where it gets over it
+		late     bool
 		inFlight int
 	}{
 		"the connection breaks now and then": {hurt: func(n int64) (*statuspb.Status, error) {
@@ -183,7 +202,7 @@ func TestTrouble(t *testing.T) {
 			}
 			return nil, nil
 		}},
-		"one append is overtaken": {want: "was overtaken", hurt: func(n int64) (*statuspb.Status, error) {
+		"one append is overtaken": {want: "was overtaken", late: true, hurt: func(n int64) (*statuspb.Status, error) {
 			if n == 20 {
 				return timeout, nil
 			}
@@ -210,7 +229,7 @@ func TestTrouble(t *testing.T) {
 			for i := range 100 { // each event is an append
 				w.append([]string{"customer-1", "deal-1", "deal-2"}[i%3], w.event())
 			}
-			options := Options{Source: source.config(), Target: newTroubled(t, target, test.hurt), InFlight: test.inFlight}
+			options := Options{Source: source.config(), Target: newTroubled(t, target, &troubled{hurt: test.hurt, late: test.late}), InFlight: test.inFlight}
 			if test.want == "gave up" {
 				options.Patience = time.Second
 			}

@@ -169,8 +169,11 @@ func (w *writer) send(ctx context.Context, client *Client) error {
 		defer cancel()
 	}
 	a := w.doubt
+	// The call is left alone rather than cancelled: the client reads a cancelled
+	// call's trailers while gRPC still writes them. Its own deadline ends it.
+	uncancelled := context.WithoutCancel(ctx)
 	r, err := await(call, client, func(client *esdb.Client) (*esdb.WriteResult, error) {
-		return client.AppendToStream(call, a.stream, esdb.AppendToStreamOptions{ExpectedRevision: a.expected}, a.events...)
+		return client.AppendToStream(uncancelled, a.stream, esdb.AppendToStreamOptions{ExpectedRevision: a.expected}, a.events...)
 	})
 	if err != nil {
 		if refused(err) {
