@@ -7,7 +7,7 @@ import (
 	"github.com/google/uuid"
 
 	"crm/domain"
-	"crm/projections"
+	"crm/projections/readmodels"
 )
 
 // employeeCard is an employee.
@@ -46,7 +46,7 @@ func (s *Server) catalogQueries() {
 
 func (s *Server) listEmployees(ctx context.Context, in *Paging) (*listed[employeeCard], error) {
 	asked := question("employees")
-	after, err := markOf[projections.NameMark](asked, in.Cursor)
+	after, err := markOf[readmodels.NameMark](asked, in.Cursor)
 	if err != nil {
 		return nil, err
 	}
@@ -67,7 +67,7 @@ func (s *Server) showEmployee(ctx context.Context, in *Identified) (*tagged[empl
 
 func (s *Server) listProducts(ctx context.Context, in *Paging) (*listed[productCard], error) {
 	asked := question("products")
-	after, err := markOf[projections.NameMark](asked, in.Cursor)
+	after, err := markOf[readmodels.NameMark](asked, in.Cursor)
 	if err != nil {
 		return nil, err
 	}
@@ -86,7 +86,7 @@ func (s *Server) showProduct(ctx context.Context, in *Identified) (*tagged[produ
 	return &tagged[productCard]{ETag: etag(p.Revision), Body: productOf(p)}, nil
 }
 
-func employeeOf(e projections.Employee) employeeCard {
+func employeeOf(e readmodels.Employee) employeeCard {
 	return employeeCard{
 		ID: e.ID.UUID, Name: e.Details.Name, Email: e.Details.Email, Office: e.Details.Office,
 		Manager:      naming(e.Details.Manager, e.ManagerName),
@@ -94,7 +94,7 @@ func employeeOf(e projections.Employee) employeeCard {
 	}
 }
 
-func productOf(p projections.Product) productCard {
+func productOf(p readmodels.Product) productCard {
 	return productCard{
 		ID: p.ID.UUID, Name: p.Details.Name, SKU: p.Details.SKU, Family: p.Details.Family, Description: p.Details.Description,
 		ListPrice: sum(p.ListPrice), Retired: p.Retired,

@@ -8,7 +8,7 @@ import (
 
 	"crm/domain"
 	"crm/domain/consent"
-	"crm/projections"
+	"crm/projections/readmodels"
 )
 
 // consentCard is one consent and the event it rests on.
@@ -72,7 +72,7 @@ func (s *Server) listConsents(ctx context.Context, in *customerPageInput) (*list
 		return nil, err
 	}
 	at := s.instantOf(in.asOf())
-	shown := func(c projections.Consent) consentCard { return consentOf(c, at) }
+	shown := func(c readmodels.Consent) consentCard { return consentOf(c, at) }
 	return listOf(found.Items, pageAfter(asked, found.Next), shown), nil
 }
 
@@ -97,14 +97,14 @@ func (s *Server) checkConsent(ctx context.Context, in *consentCheckInput) (*plai
 
 // instantOf is the instant at which a grant's time must not be over: what we knew
 // on some day is a question about what we knew, not about when.
-func (s *Server) instantOf(asOf projections.AsOf) time.Time {
+func (s *Server) instantOf(asOf readmodels.AsOf) time.Time {
 	if asOf.At.IsZero() {
 		return s.cfg.Now().UTC()
 	}
 	return asOf.At
 }
 
-func consentOf(c projections.Consent, at time.Time) consentCard {
+func consentOf(c readmodels.Consent, at time.Time) consentCard {
 	evidence := c.Evidence
 	card := consentCard{
 		Purpose: c.Key.Purpose, Channel: c.Key.Channel, Status: c.StatusAt(at), Allowed: c.Permits(at), Confirmed: c.Confirmed,

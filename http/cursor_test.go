@@ -7,25 +7,25 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 
-	"crm/projections"
+	"crm/projections/readmodels"
 )
 
 func TestCursorsComeBackAsTheyWent(t *testing.T) {
 	t.Parallel()
-	mark := projections.AgeMark{At: time.Date(2026, 11, 22, 9, 30, 15, 123456000, time.UTC), ID: uuid.New()}
-	asked := question("customers", projections.CustomerFilter{Text: "Ä"})
+	mark := readmodels.AgeMark{At: time.Date(2026, 11, 22, 9, 30, 15, 123456000, time.UTC), ID: uuid.New()}
+	asked := question("customers", readmodels.CustomerFilter{Text: "Ä"})
 	cursor := pageAfter(asked, &mark).NextCursor
-	got, err := markOf[projections.AgeMark](asked, *cursor)
+	got, err := markOf[readmodels.AgeMark](asked, *cursor)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(&mark, got); diff != "" {
 		t.Errorf("(-went +came)\n%s", diff)
 	}
-	if begin, err := markOf[projections.AgeMark](asked, ""); begin != nil || err != nil {
+	if begin, err := markOf[readmodels.AgeMark](asked, ""); begin != nil || err != nil {
 		t.Errorf("no cursor is the beginning, not %v, %v", begin, err)
 	}
-	if last := pageAfter[projections.AgeMark](asked, nil).NextCursor; last != nil {
+	if last := pageAfter[readmodels.AgeMark](asked, nil).NextCursor; last != nil {
 		t.Errorf("the last page goes on at %q", *last)
 	}
 }
@@ -34,16 +34,16 @@ func TestCursorsComeBackAsTheyWent(t *testing.T) {
 func FuzzCursor(f *testing.F) {
 	asked := question("employees")
 	f.Add("", "x")
-	f.Add(*pageAfter(asked, &projections.NameMark{Name: "Ada"}).NextCursor, "Ada")
+	f.Add(*pageAfter(asked, &readmodels.NameMark{Name: "Ada"}).NextCursor, "Ada")
 	f.Fuzz(func(t *testing.T, cursor, name string) {
-		mark, err := markOf[projections.NameMark](asked, cursor)
+		mark, err := markOf[readmodels.NameMark](asked, cursor)
 		if (err == nil) != (mark != nil) && cursor != "" {
 			t.Errorf("%q is %v, %v", cursor, mark, err)
 		}
 		if mark != nil && *pageAfter(asked, mark).NextCursor != cursor {
 			t.Errorf("%q was never handed out", cursor)
 		}
-		if made, err := markOf[projections.NameMark](asked, *pageAfter(asked, &projections.NameMark{Name: name}).NextCursor); err != nil || made == nil {
+		if made, err := markOf[readmodels.NameMark](asked, *pageAfter(asked, &readmodels.NameMark{Name: name}).NextCursor); err != nil || made == nil {
 			t.Errorf("the cursor at %q is refused: %v", name, err)
 		}
 	})

@@ -10,7 +10,7 @@ import (
 
 	"crm/domain"
 	"crm/domain/customer"
-	"crm/projections"
+	"crm/projections/readmodels"
 )
 
 // customerSummary is a customer in a list.
@@ -75,8 +75,8 @@ type customerListInput struct {
 	Text     string    `query:"q" maxLength:"200" doc:"Words that occur in the name or a contact point, in any letter case; one of one or two characters must begin a word there."`
 }
 
-func (in *customerListInput) filter() (projections.CustomerFilter, error) {
-	filter := projections.CustomerFilter{
+func (in *customerListInput) filter() (readmodels.CustomerFilter, error) {
+	filter := readmodels.CustomerFilter{
 		Kind: customer.Kind(in.Kind), Stage: customer.LifecycleStage(in.Stage),
 		Owner: domain.EmployeeID{UUID: in.Owner}, Source: in.Source, Text: in.Text,
 	}
@@ -117,7 +117,7 @@ func (s *Server) listCustomers(ctx context.Context, in *customerListInput) (*lis
 		return nil, err
 	}
 	asked := question("customers", filter, in.asOf())
-	after, err := markOf[projections.AgeMark](asked, in.Cursor)
+	after, err := markOf[readmodels.AgeMark](asked, in.Cursor)
 	if err != nil {
 		return nil, err
 	}
@@ -136,7 +136,7 @@ func (s *Server) showCustomer(ctx context.Context, in *Dated) (*tagged[customerC
 	return taggedAt(in.asOf(), c.Revision, cardOf(c)), nil
 }
 
-func summaryOf(c projections.Customer) customerSummary {
+func summaryOf(c readmodels.Customer) customerSummary {
 	return customerSummary{
 		ID: c.ID.UUID, Kind: c.Kind, Name: c.Details.Name, Stage: c.Stage, Touchpoint: touchpointInput(c.Touchpoint),
 		Owner: naming(c.Owner, c.OwnerName), ContactPoints: each(c.ContactPoints, contactPointOf), Archived: c.Archived,
@@ -144,7 +144,7 @@ func summaryOf(c projections.Customer) customerSummary {
 	}
 }
 
-func cardOf(c projections.Customer) customerCard {
+func cardOf(c readmodels.Customer) customerCard {
 	card := customerCard{
 		ID: c.ID.UUID, Kind: c.Kind, CustomerDetails: CustomerDetails(c.Details),
 		Stage: c.Stage, Touchpoint: touchpointInput(c.Touchpoint), Owner: naming(c.Owner, c.OwnerName),

@@ -8,7 +8,7 @@ import (
 
 	"crm/domain"
 	"crm/domain/deal"
-	"crm/projections"
+	"crm/projections/readmodels"
 )
 
 // dealCard is all that is known of a deal.
@@ -77,7 +77,7 @@ func (s *Server) dealQueries() {
 }
 
 func (s *Server) listDeals(ctx context.Context, in *dealListInput) (*listed[dealCard], error) {
-	return s.pageOfDeals(ctx, projections.DealFilter{
+	return s.pageOfDeals(ctx, readmodels.DealFilter{
 		Status: deal.Status(in.Status), Stage: domain.StageID(in.Stage), Pipeline: domain.PipelineID{UUID: in.Pipeline},
 		Owner: domain.EmployeeID{UUID: in.Owner}, Customer: domain.CustomerID{UUID: in.Customer},
 	}, in.asOf(), in.Paging)
@@ -85,16 +85,16 @@ func (s *Server) listDeals(ctx context.Context, in *dealListInput) (*listed[deal
 
 func (s *Server) listCustomersDeals(ctx context.Context, in *customerPageInput) (*listed[dealCard], error) {
 	id := domain.CustomerID{UUID: in.ID}
-	list, err := s.pageOfDeals(ctx, projections.DealFilter{Customer: id}, in.asOf(), in.Paging)
+	list, err := s.pageOfDeals(ctx, readmodels.DealFilter{Customer: id}, in.asOf(), in.Paging)
 	if err == nil && len(list.Body.Data) == 0 {
 		err = s.cfg.Models.Customers.Exists(ctx, id, in.asOf())
 	}
 	return list, err
 }
 
-func (s *Server) pageOfDeals(ctx context.Context, filter projections.DealFilter, asOf projections.AsOf, in Paging) (*listed[dealCard], error) {
+func (s *Server) pageOfDeals(ctx context.Context, filter readmodels.DealFilter, asOf readmodels.AsOf, in Paging) (*listed[dealCard], error) {
 	asked := question("deals", filter, asOf)
-	after, err := markOf[projections.AgeMark](asked, in.Cursor)
+	after, err := markOf[readmodels.AgeMark](asked, in.Cursor)
 	if err != nil {
 		return nil, err
 	}
@@ -113,7 +113,7 @@ func (s *Server) showDeal(ctx context.Context, in *Dated) (*tagged[dealCard], er
 	return taggedAt(in.asOf(), d.Revision, dealOf(d)), nil
 }
 
-func dealOf(d projections.Deal) dealCard {
+func dealOf(d readmodels.Deal) dealCard {
 	card := dealCard{
 		ID: d.ID.UUID, Title: d.Title, Status: d.Status, Pipeline: naming(d.Stage.Pipeline, d.PipelineName),
 		Stage: stageName{d.Stage.ID, d.StageName}, Probability: d.Stage.Probability, Category: string(d.Stage.Category),

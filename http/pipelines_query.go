@@ -9,7 +9,7 @@ import (
 	"crm/domain"
 	"crm/domain/deal"
 	"crm/domain/pipeline"
-	"crm/projections"
+	"crm/projections/readmodels"
 )
 
 // pipelineCard is a pipeline with its stages.
@@ -68,7 +68,7 @@ func (s *Server) pipelineQueries() {
 
 func (s *Server) listPipelines(ctx context.Context, in *pipelineListInput) (*listed[pipelineCard], error) {
 	asked := question("pipelines", in.asOf())
-	after, err := markOf[projections.NameMark](asked, in.Cursor)
+	after, err := markOf[readmodels.NameMark](asked, in.Cursor)
 	if err != nil {
 		return nil, err
 	}
@@ -95,7 +95,7 @@ func (s *Server) showBoard(ctx context.Context, in *boardInput) (*plain[boardCar
 	return &plain[boardCard]{boardCard{Pipeline: pipelineOf(board.Pipeline), Columns: each(board.Columns, columnOf)}}, nil
 }
 
-func pipelineOf(p projections.Pipeline) pipelineCard {
+func pipelineOf(p readmodels.Pipeline) pipelineCard {
 	return pipelineCard{
 		ID: p.ID.UUID, Name: p.Name, Stages: each(p.Stages, stageOf),
 		DefinedAt: p.DefinedAt, ChangedAt: p.ChangedAt, Revision: p.Revision,
@@ -106,10 +106,10 @@ func stageOf(s pipeline.KnownStage) stageCard {
 	return stageCard{ID: s.ID, Name: s.Name, Probability: s.Probability, Category: s.Category, Retired: s.Retired}
 }
 
-func columnOf(c projections.Column) columnCard {
+func columnOf(c readmodels.Column) columnCard {
 	card := columnCard{
 		Status: c.Status, Count: c.Count, Deals: each(c.Deals, dealOf),
-		Totals: each(c.Totals, func(t projections.Total) totalCard { return totalCard{t.Worth, sum(t.Weighted)} }),
+		Totals: each(c.Totals, func(t readmodels.Total) totalCard { return totalCard{t.Worth, sum(t.Weighted)} }),
 	}
 	if c.Status == deal.Running {
 		stage := stageOf(c.Stage)

@@ -18,6 +18,7 @@ import (
 	"crm/domain/pipeline"
 	"crm/domain/product"
 	"crm/projections"
+	"crm/projections/readmodels"
 )
 
 // refusals are all errors that have a page, by slug.
@@ -34,7 +35,7 @@ var refusals = bySlug(
 	product.ErrUnknown, product.ErrAlreadyDefined, product.ErrRetired,
 	ErrMalformed, ErrUnknownField, ErrParameter, ErrHeader, ErrMediaType, ErrBodyTooLarge, ErrNoCommand, ErrKeyMissing,
 	ErrNoRoute, ErrMethod, ErrNotAccepted, ErrTimedOut, ErrInternal, ErrCursor, ErrBehind,
-	projections.ErrUnavailable, projections.ErrParked, projections.ErrUnknownModel, projections.ErrStopped, errStreamDeleted,
+	projections.ErrUnavailable, readmodels.ErrParked, projections.ErrUnknownModel, projections.ErrStopped, errStreamDeleted,
 	projections.ErrRebuilding, projections.ErrCancelled, projections.ErrOtherVersion, projections.ErrNothingRetired,
 	projections.ErrNoSuchVersion, projections.ErrUnknownJob, projections.ErrTooManyJobs,
 )

@@ -13,7 +13,7 @@ import (
 	"github.com/google/uuid"
 
 	"crm/domain"
-	"crm/projections"
+	"crm/projections/readmodels"
 )
 
 // ErrBehind is a read model that has not come as far as the caller asks.
@@ -63,12 +63,12 @@ type Moment struct {
 }
 
 // asOf reads the parameters, which serveQuery has checked.
-func (m *Moment) asOf() projections.AsOf {
+func (m *Moment) asOf() readmodels.AsOf {
 	asOf, _ := m.read()
 	return asOf
 }
 
-func (m *Moment) read() (asOf projections.AsOf, err error) {
+func (m *Moment) read() (asOf readmodels.AsOf, err error) {
 	if asOf.At, err = instantIn("as_of", m.AsOf); err != nil {
 		return asOf, err
 	}
@@ -146,7 +146,7 @@ type tagged[T any] struct {
 
 // taggedAt is an answer about one thing as of some time. The past is not what a
 // command changes, and the last revision in it need not be the latest before a date.
-func taggedAt[T any](asOf projections.AsOf, revision domain.Revision, body T) *tagged[T] {
+func taggedAt[T any](asOf readmodels.AsOf, revision domain.Revision, body T) *tagged[T] {
 	if !asOf.IsZero() {
 		return &tagged[T]{Body: body}
 	}
@@ -164,7 +164,7 @@ func serveQuery[I any, In interface {
 	}
 	huma.Register(s.api, op, func(ctx context.Context, in *I) (*Out, error) {
 		if asked, ok := any(in).(interface {
-			read() (projections.AsOf, error)
+			read() (readmodels.AsOf, error)
 		}); ok {
 			if _, err := asked.read(); err != nil {
 				return nil, err

@@ -15,6 +15,7 @@ import (
 	crmhttp "crm/http"
 	"crm/projections"
 	"crm/projections/projectionstest"
+	"crm/projections/readmodels"
 )
 
 // seeing is a world whose reads answer from read models in a real Postgres. A model
@@ -37,7 +38,7 @@ func newSeeingWorld(t *testing.T, change func(*crmhttp.Config)) *seeing {
 func newSeeingWorldAt(t *testing.T, clock func() time.Time, change func(*crmhttp.Config)) *seeing {
 	t.Helper()
 	pool := projectionstest.Pool(t)
-	models := projections.NewModels(pool)
+	models := readmodels.NewModels(pool)
 	s := &seeing{pool: pool, builders: map[string]*projections.Builder{}}
 	if err := projections.Migrate(t.Context(), pool); err != nil {
 		t.Fatal(err)

@@ -9,7 +9,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"crm/domain"
-	"crm/projections"
+	"crm/projections/readmodels"
 )
 
 // report is the answer of a report, which is never long.
@@ -36,7 +36,7 @@ type Days struct {
 	To   string `query:"to" format:"date" doc:"The last day (UTC). Default: no bound."`
 }
 
-func (d *Days) period() (p projections.Period, err error) {
+func (d *Days) period() (p readmodels.Period, err error) {
 	if p.From, err = startOf("from", d.From); err != nil {
 		return p, err
 	}
@@ -77,7 +77,7 @@ func (l *Line) Resolve(ctx huma.Context) []error {
 	return nil
 }
 
-func (l *Line) key() (projections.LineKey, error) {
+func (l *Line) key() (readmodels.LineKey, error) {
 	if !l.given {
 		return nil, nil
 	}
@@ -88,7 +88,7 @@ const drillSummary = "The events behind a line of the report, by deal or custome
 
 // drillLine answers the drill-down of a report whose lines have one key.
 func drillLine[Q interface {
-	Behind(projections.LineKey) projections.Figure
+	Behind(readmodels.LineKey) readmodels.Figure
 }](ctx context.Context, s *Server, name string, asked Q, wrong error, line Line, d Drill,
 ) (*listed[entryCard], error) {
 	key, err := line.key()
@@ -99,8 +99,8 @@ func drillLine[Q interface {
 }
 
 // drillInto answers a drill-down. asked names the question, for the cursor.
-func (s *Server) drillInto(ctx context.Context, asked string, d Drill, figure projections.Figure) (*listed[entryCard], error) {
-	after, err := markOf[projections.BehindMark](asked, d.Cursor)
+func (s *Server) drillInto(ctx context.Context, asked string, d Drill, figure readmodels.Figure) (*listed[entryCard], error) {
+	after, err := markOf[readmodels.BehindMark](asked, d.Cursor)
 	if err != nil {
 		return nil, err
 	}

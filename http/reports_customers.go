@@ -6,7 +6,7 @@ import (
 
 	"crm/domain/consent"
 	"crm/domain/customer"
-	"crm/projections"
+	"crm/projections/readmodels"
 )
 
 type sourceLine struct {
@@ -55,8 +55,8 @@ type ChurnInput struct {
 const wholeDay = 24 * time.Hour
 
 // question ends with today, or the day that it is about, unless it ends before.
-func (in *ChurnInput) question(s *Server) (projections.ChurnQuestion, error) {
-	asked := projections.ChurnQuestion{By: projections.ChurnGrouping(in.GroupBy), AsOf: in.asOf()}
+func (in *ChurnInput) question(s *Server) (readmodels.ChurnQuestion, error) {
+	asked := readmodels.ChurnQuestion{By: readmodels.ChurnGrouping(in.GroupBy), AsOf: in.asOf()}
 	var err error
 	if asked.Period, err = in.period(); err != nil {
 		return asked, err
@@ -96,7 +96,7 @@ func (s *Server) reportChurn(ctx context.Context, in *ChurnInput) (*plain[report
 	if err != nil {
 		return nil, err
 	}
-	return reportOf(lines, func(l projections.ChurnLine) churnLine {
+	return reportOf(lines, func(l readmodels.ChurnLine) churnLine {
 		return churnLine{
 			Key: l.Key, AtStart: l.AtStart, New: l.New, Churned: l.Churned, WonBack: l.WonBack, Reverted: l.Reverted, AtEnd: l.AtEnd,
 			ChurnRate: roundedIf(l.ChurnRate()), WinBackRate: roundedIf(l.WinBackRate()),
@@ -115,11 +115,11 @@ func (s *Server) drillChurn(ctx context.Context, in *struct {
 }
 
 func (s *Server) reportSources(ctx context.Context, in *ReportInput) (*plain[report[sourceLine]], error) {
-	counts, err := s.cfg.Models.Customers.Sources(ctx, projections.SourcesQuestion{AsOf: in.asOf()})
+	counts, err := s.cfg.Models.Customers.Sources(ctx, readmodels.SourcesQuestion{AsOf: in.asOf()})
 	if err != nil {
 		return nil, err
 	}
-	return reportOf(counts, func(c projections.SourceCount) sourceLine { return sourceLine{c.Line(), c.Source, c.Stage, c.Count} }), nil
+	return reportOf(counts, func(c readmodels.SourceCount) sourceLine { return sourceLine{c.Line(), c.Source, c.Stage, c.Count} }), nil
 }
 
 func (s *Server) drillSources(ctx context.Context, in *struct {
@@ -128,15 +128,15 @@ func (s *Server) drillSources(ctx context.Context, in *struct {
 	Drill
 },
 ) (*listed[entryCard], error) {
-	return drillLine(ctx, s, "report.sources", projections.SourcesQuestion{AsOf: in.asOf()}, nil, in.Line, in.Drill)
+	return drillLine(ctx, s, "report.sources", readmodels.SourcesQuestion{AsOf: in.asOf()}, nil, in.Line, in.Drill)
 }
 
 func (s *Server) reportConsentCoverage(ctx context.Context, in *ReportInput) (*plain[report[coverageLine]], error) {
-	counts, err := s.cfg.Models.Consents.Coverage(ctx, projections.CoverageQuestion{Now: s.cfg.Now(), AsOf: in.asOf()})
+	counts, err := s.cfg.Models.Consents.Coverage(ctx, readmodels.CoverageQuestion{Now: s.cfg.Now(), AsOf: in.asOf()})
 	if err != nil {
 		return nil, err
 	}
-	return reportOf(counts, func(c projections.Coverage) coverageLine {
+	return reportOf(counts, func(c readmodels.Coverage) coverageLine {
 		return coverageLine{Key: c.Line(), Purpose: c.Purpose, Channel: c.Channel, Status: c.Status, Count: c.Count}
 	}), nil
 }
@@ -147,6 +147,6 @@ func (s *Server) drillConsentCoverage(ctx context.Context, in *struct {
 	Drill
 },
 ) (*listed[entryCard], error) {
-	asked := projections.CoverageQuestion{Now: s.cfg.Now(), AsOf: in.asOf()}
+	asked := readmodels.CoverageQuestion{Now: s.cfg.Now(), AsOf: in.asOf()}
 	return drillLine(ctx, s, "report.consent_coverage", asked, nil, in.Line, in.Drill)
 }

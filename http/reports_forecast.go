@@ -6,7 +6,7 @@ import (
 	"github.com/google/uuid"
 
 	"crm/domain"
-	"crm/projections"
+	"crm/projections/readmodels"
 )
 
 // forecastLine is one group of the forecast.
@@ -35,10 +35,10 @@ type ForecastInput struct {
 	GroupBy string `query:"group_by" enum:"all,month,category,owner" default:"month" doc:"Month: in which an open deal is expected to close, or a won one was won. Category: closed is what was won. Owner: of a won deal, at closing."`
 }
 
-func (in *ForecastInput) question() (projections.ForecastQuestion, error) {
+func (in *ForecastInput) question() (readmodels.ForecastQuestion, error) {
 	period, err := in.period()
-	return projections.ForecastQuestion{
-		Pipeline: domain.PipelineID{UUID: in.Pipeline}, By: projections.ForecastGrouping(in.GroupBy), Period: period, AsOf: in.asOf(),
+	return readmodels.ForecastQuestion{
+		Pipeline: domain.PipelineID{UUID: in.Pipeline}, By: readmodels.ForecastGrouping(in.GroupBy), Period: period, AsOf: in.asOf(),
 	}, err
 }
 
@@ -69,8 +69,8 @@ type AccuracyInput struct {
 	GroupBy   string `query:"group_by" enum:"all,month,category,owner,stage" default:"month" doc:"Category and stage: where the deal stood at on."`
 }
 
-func (in *AccuracyInput) question() (asked projections.AccuracyQuestion, err error) {
-	asked.Pipeline, asked.By, asked.AsOf = domain.PipelineID{UUID: in.Pipeline}, projections.ForecastGrouping(in.GroupBy), in.asOf()
+func (in *AccuracyInput) question() (asked readmodels.AccuracyQuestion, err error) {
+	asked.Pipeline, asked.By, asked.AsOf = domain.PipelineID{UUID: in.Pipeline}, readmodels.ForecastGrouping(in.GroupBy), in.asOf()
 	if asked.Period, err = in.period(); err != nil {
 		return asked, err
 	}
@@ -102,7 +102,7 @@ func (s *Server) reportForecast(ctx context.Context, in *ForecastInput) (*plain[
 	if err != nil {
 		return nil, err
 	}
-	return reportOf(lines, func(l projections.ForecastLine) forecastLine {
+	return reportOf(lines, func(l readmodels.ForecastLine) forecastLine {
 		return forecastLine{
 			Key: l.Key, Name: l.Name, OpenCount: l.Open, WonCount: l.Won,
 			Worth: amounts(l.Worth), Weighted: amounts(l.Weighted), WonValue: amounts(l.Value),
@@ -129,7 +129,7 @@ func (s *Server) reportAccuracy(ctx context.Context, in *AccuracyInput) (*plain[
 	if err != nil {
 		return nil, err
 	}
-	return reportOf(lines, func(l projections.AccuracyLine) accuracyLine {
+	return reportOf(lines, func(l readmodels.AccuracyLine) accuracyLine {
 		return accuracyLine{
 			Key: l.Key, Name: l.Name, Currency: l.Currency, Forecast: l.Forecast.Minor, Actual: l.Actual.Minor,
 			Accuracy: roundedIf(l.Accuracy()), Bias: roundedIf(l.Bias()),

@@ -6,7 +6,7 @@ import (
 	"github.com/google/uuid"
 
 	"crm/domain"
-	"crm/projections"
+	"crm/projections/readmodels"
 )
 
 // funnelCard is a funnel.
@@ -50,9 +50,9 @@ type FunnelInput struct {
 	PipelineOfReport
 }
 
-func (in *FunnelInput) question() (projections.FunnelQuestion, error) {
+func (in *FunnelInput) question() (readmodels.FunnelQuestion, error) {
 	period, err := in.period()
-	return projections.FunnelQuestion{Pipeline: in.pipeline(), Period: period, AsOf: in.asOf()}, err
+	return readmodels.FunnelQuestion{Pipeline: in.pipeline(), Period: period, AsOf: in.asOf()}, err
 }
 
 // stageDuration is how long deals stood in a stage.
@@ -84,9 +84,9 @@ type DurationsInput struct {
 	PipelineOfReport
 }
 
-func (in *DurationsInput) question() (projections.DurationsQuestion, error) {
+func (in *DurationsInput) question() (readmodels.DurationsQuestion, error) {
 	period, err := in.period()
-	return projections.DurationsQuestion{Pipeline: in.pipeline(), Period: period, AsOf: in.asOf()}, err
+	return readmodels.DurationsQuestion{Pipeline: in.pipeline(), Period: period, AsOf: in.asOf()}, err
 }
 
 func (s *Server) pipelineReportQueries() {
@@ -110,7 +110,7 @@ func (s *Server) reportFunnel(ctx context.Context, in *FunnelInput) (*plain[funn
 	}
 	return &plain[funnelCard]{funnelCard{
 		Opened: f.Opened, Won: f.Won, WonConversion: roundedIf(f.WonConversion()), WonShare: roundedIf(f.WonShare()),
-		Steps: each(f.Steps, func(t projections.FunnelStep) funnelStep {
+		Steps: each(f.Steps, func(t readmodels.FunnelStep) funnelStep {
 			return funnelStep{
 				Key: string(t.Stage), Name: t.Name, Reached: t.Reached, Visited: t.Visited, Standing: t.Standing, Lost: t.Lost,
 				Conversion: roundedIf(t.Conversion), Share: roundedIf(t.Share),
@@ -138,7 +138,7 @@ func (s *Server) reportDurations(ctx context.Context, in *DurationsInput) (*plai
 	if err != nil {
 		return nil, err
 	}
-	return reportOf(stages, func(d projections.StageDuration) stageDuration {
+	return reportOf(stages, func(d readmodels.StageDuration) stageDuration {
 		shown := stageDuration{
 			Key: string(d.Stage), Name: d.Name, Retired: d.Retired, Stays: d.Stays, MeanDays: roundedIf(d.Days),
 			Forward: d.Forward, Backward: d.Backward, Won: d.Won, Lost: d.Lost,
@@ -146,8 +146,8 @@ func (s *Server) reportDurations(ctx context.Context, in *DurationsInput) (*plai
 		}
 		for i, count := range d.Lengths {
 			length := stayLength{Count: count}
-			if i < len(projections.StayBounds) {
-				length.Days = &projections.StayBounds[i]
+			if i < len(readmodels.StayBounds) {
+				length.Days = &readmodels.StayBounds[i]
 			}
 			shown.Lengths = append(shown.Lengths, length)
 		}

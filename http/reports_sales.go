@@ -4,7 +4,7 @@ import (
 	"context"
 
 	"crm/domain"
-	"crm/projections"
+	"crm/projections/readmodels"
 )
 
 // salesLine is one group of the sales report.
@@ -28,9 +28,9 @@ type SalesInput struct {
 	GroupBy string `query:"group_by" enum:"all,month,quarter,year,owner,manager,office,product,family" default:"month" doc:"Owner: at closing, with the manager and office of today. Product and family: each with its share of the value, in proportion to the line items' totals; deals and lines without a product count for none. all: one line."`
 }
 
-func (in *SalesInput) question() (projections.SalesQuestion, error) {
+func (in *SalesInput) question() (readmodels.SalesQuestion, error) {
 	period, err := in.period()
-	return projections.SalesQuestion{By: projections.SalesGrouping(in.GroupBy), Period: period, AsOf: in.asOf()}, err
+	return readmodels.SalesQuestion{By: readmodels.SalesGrouping(in.GroupBy), Period: period, AsOf: in.asOf()}, err
 }
 
 // ownerLine is what one employee did.
@@ -52,9 +52,9 @@ type OwnersInput struct {
 	Days
 }
 
-func (in *OwnersInput) question() (projections.OwnersQuestion, error) {
+func (in *OwnersInput) question() (readmodels.OwnersQuestion, error) {
 	period, err := in.period()
-	return projections.OwnersQuestion{Period: period, AsOf: in.asOf()}, err
+	return readmodels.OwnersQuestion{Period: period, AsOf: in.asOf()}, err
 }
 
 func (s *Server) salesQueries() {
@@ -77,7 +77,7 @@ func (s *Server) reportSales(ctx context.Context, in *SalesInput) (*plain[report
 	if err != nil {
 		return nil, err
 	}
-	return reportOf(lines, func(l projections.SalesLine) salesLine {
+	return reportOf(lines, func(l readmodels.SalesLine) salesLine {
 		return salesLine{
 			Key: l.Key, Name: l.Name, WonCount: l.Won, LostCount: l.Lost, WinRate: rounded(l.WinRate()), WonValue: amounts(l.Value),
 			MeanDaysToClose: roundedIf(l.DaysToClose), MeanDaysToWin: roundedIf(l.DaysToWin), MeanDaysToLose: roundedIf(l.DaysToLose),
@@ -104,7 +104,7 @@ func (s *Server) reportOwners(ctx context.Context, in *OwnersInput) (*plain[repo
 	if err != nil {
 		return nil, err
 	}
-	return reportOf(owners, func(o projections.OwnerActivity) ownerLine {
+	return reportOf(owners, func(o readmodels.OwnerActivity) ownerLine {
 		line := ownerLine{
 			Key: o.Key, Name: o.Name, Interactions: o.Interactions, Channels: map[string]int64{},
 			OpenedCount: o.Opened, WonCount: o.Won, WonValue: amounts(o.Value), LostCount: o.Lost,

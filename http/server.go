@@ -14,6 +14,7 @@ import (
 	"crm/commands"
 	"crm/domain"
 	"crm/projections"
+	"crm/projections/readmodels"
 )
 
 // Limits of every listener (OWASP ASVS 5, slow and oversized requests).
@@ -29,7 +30,7 @@ type Config struct {
 	// Commands answers commands. Needed.
 	Commands *commands.Handler
 	// Models answer reads. Needed.
-	Models projections.Models
+	Models readmodels.Models
 	// WaitFor blocks until a read model has come to a position, or ctx ends. Needed
 	// for min_position.
 	WaitFor func(ctx context.Context, model string, position domain.Position) error

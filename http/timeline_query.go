@@ -8,7 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"crm/domain"
-	"crm/projections"
+	"crm/projections/readmodels"
 )
 
 // entryCard is one event on a timeline.
@@ -37,7 +37,7 @@ type entityCard struct {
 
 func (s *Server) listTimeline(ctx context.Context, in *customerPageInput) (*listed[entryCard], error) {
 	asked := question("timeline", in.ID, in.asOf())
-	after, err := markOf[projections.EntryMark](asked, in.Cursor)
+	after, err := markOf[readmodels.EntryMark](asked, in.Cursor)
 	if err != nil {
 		return nil, err
 	}
@@ -52,7 +52,7 @@ func (s *Server) listTimeline(ctx context.Context, in *customerPageInput) (*list
 	return listOf(found.Items, pageAfter(asked, found.Next), entryOf), nil
 }
 
-func entryOf(e projections.Entry) entryCard {
+func entryOf(e readmodels.Entry) entryCard {
 	card := entryCard{
 		Position: e.Position.String(), Entity: entityCard{e.EntityKind, e.EntityID, e.EntityName},
 		EventID: e.EventID, Revision: e.Revision, Type: e.Type, Summary: e.Summary, Data: e.Data, Names: e.Names,

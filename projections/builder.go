@@ -23,6 +23,8 @@ type Builder struct {
 	// Parking says what becomes of events that cannot be applied. It may be set
 	// before the first Apply.
 	Parking Parking
+	// Limits are those of windows in bulk. They may be set before Bulk.
+	Limits BulkLimits
 
 	projection Projection
 	schema     string

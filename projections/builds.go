@@ -44,7 +44,7 @@ func Builds(ctx context.Context, db Querier) ([]BuildStatus, error) {
 				AND granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())) AS led
 		FROM crm.projections ORDER BY name, build`, leaderLocks)
 	if err != nil {
-		return nil, unavailable(err)
+		return nil, Unavailable(err)
 	}
 	found, err := pgx.CollectRows(rows, pgx.RowToStructByNameLax[BuildStatus])
 	for i := range found {
@@ -55,5 +55,5 @@ func Builds(ctx context.Context, db Querier) ([]BuildStatus, error) {
 			}
 		}
 	}
-	return found, unavailable(err)
+	return found, Unavailable(err)
 }

@@ -1,6 +1,7 @@
 package projections
 
 import (
+	"cmp"
 	"context"
 	"slices"
 
@@ -23,12 +24,12 @@ type window struct {
 	broken bool       // it failed, and nothing of it can be kept
 }
 
-// When a window ends, if nobody says otherwise. What it holds is what a crash costs: a
-// few seconds of work.
-const (
-	windowEvents = 250_000
-	windowBytes  = 128 << 20
-)
+// BulkLimits say when a window of [Builder.Bulk] ends. What it holds is what a crash
+// costs: by default a few seconds of work.
+type BulkLimits struct {
+	Events int64 // after so many; default 250,000
+	Bytes  int   // when its rows in memory take so much, about; default 128 MiB
+}
 
 // Bulk has the builder take what comes until [Builder.Finish] as fast as it can, for
 // tables that nobody reads yet. Batches gather in a window, which is one transaction:
@@ -57,7 +58,8 @@ func (b *Builder) Bulk(ctx context.Context) error {
 	b.writer.reset()
 	b.writer.bulk = true
 	b.window = window{
-		since: b.checkpoint, whole: b.checkpoint.Position.IsZero(), events: windowEvents, bytes: windowBytes,
+		since: b.checkpoint, whole: b.checkpoint.Position.IsZero(),
+		events: cmp.Or(b.Limits.Events, 250_000), bytes: cmp.Or(b.Limits.Bytes, 128<<20),
 	}
 	return nil
 }

@@ -15,16 +15,10 @@ import (
 )
 
 // bulk is a builder in bulk in an empty database.
-func bulk(t *testing.T, pool *pgxpool.Pool, p projections.Projection) *projections.Builder {
+func bulk(t *testing.T, pool *pgxpool.Pool, p projections.Projection, limits projections.BulkLimits) *projections.Builder {
 	t.Helper()
-	if err := projections.Migrate(t.Context(), pool); err != nil {
-		t.Fatal(err)
-	}
-	b, err := projections.OpenBuilder(t.Context(), pool, p)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(b.Close)
+	b := projectionstest.Open(t, pool, p)
+	b.Limits = limits
 	if err := b.Bulk(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -57,33 +51,25 @@ func apply(t *testing.T, b *projections.Builder, batches ...domain.Batch) {
 func TestBulkLeavesTheSameTables(t *testing.T) {
 	t.Parallel()
 	r := rand.New(rand.NewPCG(5, 5))
-	world := randomWorld(800, 2).events
 	histories := map[string][]domain.Recorded{"notes": history(700), "things": bitemporal(r, 400)}
-	for _, p := range append((projections.Models{}).Projections(), notes{name: "notes"}, things{"things"}) {
+	for _, p := range []projections.Projection{notes{name: "notes"}, things{"things"}} {
 		t.Run(p.Name(), func(t *testing.T) {
 			t.Parallel()
-			events := world
-			if own := histories[p.Name()]; own != nil {
-				events = own
-			}
+			events := histories[p.Name()]
 			pool := projectionstest.Pool(t)
 			if err := projectionstest.Replay(t.Context(), pool, p, projectionstest.Batches(events, 100)...); err != nil {
 				t.Fatal(err)
 			}
 			want := read(t, pool, p.Name())
-			for name, window := range map[string]struct {
-				events int64
-				bytes  int
-			}{
+			for name, window := range map[string]projections.BulkLimits{
 				"one window": {math.MaxInt64, math.MaxInt}, "of some events": {150, math.MaxInt}, "of little memory": {math.MaxInt64, 20_000},
 				"of each batch": {1, 1},
 			} {
 				pool := projectionstest.Pool(t)
-				b := bulk(t, pool, p)
-				projections.Windows(b, window.events, window.bytes)
+				b := bulk(t, pool, p, window)
 				for i, batch := range batched(projectionstest.Shuffled(events, 3)) {
 					apply(t, b, batch)
-					if i%7 == 3 && window.events == 150 {
+					if i%7 == 3 && window.Events == 150 {
 						if err := b.Flush(t.Context()); err != nil {
 							t.Fatal(err)
 						}
@@ -112,7 +98,7 @@ func TestCrashLosesTheWindowOnly(t *testing.T) {
 	want := read(t, pool, "notes")
 
 	pool = projectionstest.Pool(t)
-	b := bulk(t, pool, notes{name: "notes"})
+	b := bulk(t, pool, notes{name: "notes"}, projections.BulkLimits{})
 	apply(t, b, batches[:4]...)
 	if err := b.Flush(t.Context()); err != nil {
 		t.Fatal(err)
@@ -127,7 +113,7 @@ func TestCrashLosesTheWindowOnly(t *testing.T) {
 	}
 	b.Close()
 
-	b = bulk(t, pool, notes{name: "notes"})
+	b = bulk(t, pool, notes{name: "notes"}, projections.BulkLimits{})
 	if at := b.Checkpoint(); at.Position != batches[3].Through || at.Events != int64(handled(events[:200])) {
 		t.Fatalf("after the crash it stands at %s with %d events, want the end of the last window, %s", at.Position, at.Events, batches[3].Through)
 	}
@@ -146,7 +132,7 @@ func TestCrashLosesTheWindowOnly(t *testing.T) {
 func TestFencedWindowIsNotWritten(t *testing.T) {
 	t.Parallel()
 	pool := projectionstest.Pool(t)
-	b := bulk(t, pool, notes{name: "notes"})
+	b := bulk(t, pool, notes{name: "notes"}, projections.BulkLimits{})
 	apply(t, b, batched([][]domain.Recorded{history(100)})...)
 	if _, err := pool.Exec(t.Context(), "UPDATE crm.projections SET epoch = epoch + 1"); err != nil {
 		t.Fatal(err)
@@ -172,7 +158,7 @@ func TestBulkGivesTheTablesBackToPostgres(t *testing.T) {
 		}
 		return n
 	}
-	b := bulk(t, pool, notes{name: "notes"})
+	b := bulk(t, pool, notes{name: "notes"}, projections.BulkLimits{})
 	if n := left(); n != 3 {
 		t.Errorf("in bulk %d of 3 tables are left alone", n)
 	}

@@ -240,9 +240,9 @@ func decodeFloat(src []byte, at unsafe.Pointer) error {
 // pgEpoch is where Postgres counts time from, in seconds of Unix.
 const pgEpoch = 946_684_800 // 2000-01-01
 
-// infinity is the instant after all others: the last one that fits a timestamptz,
+// Infinity is the instant after all others: the last one that fits a timestamptz,
 // which Postgres calls infinity.
-var infinity = pgInstant(math.MaxInt64)
+var Infinity = pgInstant(math.MaxInt64)
 
 func encodeInstant(buf []byte, at unsafe.Pointer) ([]byte, error) {
 	t := *(*time.Time)(at)

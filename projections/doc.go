@@ -1,6 +1,7 @@
-// Package projections turns the log into Postgres tables that answer questions:
-// the read models. It decides nothing and is the source of nothing. Every table
-// in it can be dropped and comes back the same.
+// Package projections is the engine that turns the log into Postgres tables that answer
+// questions: the read models, which it knows none of (package readmodels). It decides
+// nothing and is the source of nothing. Every table can be dropped and comes back the
+// same.
 //
 //	log ──▶ subscriber ──▶ Watermill router, a handler per projection       checkpoint: where to start
 //	        one message    │  settled     keeps the message of a stopped model
@@ -18,10 +19,8 @@
 //
 // A read model is a [Projection]: a name, a version, DDL, the event types it
 // wants and a pure Apply that writes to tables through the [Writer]: [Keyed],
-// [Versioned], which remembers, [Sums] or [Appended]. It stands in one .go file and
-// one .sql file named for what it answers, with its queries beside it. An [Engine]
-// runs any number of them; a [Builder] is one of them without Watermill, for tests
-// and tools.
+// [Versioned], which remembers, [Sums] or [Appended]. An [Engine] runs any number of
+// them; a [Builder] is one of them without Watermill, for tests and tools.
 //
 // # What it promises
 //
@@ -280,9 +279,6 @@
 //   - 2026-11-22 A stopped handler blocks instead of being removed from the
 //     router: the message in hand is what is retried once that is built, and the
 //     router ends when all its handlers do.
-//   - 2026-11-22 Queries name the table for the present and x_at(as_of, known_at) for
-//     the past. One statement for both was weighed: the present would pay for a
-//     history it does not read.
 //   - 2026-11-22 The analysts' role is named for its database, since roles are the
 //     whole cluster's, and gets SELECT build by build. Default privileges were
 //     weighed: they would open every schema that is made later, whatever is in it.
@@ -298,7 +294,7 @@
 //     that runs for minutes does not keep short reads waiting behind it, as it does
 //     with a view replaced or a table moved (study: 2 to 7 ms against 1.8 s). Plans are
 //     made again; where a column has another type each connection answers 0A000
-//     once, and the question is asked again (query.go).
+//     once, and the question is asked again.
 //   - 2026-11-22 The swap locks the row of the build that is read, and only then waits
 //     for the new one to come level, some ms. To look whether it happens to be ahead
 //     does not end under load: the reader of the row waits for the batch at work,

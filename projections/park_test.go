@@ -72,7 +72,7 @@ func poisonedAt(fails func(*projections.Writer, domain.Recorded) error, events .
 // parkedIn is what is parked, without the time.
 func parkedIn(t *testing.T, pool *pgxpool.Pool, model string) []projections.Parked {
 	t.Helper()
-	parked, err := projections.NewModels(pool).Parked.Of(t.Context(), model)
+	parked, err := projections.ParkedStreams{DB: pool}.Of(t.Context(), model)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -103,23 +103,23 @@ func TestPoisonParksItsStream(t *testing.T) {
 			t.Run(fmt.Sprint(way, " in batches of ", size), func(t *testing.T) {
 				t.Parallel()
 				log := newLives(20, 400, 1)
-				bad := log.events[150]
-				after := slices.DeleteFunc(slices.Clone(log.events), func(e domain.Recorded) bool {
+				bad := log.Events[150]
+				after := slices.DeleteFunc(slices.Clone(log.Events), func(e domain.Recorded) bool {
 					return e.Stream != bad.Stream || !bad.Position.Before(e.Position)
 				})
 				pool := projectionstest.Pool(t)
 				b := builder(t, pool, poisonedAt(fails, bad))
 				at := domain.Position{}
-				for _, events := range projectionstest.Batches(log.events, size) {
+				for _, events := range projectionstest.Batches(log.Events, size) {
 					if err := b.Apply(t.Context(), batch(at, events)); err != nil {
 						t.Fatal(err)
 					}
 					at = b.Checkpoint().Position
 				}
-				if at != log.events[399].Position || b.Checkpoint().Parked != 1 {
+				if at != log.Events[399].Position || b.Checkpoint().Parked != 1 {
 					t.Errorf("the checkpoint is %+v", b.Checkpoint())
 				}
-				holds(t, pool, slices.DeleteFunc(slices.Clone(log.events), func(e domain.Recorded) bool {
+				holds(t, pool, slices.DeleteFunc(slices.Clone(log.Events), func(e domain.Recorded) bool {
 					return e.Stream == bad.Stream && !e.Position.Before(bad.Position)
 				}))
 				class := map[projections.Class]projections.Class{
@@ -161,7 +161,7 @@ func TestAnyPoisonLeavesNoTrace(t *testing.T) {
 			var skipped []domain.Position
 			first := map[domain.Stream]domain.Position{}
 			for i := range 3 { // streams, some with several
-				for _, e := range log.events[1000*i+int(seed)*37 : 1000*(i+1)] {
+				for _, e := range log.Events[1000*i+int(seed)*37 : 1000*(i+1)] {
 					if e.Stream == streamOf(100*int(seed)+i) && len(ill.at) < 2*(i+1) {
 						ill.at[e.Position] = ways[classes[(len(ill.at)+int(seed))%len(classes)]]
 						skipped = append(skipped, e.Position)
@@ -172,8 +172,8 @@ func TestAnyPoisonLeavesNoTrace(t *testing.T) {
 				}
 			}
 			pool := projectionstest.Pool(t)
-			live := log.build(t, ill, pool, seed)
-			holds(t, pool, slices.DeleteFunc(slices.Clone(log.events), func(e domain.Recorded) bool {
+			live := log.Build(t, ill, pool, seed)
+			holds(t, pool, slices.DeleteFunc(slices.Clone(log.Events), func(e domain.Recorded) bool {
 				from, parked := first[e.Stream]
 				return parked && !e.Position.Before(from)
 			}))
@@ -184,28 +184,28 @@ func TestAnyPoisonLeavesNoTrace(t *testing.T) {
 				if len(parked) == 0 {
 					break
 				}
-				log.retry("notes", "")
+				log.Retry("notes", "")
 				for i, p := range parked {
 					subject, _ := p.Stream.ID()
-					log.add(p.Stream, noted{Subject: subject, N: i})
-					log.skip("notes", p.Stream, p.Revision)
+					log.Add(p.Stream, noted{Subject: subject, N: i})
+					log.Skip("notes", p.Stream, p.Revision)
 				}
-				log.add(streamOf(5), noted{Subject: subjectOf(5), Text: "later", N: 1})
-				if err := log.follow(t, live, seed+100); err != nil {
+				log.Add(streamOf(5), noted{Subject: subjectOf(5), Text: "later", N: 1})
+				if err := log.Follow(t, live, seed+100); err != nil {
 					t.Fatal(err)
 				}
 			}
 			if parked := parkedIn(t, pool, "notes"); len(parked) > 0 {
 				t.Errorf("still parked: %+v", parked)
 			}
-			holds(t, pool, log.without(skipped...))
+			holds(t, pool, log.Without(skipped...))
 
 			if n := count(t, pool, "SELECT count(*) FROM crm.skipped"); n != len(skipped) {
 				t.Errorf("%d skipped, of %d", n, len(skipped))
 			}
 			for name, p := range map[string]projections.Projection{"the same": ill, "one that has learnt": notes{name: "notes"}} {
 				again := projectionstest.Pool(t)
-				log.build(t, p, again, seed+200)
+				log.Build(t, p, again, seed+200)
 				if diff := cmp.Diff(read(t, pool, "notes"), read(t, again, "notes")); diff != "" {
 					t.Errorf("live, and rebuilt by %s (-live +rebuilt):\n%s", name, diff)
 				}
@@ -225,14 +225,14 @@ func TestBulkLeavesParkingToBatches(t *testing.T) {
 		t.Run(string(way), func(t *testing.T) {
 			t.Parallel()
 			log := newLives(20, 400, 1)
-			bad := log.events[150]
+			bad := log.Events[150]
 			pool := projectionstest.Pool(t)
 			b := builder(t, pool, poisonedAt(fails, bad))
 			if err := b.Bulk(t.Context()); err != nil {
 				t.Fatal(err)
 			}
 			var err error
-			for _, events := range projectionstest.Batches(log.events, 50) {
+			for _, events := range projectionstest.Batches(log.Events, 50) {
 				if err == nil {
 					err = b.Apply(t.Context(), batch(b.Checkpoint().Position, events))
 				}
@@ -245,11 +245,11 @@ func TestBulkLeavesParkingToBatches(t *testing.T) {
 			}
 			_ = b.Flush(t.Context()) // as whoever gives it up tries to
 			b.Close()
-			b = taken(t, pool, poisonedAt(fails, bad))
+			b = projectionstest.Open(t, pool, poisonedAt(fails, bad))
 			if c := b.Checkpoint(); !c.Position.IsZero() || c.Parked != 0 {
 				t.Fatalf("of the window %+v was kept", c)
 			}
-			if err := log.follow(t, b, 1); err != nil {
+			if err := log.Follow(t, b, 1); err != nil {
 				t.Fatal(err)
 			}
 			if err := b.Bulk(t.Context()); err != nil || b.InBulk() {
@@ -262,91 +262,13 @@ func TestBulkLeavesParkingToBatches(t *testing.T) {
 	}
 }
 
-// bitten is a projection of which some events cannot be applied.
-type bitten struct {
-	projections.Projection
-	at map[domain.Position]bool
-}
-
-func (p bitten) Apply(w *projections.Writer, e domain.Recorded) error {
-	if p.at[e.Position] {
-		return errors.New(canary)
-	}
-	return p.Projection.Apply(w, e)
-}
-
-// What holds of notes holds of every read model, with their histories: built live with
-// skips in between, and from nothing in other batches, the tables are the same.
-func TestEveryModelGoesOnWithoutSkippedEvents(t *testing.T) {
-	t.Parallel()
-	for _, p := range (projections.Models{}).Projections() {
-		t.Run(p.Name(), func(t *testing.T) {
-			t.Parallel()
-			log := &lives{last: make(map[domain.Stream]domain.Revision)}
-			for _, e := range randomWorld(600, 5).events {
-				r := log.add(e.Stream, e.Event)
-				log.events[len(log.events)-1].Meta, log.events[len(log.events)-1].Data = e.Meta, e.Data
-				if r.Revision != e.Revision {
-					t.Fatalf("%s has revision %d where %d was to come", e.Stream, e.Revision, r.Revision)
-				}
-			}
-			ill := bitten{p, map[domain.Position]bool{}}
-			var ours []domain.Recorded
-			for _, e := range log.events {
-				if slices.Contains(p.Handles(), e.Event.EventType()) {
-					ours = append(ours, e)
-				}
-			}
-			for i := 7; i < len(ours); i += 40 {
-				ill.at[ours[i].Position] = true
-			}
-			pool := projectionstest.Pool(t)
-			live := log.build(t, ill, pool, 1)
-			skipped := 0
-			for parked := parkedIn(t, pool, p.Name()); len(parked) > 0; parked = parkedIn(t, pool, p.Name()) {
-				for _, s := range parked {
-					log.skip(p.Name(), s.Stream, s.Revision)
-					skipped++
-				}
-				if err := log.follow(t, live, 2); err != nil {
-					t.Fatal(err)
-				}
-			}
-			if skipped < len(ill.at) { // what follows one that is missing may not make sense any more
-				t.Errorf("%d events were skipped, of %d that cannot be applied", skipped, len(ill.at))
-			}
-			for name, p := range map[string]projections.Projection{"the same": ill, "one that has learnt": p} {
-				again := projectionstest.Pool(t)
-				log.build(t, p, again, 3)
-				if diff := cmp.Diff(read(t, pool, p.Name()), read(t, again, p.Name())); diff != "" {
-					t.Errorf("live, and rebuilt by %s (-live +rebuilt):\n%s", name, diff)
-				}
-				if n := len(parkedIn(t, again, p.Name())); n > 0 {
-					t.Errorf("%d streams are parked when rebuilt by %s", n, name)
-				}
-			}
-
-			// Tried again by a program that has learnt, nothing ever was amiss.
-			log.events = log.events[:len(log.events)-skipped]
-			mended, well := projectionstest.Pool(t), projectionstest.Pool(t)
-			log.build(t, ill, mended, 4).Close()
-			log.retry(p.Name(), "")
-			log.build(t, p, mended, 5)
-			log.build(t, p, well, 6)
-			if diff := cmp.Diff(read(t, well, p.Name()), read(t, mended, p.Name())); diff != "" {
-				t.Errorf("mended, and never ill (-well +mended):\n%s", diff)
-			}
-		})
-	}
-}
-
 // Under an engine: it stays live and tells how much is parked, here what the log feeds
 // without a revision as well as what it cannot apply; a request in the log is met.
 func TestEngineParksAndCatchesUp(t *testing.T) {
 	t.Parallel()
 	log := newLives(20, 400, 1)
-	bad, lost := log.of(streamOf(3))[4], log.of(streamOf(4))[2]
-	fed := newSource(log.without(lost.Position), 50)
+	bad, lost := log.Of(streamOf(3))[4], log.Of(streamOf(4))[2]
+	fed := newSource(log.Without(lost.Position), 50)
 	var ill atomic.Bool
 	ill.Store(true)
 	p := notes{name: "notes", apply: func(_ *projections.Writer, e domain.Recorded) error {
@@ -358,7 +280,7 @@ func TestEngineParksAndCatchesUp(t *testing.T) {
 	var logged journal
 	pool := projectionstest.Pool(t)
 	e, _ := start(t, pool, fed, projections.Config{
-		Log: slog.New(slog.NewTextHandler(&logged, nil)), Parking: projections.Parking{Load: log.load}, Head: headOf(fed),
+		Log: slog.New(slog.NewTextHandler(&logged, nil)), Parking: projections.Parking{Load: log.Load}, Head: headOf(fed),
 	}, p)
 	wait(t, e, "notes", fed.end())
 	eventually(t, e, "notes", "live with two parked streams", func(s projections.Status) bool {
@@ -372,13 +294,13 @@ func TestEngineParksAndCatchesUp(t *testing.T) {
 		t.Errorf("parked (-want +got):\n%s", diff)
 	}
 	ill.Store(false)
-	log.retry("notes", "")
-	fed.append(log.events[len(log.events)-1])
+	log.Retry("notes", "")
+	fed.append(log.Events[len(log.Events)-1])
 	wait(t, e, "notes", fed.end())
 	eventually(t, e, "notes", "live with nothing parked", func(s projections.Status) bool {
 		return s.State == projections.Live && s.Parked == 0
 	})
-	holds(t, pool, log.events)
+	holds(t, pool, log.Events)
 	if strings.Contains(logged.String(), canary) {
 		t.Errorf("the log tells:\n%s", logged.String())
 	}

@@ -40,9 +40,9 @@ type Schema struct {
 	Indexes string
 }
 
-// parseSchema splits the text of a .sql file at the line "-- indexes"; without
+// ParseSchema splits the text of a .sql file at the line "-- indexes"; without
 // one, all of it is Tables. What stands in comments there becomes a COMMENT.
-func parseSchema(sql string) Schema {
+func ParseSchema(sql string) Schema {
 	s := splitSchema(sql)
 	s.Tables += described(s.Tables)
 	return s

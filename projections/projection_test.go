@@ -11,7 +11,7 @@ func TestParseSchema(t *testing.T) {
 		"a; -- indexes\n  -- indexes ": {Tables: "a; -- indexes\n"},
 		"-- indexes of a\nb;":          {Tables: "-- indexes of a\nb;"},
 	} {
-		if got := parseSchema(sql); got != want {
+		if got := ParseSchema(sql); got != want {
 			t.Errorf("%q: %+v, want %+v", sql, got, want)
 		}
 	}

@@ -88,7 +88,7 @@ func (t *Versioned[K, R]) Settled(tell func(w *Writer, before, after *R)) *Versi
 }
 
 // Retold has tell run whenever an event changes what is known of a stretch of time:
-// from an instant until another one (not included), mostly for ever, the row is after
+// from an instant until another one (not included), mostly [Infinity], the row is after
 // and no longer before, which is nil where there was none. So each version that is
 // known today has come once and, where it was known otherwise before, that has gone.
 // What holds at no instant is not told. tell may add to tables; both rows are to be
@@ -131,8 +131,8 @@ func instant(t time.Time) time.Time { return t.Truncate(time.Microsecond) }
 //go:embed versioned.sql
 var versionedSQL string
 
-// remembering adds to the tables what their history takes.
-func (s Schema) remembering(tables ...interface{ historySQL() string }) Schema {
+// Remembering adds to the tables what the history of those that are [Versioned] takes.
+func (s Schema) Remembering(tables ...interface{ historySQL() string }) Schema {
 	for _, t := range tables {
 		s.Tables += "\n" + t.historySQL()
 	}

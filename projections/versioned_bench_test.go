@@ -28,12 +28,12 @@ type rememberedRow struct {
 }
 
 func (m remembered) Schema() projections.Schema {
-	return projections.Remembering(projections.Schema{
+	return projections.Schema{
 		Tables: `CREATE TABLE customers (
 			customer_id uuid PRIMARY KEY, name text NOT NULL, stage text NOT NULL, email text, events bigint NOT NULL,
 			won_minor bigint NOT NULL, changed_at timestamptz NOT NULL, valid_from timestamptz NOT NULL, known_from timestamptz NOT NULL);`,
 		Indexes: "CREATE INDEX customers_stage_idx ON customers (stage, changed_at);",
-	}, rememberedCards)
+	}.Remembering(rememberedCards)
 }
 
 func (m remembered) Apply(w *projections.Writer, e domain.Recorded) error {

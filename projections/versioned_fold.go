@@ -98,10 +98,10 @@ func (b *versionedBuffer[K, R]) fold(w *Writer, index int) error {
 	case exists && c.occurred.Before(row.ValidFrom):
 		b.backdate(w, c, r, recorded)
 	case exists && (row.ValidFrom.Before(c.occurred) || row.KnownFrom.Before(recorded)):
-		b.leave(w, c.slot, version[R]{*row, c.occurred, recorded, infinity})
+		b.leave(w, c.slot, version[R]{*row, c.occurred, recorded, Infinity})
 		fallthrough
 	default:
-		b.alter(w, c, row, exists, c.occurred, infinity, recorded)
+		b.alter(w, c, row, exists, c.occurred, Infinity, recorded)
 	}
 	r.begun = true
 	return nil
@@ -163,7 +163,7 @@ func (b *versionedBuffer[K, R]) backdate(w *Writer, c *versionedChange[R], r *ke
 	f := b.former[c.slot]
 	for i := range f.versions {
 		v := f.versions[i]
-		if v.KnownUntil.Before(infinity) || !c.occurred.Before(v.ValidUntil) {
+		if v.KnownUntil.Before(Infinity) || !c.occurred.Before(v.ValidUntil) {
 			continue
 		}
 		f.versions[i].KnownUntil = recorded
@@ -177,8 +177,8 @@ func (b *versionedBuffer[K, R]) backdate(w *Writer, c *versionedChange[R], r *ke
 		b.alter(w, c, &v.dated, true, v.ValidFrom, v.ValidUntil, recorded)
 		f.versions = append(f.versions, v)
 	}
-	f.versions = append(f.versions, version[R]{r.row, infinity, recorded, recorded})
-	b.alter(w, c, &r.row, true, r.row.ValidFrom, infinity, recorded)
+	f.versions = append(f.versions, version[R]{r.row, Infinity, recorded, recorded})
+	b.alter(w, c, &r.row, true, r.row.ValidFrom, Infinity, recorded)
 }
 
 // exists reports whether there is a row, in the table or made since.
@@ -201,7 +201,7 @@ func (b *versionedBuffer[K, R]) put(past *pastBuffer[K, R], f *former[R]) {
 	for i := range f.versions {
 		v := &f.versions[i]
 		if i < f.stored {
-			if v.KnownUntil.Equal(infinity) {
+			if v.KnownUntil.Equal(Infinity) {
 				continue // as it was
 			}
 			past.removed = append(past.removed, *v)

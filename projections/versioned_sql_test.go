@@ -4,64 +4,14 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"testing"
-	"time"
 
-	"github.com/jackc/pgx/v5"
+	"github.com/google/uuid"
 
 	"crm/domain"
 	"crm/projections"
 	"crm/projections/projectionstest"
 )
-
-// Asking for one key as of a date reads that key's versions. A page in an order that
-// never changes walks the index of the current rows, and asks for each key.
-func TestAsOfIsReachedByIndexes(t *testing.T) {
-	t.Parallel()
-	pool := projectionstest.Pool(t)
-	if err := projectionstest.Replay(t.Context(), pool, projections.Customers{}, randomWorld(2000, 3).events); err != nil {
-		t.Fatal(err)
-	}
-	for name, query := range map[string]struct {
-		sql   string
-		wants []string
-	}{
-		"a card": {"SELECT name FROM customers.customers_at(@at, @known) WHERE customer_id = @id", []string{"customers_pk", "customers_history_pk"}},
-		"a page": {`SELECT v.name FROM customers.customers AS c
-			CROSS JOIN LATERAL (SELECT * FROM customers.customers_at(@at, @known) AS v WHERE v.customer_id = c.customer_id) AS v
-			WHERE c.registered_at <= @at
-			ORDER BY c.registered_at DESC, c.customer_id DESC LIMIT 2`, []string{"customers_by_age", "customers_pk", "customers_history_pk"}},
-	} {
-		tx, err := pool.Begin(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer func() { _ = tx.Rollback(t.Context()) }()
-		// The tables are small: what is asked is whether an index can serve at all.
-		if _, err := tx.Exec(t.Context(), "SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off; SET LOCAL enable_bitmapscan = off; SET LOCAL enable_hashjoin = off"); err != nil {
-			t.Fatal(err)
-		}
-		rows, err := tx.Query(t.Context(), "EXPLAIN "+query.sql,
-			pgx.NamedArgs{"at": time.Date(2025, 9, 1, 0, 0, 0, 0, time.UTC), "known": nil, "id": customerID(1)})
-		if err != nil {
-			t.Fatal(err)
-		}
-		lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
-		if err != nil {
-			t.Fatal(err)
-		}
-		plan := strings.Join(lines, "\n")
-		for _, index := range query.wants {
-			if !strings.Contains(plan, "using "+index+" ") {
-				t.Errorf("%s does not use %s", name, index)
-			}
-		}
-		if strings.Contains(plan, "Function Scan") || strings.Contains(plan, "Sort  ") || t.Failed() {
-			t.Errorf("%s is planned as\n%s", name, plan)
-		}
-	}
-}
 
 // A swap renames the schema of what is read: the functions go along with their tables.
 func TestAsOfSurvivesARename(t *testing.T) {
@@ -87,28 +37,39 @@ func TestAsOfSurvivesARename(t *testing.T) {
 	}
 }
 
+// chapters is a projection of rows that follow a stream each.
+type chapters struct{}
+
+type chapterRow struct {
+	Subject  uuid.UUID `db:"subject"`
+	Revision int64     `db:"revision"`
+}
+
+var chapterTable = projections.NewVersioned[uuid.UUID, chapterRow]("chapters", "subject").
+	Following(func(row *chapterRow) domain.Revision { return domain.Revision(row.Revision) })
+
+func (chapters) Name() string      { return "chapters" }
+func (chapters) Version() int      { return 1 }
+func (chapters) Handles() []string { return []string{"test.noted"} }
+
+func (chapters) Schema() projections.Schema {
+	return projections.Schema{Tables: `CREATE TABLE chapters (subject uuid NOT NULL, revision bigint NOT NULL,
+		valid_from timestamptz NOT NULL, known_from timestamptz NOT NULL, CONSTRAINT chapters_pk PRIMARY KEY (subject));`}.Remembering(chapterTable)
+}
+
+func (chapters) Apply(w *projections.Writer, e domain.Recorded) error {
+	chapterTable.Change(w, e.Event.(noted).Subject, e, func(row *chapterRow) { row.Revision = int64(e.Revision) })
+	return nil
+}
+
 // Where a row follows a stream, an event that is not the next one is not applied.
 func TestMissingRevision(t *testing.T) {
 	t.Parallel()
-	w := randomWorld(300, 4)
-	streams := map[domain.Stream][]domain.Recorded{}
-	var longest domain.Stream
-	for _, e := range w.events {
-		if e.Stream.Category() == "customer" {
-			streams[e.Stream] = append(streams[e.Stream], e)
-			if len(streams[e.Stream]) > len(streams[longest]) {
-				longest = e.Stream
-			}
-		}
-	}
-	mine := streams[longest]
-	if len(mine) < 6 {
-		t.Fatalf("%d events", len(mine))
-	}
+	mine := newLives(1, 8, 4).Events
 	for name, test := range map[string]struct{ stored, lost int }{"of a new row": {0, 0}, "in a batch": {0, 3}, "between batches": {2, 2}, "after a batch": {2, 4}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			b := builder(t, projectionstest.Pool(t), projections.Customers{})
+			b := builder(t, projectionstest.Pool(t), chapters{})
 			if test.stored > 0 {
 				if err := b.Apply(t.Context(), batch(domain.Position{}, mine[:test.stored])); err != nil {
 					t.Fatal(err)

@@ -40,9 +40,10 @@ func (things) Version() int      { return 1 }
 func (things) Handles() []string { return []string{"test.noted"} }
 
 func (things) Schema() projections.Schema {
-	return projections.Remembering(projections.Schema{Tables: `CREATE TABLE things (
+	return projections.Schema{Tables: `CREATE TABLE things (
 		id uuid NOT NULL, part text NOT NULL, told text NOT NULL, count integer NOT NULL, last text,
-		valid_from timestamptz NOT NULL, known_from timestamptz NOT NULL, CONSTRAINT things_pk PRIMARY KEY (id, part));`}, thingTable)
+		valid_from timestamptz NOT NULL, known_from timestamptz NOT NULL, CONSTRAINT things_pk PRIMARY KEY (id, part));
+		CREATE VIEW told AS SELECT told FROM things;`}.Remembering(thingTable)
 }
 
 func (things) Apply(w *projections.Writer, e domain.Recorded) error {
@@ -85,7 +86,7 @@ func bitemporal(r *rand.Rand, n int) []domain.Recorded {
 			Position: domain.Position{Commit: at, Prepare: at},
 			// The store's clock is finer than a column.
 			RecordedAt: recorded.Add(time.Duration(r.IntN(9)) * 100 * time.Nanosecond),
-			Event:      noted{Subject: numbered("thing", number/2), Text: []string{"left", "right"}[number%2], N: i},
+			Event:      noted{Subject: subjectOf(number / 2), Text: []string{"left", "right"}[number%2], N: i},
 			Meta:       domain.Meta{OccurredAt: noon.AddDate(0, 0, day)},
 		}
 	}

@@ -23,6 +23,7 @@ import (
 	"crm/eventstore/embedded"
 	crmhttp "crm/http"
 	"crm/projections"
+	"crm/projections/readmodels"
 )
 
 // errDisk is an event store that answers, but takes nothing.
@@ -81,7 +82,7 @@ func openApp(ctx context.Context, s settings, b backends, keys map[string]string
 		return nil, fmt.Errorf("postgres: %w", err)
 	}
 	a.commands = commands.New(a.store, commands.Config{CacheBytes: int64(s.StateCache) << 20})
-	models := projections.NewModels(a.pool)
+	models := readmodels.NewModels(a.pool)
 	a.engine = projections.NewEngine(a.pool, projections.Config{
 		Subscribe: func(_ string, checkpoint func(context.Context) (domain.Position, error)) message.Subscriber {
 			return eventstore.NewSubscriber(a.store, eventstore.SubscriberConfig{Checkpoint: checkpoint, Log: log})

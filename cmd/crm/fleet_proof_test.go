@@ -13,8 +13,8 @@ import (
 
 	"crm/domain"
 	"crm/eventstore"
-	"crm/projections"
 	"crm/projections/projectionstest"
+	"crm/projections/readmodels"
 )
 
 // prove waits until all servers show all of the log, and holds them to it: the log
@@ -28,7 +28,7 @@ func (f *fleet) prove(clerks []*clerk) {
 	f.holdLog(log, known)
 	f.followed(log[len(log)-1].Position)
 	fresh := projectionstest.Pool(f.t)
-	for _, p := range projections.NewModels(nil).Projections() {
+	for _, p := range readmodels.NewModels(nil).Projections() {
 		name := p.Name()
 		if err := projectionstest.Replay(f.t.Context(), fresh, p, projectionstest.Batches(log, 2000)...); err != nil {
 			f.t.Fatalf("build %s anew: %v", name, err)

@@ -20,8 +20,8 @@ import (
 	"crm/eventstore"
 	"crm/eventstore/embedded"
 	"crm/eventstore/faulttest"
-	"crm/projections"
 	"crm/projections/projectionstest"
+	"crm/projections/readmodels"
 )
 
 // openFolder opens the event store of a folder that nobody serves until done is
@@ -190,7 +190,7 @@ func readModels(t *testing.T, data string) map[string][]string {
 	pool := projectionstest.Pool(t)
 	history := historyOf(t, data)
 	models := map[string][]string{}
-	for _, p := range projections.NewModels(pool).Projections() {
+	for _, p := range readmodels.NewModels(pool).Projections() {
 		if err := projectionstest.Replay(t.Context(), pool, p, projectionstest.Batches(history, 1000)...); err != nil {
 			t.Fatal(err)
 		}

@@ -20,6 +20,7 @@ import (
 	"crm/domain/readmodel"
 	"crm/eventstore"
 	"crm/projections"
+	"crm/projections/readmodels"
 )
 
 // parking is who tells what is parked, and takes what is to become of it: the log and
@@ -130,14 +131,14 @@ func (t *modelsTarget) parking(ctx context.Context, std streams, use func(parkin
 		return use(server)
 	}
 	return t.open(ctx, std, func(store *eventstore.Store, pool *pgxpool.Pool) error {
-		return use(parkedHere{projections.NewModels(pool), commands.New(store, commands.Config{})})
+		return use(parkedHere{readmodels.NewModels(pool), commands.New(store, commands.Config{})})
 	})
 }
 
 // parkedHere reads Postgres and writes to the log, beside servers that run or for the
 // next one that does.
 type parkedHere struct {
-	models   projections.Models
+	models   readmodels.Models
 	commands *commands.Handler
 }
 

@@ -18,6 +18,7 @@ import (
 	"crm/eventstore/embedded"
 	"crm/projections"
 	"crm/projections/postgres"
+	"crm/projections/readmodels"
 )
 
 // modelsTarget is whose read models are looked after, and by whom: this process
@@ -152,7 +153,7 @@ func newRebuilder(store *eventstore.Store, pool *pgxpool.Pool, log *slog.Logger)
 	return projections.NewRebuilder(pool, projections.RebuildConfig{
 		Subscribe: rebuildSubscriber(store, log), BatchOf: eventstore.BatchOf,
 		Head: store.Head, Reaches: store.Reaches, Parking: projections.Parking{Load: store.Load}, Log: log,
-	}, projections.NewModels(pool).Projections()...)
+	}, readmodels.NewModels(pool).Projections()...)
 }
 
 // What a rebuild reads at once: batches that pay for their commits, and of which

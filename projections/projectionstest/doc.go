@@ -3,6 +3,9 @@
 //	pool := projectionstest.Pool(t) // *pgxpool.Pool, closed and dropped when t ends
 //	dsn := projectionstest.DSN(t)   // the same for what opens its own connections
 //
+// and what a projection is tried with: [Replay] and [Log] bring events into its tables,
+// [Tables] reads them back.
+//
 // # What it promises
 //
 // The first test of a binary that asks starts a throw-away cluster (no fsync,

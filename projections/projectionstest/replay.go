@@ -2,10 +2,13 @@ package projectionstest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -43,6 +46,25 @@ func Replay(ctx context.Context, pool *pgxpool.Pool, p projections.Projection, b
 		}
 	}
 	return b.Finish(ctx)
+}
+
+// Open leads the tables of p, which it creates, as soon as Postgres has noticed that the
+// last leader is gone. The builder is closed when the test ends.
+func Open(t *testing.T, pool *pgxpool.Pool, p projections.Projection) *projections.Builder {
+	t.Helper()
+	if err := projections.Migrate(t.Context(), pool); err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
+		b, err := projections.OpenBuilder(t.Context(), pool, p)
+		if err == nil {
+			t.Cleanup(b.Close)
+			return b
+		}
+		if !errors.Is(err, projections.ErrLed) || time.Now().After(deadline) {
+			t.Fatal(err)
+		}
+	}
 }
 
 // cause is the end of the chain, which a Failure keeps to itself.

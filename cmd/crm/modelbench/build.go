@@ -16,18 +16,19 @@ import (
 	"crm/domain"
 	"crm/eventstore"
 	"crm/projections"
+	"crm/projections/readmodels"
 )
 
 func (b *bench) measureTimeline(ctx context.Context) error {
-	return b.measureBuild(ctx, "timeline", projections.Timeline{})
+	return b.measureBuild(ctx, "timeline", readmodels.Timeline{})
 }
 
 func (b *bench) measurePair(ctx context.Context) error {
-	return b.measureBuild(ctx, "customers and timeline", projections.Customers{}, projections.Timeline{})
+	return b.measureBuild(ctx, "customers and timeline", readmodels.Customers{}, readmodels.Timeline{})
 }
 
 func (b *bench) measureAll(ctx context.Context) error {
-	return b.measureBuild(ctx, "all read models", projections.NewModels(nil).Projections()...)
+	return b.measureBuild(ctx, "all read models", readmodels.NewModels(nil).Projections()...)
 }
 
 // measureBuild builds read models in a database of their own.
@@ -77,7 +78,7 @@ func (b *bench) measureCopy(ctx context.Context) (err error) {
 		return err
 	}
 	defer drop()
-	if _, err := b.build(ctx, pool, projections.Timeline{}); err != nil {
+	if _, err := b.build(ctx, pool, readmodels.Timeline{}); err != nil {
 		return err
 	}
 	file, err := os.Create(filepath.Join(b.Dir, "entries.copy"))

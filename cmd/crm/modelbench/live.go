@@ -14,6 +14,7 @@ import (
 	"crm/domain"
 	"crm/eventstore"
 	"crm/projections"
+	"crm/projections/readmodels"
 )
 
 // measureLive appends events at each rate to the log, while an engine keeps all read
@@ -24,7 +25,7 @@ func (b *bench) measureLive(ctx context.Context) (err error) {
 		return err
 	}
 	defer drop()
-	models := projections.NewModels(pool).Projections()
+	models := readmodels.NewModels(pool).Projections()
 	if _, err := b.build(ctx, pool, models...); err != nil {
 		return err
 	}

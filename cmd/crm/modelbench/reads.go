@@ -19,7 +19,7 @@ import (
 	"crm/commands"
 	"crm/domain"
 	crmhttp "crm/http"
-	"crm/projections"
+	"crm/projections/readmodels"
 )
 
 // reads are what is asked, over HTTP; {customer} is any, {pipeline} the default one,
@@ -71,7 +71,7 @@ func (b *bench) measureReadsOf(ctx context.Context, customers int) error {
 		return err
 	}
 	defer drop()
-	models := projections.NewModels(pool)
+	models := readmodels.NewModels(pool)
 	b.progress("building %d customers to read", customers)
 	cfg := chronicle.Config{Seed: b.Chronicle.Seed, Customers: customers, Deals: customers, Events: 6 * customers}
 	if err := b.furnish(ctx, pool, cfg, models.Projections()...); err != nil {
@@ -83,7 +83,7 @@ func (b *bench) measureReadsOf(ctx context.Context, customers int) error {
 	return b.ask(ctx, pool, models, customers)
 }
 
-func (b *bench) ask(ctx context.Context, pool *pgxpool.Pool, models projections.Models, customers int) (err error) {
+func (b *bench) ask(ctx context.Context, pool *pgxpool.Pool, models readmodels.Models, customers int) (err error) {
 	ids, then, err := someCustomers(ctx, pool)
 	if err != nil {
 		return err

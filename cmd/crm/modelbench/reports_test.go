@@ -13,68 +13,68 @@ import (
 
 	"crm/cmd/crm/chronicle"
 	"crm/domain"
-	"crm/projections"
 	"crm/projections/postgres"
+	"crm/projections/readmodels"
 )
 
 // BenchmarkReports asks each report, today's and as of a day a year before, over all
 // years. CRM_BENCH_DEALS is of how many deals (20,000 if it is not set), and
 // CRM_BENCH_DATABASE a database whose tables are there already.
 func BenchmarkReports(b *testing.B) {
-	models := projections.NewModels(reported(b))
+	models := readmodels.NewModels(reported(b))
 	last := time.Date(2026, 10, 30, 0, 0, 0, 0, time.UTC) // about when a chronicle ends
 	then := last.AddDate(-1, 0, 0)
-	quarter := projections.Period{From: then.AddDate(0, -1, 3), Until: then.AddDate(0, 2, 3)}
+	quarter := readmodels.Period{From: then.AddDate(0, -1, 3), Until: then.AddDate(0, 2, 3)}
 	for _, moment := range []struct {
 		name string
-		asOf projections.AsOf
+		asOf readmodels.AsOf
 	}{
-		{"today", projections.AsOf{}},
-		{"as of", projections.AsOf{At: then}},
-		{"as of an hour", projections.AsOf{At: then.Add(9*time.Hour + time.Minute)}},
-		{"known at", projections.AsOf{KnownAt: then}},
-		{"as of known at", projections.AsOf{At: then, KnownAt: then.AddDate(0, 1, 0)}},
+		{"today", readmodels.AsOf{}},
+		{"as of", readmodels.AsOf{At: then}},
+		{"as of an hour", readmodels.AsOf{At: then.Add(9*time.Hour + time.Minute)}},
+		{"known at", readmodels.AsOf{KnownAt: then}},
+		{"as of known at", readmodels.AsOf{At: then, KnownAt: then.AddDate(0, 1, 0)}},
 	} {
 		b.Run(moment.name, func(b *testing.B) {
-			asked(b, models, projections.Period{}, moment.asOf, then)
+			asked(b, models, readmodels.Period{}, moment.asOf, then)
 			b.Run("quarter", func(b *testing.B) { asked(b, models, quarter, moment.asOf, then) })
 		})
 	}
 }
 
-func asked(b *testing.B, m projections.Models, period projections.Period, asOf projections.AsOf, then time.Time) {
+func asked(b *testing.B, m readmodels.Models, period readmodels.Period, asOf readmodels.AsOf, then time.Time) {
 	b.Helper()
-	for _, by := range []projections.SalesGrouping{projections.ByMonth, projections.ByOwner, projections.ByProduct, projections.ByFamily} {
+	for _, by := range []readmodels.SalesGrouping{readmodels.ByMonth, readmodels.ByOwner, readmodels.ByProduct, readmodels.ByFamily} {
 		latency(b, "sales by "+string(by), func(ctx context.Context) error {
-			_, err := m.Sales.Report(ctx, projections.SalesQuestion{By: by, Period: period, AsOf: asOf})
+			_, err := m.Sales.Report(ctx, readmodels.SalesQuestion{By: by, Period: period, AsOf: asOf})
 			return err
 		})
 	}
 	latency(b, "funnel", func(ctx context.Context) error {
-		_, err := m.Deals.Funnel(ctx, projections.FunnelQuestion{Pipeline: domain.DefaultPipeline, Period: period, AsOf: asOf})
+		_, err := m.Deals.Funnel(ctx, readmodels.FunnelQuestion{Pipeline: domain.DefaultPipeline, Period: period, AsOf: asOf})
 		return err
 	})
 	latency(b, "durations", func(ctx context.Context) error {
-		_, err := m.Deals.Durations(ctx, projections.DurationsQuestion{Pipeline: domain.DefaultPipeline, Period: period, AsOf: asOf}, then)
+		_, err := m.Deals.Durations(ctx, readmodels.DurationsQuestion{Pipeline: domain.DefaultPipeline, Period: period, AsOf: asOf}, then)
 		return err
 	})
-	forecast := projections.ForecastQuestion{By: projections.ForecastByMonth, Period: period, AsOf: asOf}
+	forecast := readmodels.ForecastQuestion{By: readmodels.ForecastByMonth, Period: period, AsOf: asOf}
 	latency(b, "forecast", func(ctx context.Context) error {
 		_, err := m.Deals.Forecast(ctx, forecast)
 		return err
 	})
 	latency(b, "accuracy", func(ctx context.Context) error {
-		_, err := m.Deals.ForecastAccuracy(ctx, projections.AccuracyQuestion{
-			On: projections.AsOf{At: then.AddDate(0, -1, 0)}, ForecastQuestion: forecast,
+		_, err := m.Deals.ForecastAccuracy(ctx, readmodels.AccuracyQuestion{
+			On: readmodels.AsOf{At: then.AddDate(0, -1, 0)}, ForecastQuestion: forecast,
 		})
 		return err
 	})
 	latency(b, "owners", func(ctx context.Context) error {
-		_, err := m.Activity.Owners(ctx, projections.OwnersQuestion{Period: period, AsOf: asOf})
+		_, err := m.Activity.Owners(ctx, readmodels.OwnersQuestion{Period: period, AsOf: asOf})
 		return err
 	})
 	latency(b, "churn", func(ctx context.Context) error {
-		_, err := m.Customers.Churn(ctx, projections.ChurnQuestion{By: projections.ChurnByMonth, Period: period, AsOf: asOf})
+		_, err := m.Customers.Churn(ctx, readmodels.ChurnQuestion{By: readmodels.ChurnByMonth, Period: period, AsOf: asOf})
 		return err
 	})
 }
@@ -128,7 +128,7 @@ func reported(b *testing.B) *pgxpool.Pool {
 		b.Fatal(err)
 	}
 	b.Cleanup(drop)
-	m := projections.NewModels(pool)
+	m := readmodels.NewModels(pool)
 	work := &bench{Options: Options{Batch: 10_000}}
 	// Most of the deals have closed by the end.
 	cfg := chronicle.Config{Customers: deals / 2, Deals: deals, Events: 9 * deals}

@@ -1,0 +1,71 @@
+package readmodels
+
+import (
+	"context"
+	"errors"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"crm/projections"
+)
+
+// asker is what a statement is run by: a pool, a connection or a transaction.
+type asker interface {
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+}
+
+// all collects the rows of a query, by the names of their columns.
+func all[R any](ctx context.Context, db asker, sql string, args ...any) ([]R, error) {
+	ask := func() (found []R, err error) {
+		rows, err := db.Query(ctx, sql, args...)
+		if err != nil {
+			return nil, err
+		}
+		return pgx.CollectRows(rows, pgx.RowToStructByName[R])
+	}
+	found, err := ask()
+	if _, alone := db.(projections.Querier); alone { // in a transaction all of it has to be asked again
+		for again := 0; outdated(err) && again < maxOutdated; again++ {
+			found, err = ask()
+		}
+	}
+	return found, projections.Unavailable(err)
+}
+
+// outdated reports whether a statement was prepared for tables that were swapped
+// for others since, with columns of other types. It is prepared anew when it is
+// asked again; each connection may meet this once after a swap.
+func outdated(err error) bool {
+	refused, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && refused.Code == "0A000"
+}
+
+// maxOutdated is how many connections one question may meet whose statements are
+// outdated.
+const maxOutdated = 32
+
+// one is the only row of a query, or missing where there is none.
+func one[R any](ctx context.Context, db asker, missing error, sql string, args ...any) (R, error) {
+	var none R
+	rows, err := all[R](ctx, db, sql, args...)
+	switch {
+	case err != nil:
+		return none, err
+	case len(rows) == 0:
+		return none, missing
+	}
+	return rows[0], nil
+}
+
+// oneState is a transaction that sees one state.
+var oneState = pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
+
+// snapshot runs several queries that see the same state.
+func snapshot(ctx context.Context, db projections.Querier, ask func(pgx.Tx) error) error {
+	err := pgx.BeginTxFunc(ctx, db, oneState, ask)
+	for again := 0; outdated(err) && again < maxOutdated; again++ {
+		err = pgx.BeginTxFunc(ctx, db, oneState, ask)
+	}
+	return projections.Unavailable(err)
+}

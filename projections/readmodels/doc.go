@@ -1,0 +1,153 @@
+// Package readmodels is what can be seen: the read models that [projections] keeps, and
+// the questions they answer. It decides nothing; what it shows is what the log says.
+//
+//	model      one row per                        answers                                            files
+//	catalog    employee, product                  names that all others join                         catalog*
+//	customers  customer                           card, list, search; sources, churn                 customers*, sources_, churn_
+//	timeline   event, of customers and of deals   what happened with a customer; events of a figure  timeline*, drilldown
+//	deals      deal, pipeline                     card, list, board; funnel, durations, forecast     deals*, pipelines_, funnel_ …
+//	consents   customer, purpose and channel      may we? the register; coverage                     consents*, coverage_
+//	sales      closed deal                        how deals closed                                   sales*
+//	activity   event of an interaction            what each employee did                             activity, owners_
+//
+// A model x is x.go (which events, what they do to rows) and x.sql (the tables, each
+// column explained, which is what analysts read as COMMENT). What is asked stands in
+// files x_query.go, a question a file where it is a report.
+//
+// A row is the state that the aggregate's own decider folds, spread over columns: an
+// event's effect is computed by deal.Evolve and copied, never told a second time. Names
+// that belong to another aggregate are joined when a question is asked. What is inside
+// an aggregate and read with it is jsonb in its row, with a view that spreads it out
+// for SQL.
+//
+// # The past
+//
+// [AsOf] is part of each question, as of one date as known at another. The present is
+// read from the table; the past from x_at(as_of, known_at), a function of SQL that gives
+// the rows as they were ([projections.Versioned]); what would add up a whole table as of
+// a date, from sums by month and day (sums_past.go). The catalog and its names are
+// always today's.
+//
+// # Reports
+//
+// Each answers for a [Period], in UTC, as of any date, and each line drills down to the
+// events behind it ([Timeline.Behind]). The definition stands beside the SQL, with the
+// source where one was followed: the forecast's categories and the stage durations are
+// Salesforce's.
+//
+//	sales              Sales.Report              how deals closed                     sales_query.go
+//	funnel             Deals.Funnel              how far deals came                   funnel_query.go
+//	stage durations    Deals.Durations           how long they stood where            durations_query.go
+//	forecast           Deals.Forecast            what open deals are likely to bring  forecast_query.go
+//	forecast accuracy  Deals.ForecastAccuracy    what came of a forecast              accuracy_query.go
+//	owners             Activity.Owners           what each employee did               owners_query.go
+//	churn, win-back    Customers.Churn           who left and who came back           churn_query.go
+//	sources            Customers.Sources         where customers came from            sources_query.go
+//	consent coverage   Consents.Coverage         who may be reached                   coverage_query.go
+//
+// # How it fails
+//
+// A question meets [projections.ErrUnavailable] while Postgres is away or the tables are
+// not built yet, the aggregate's own error ("no such deal") for what is not there, and
+// [ErrParked] for what is not there only because the read model could not take in its
+// first event; a card whose later events are parked says that it is degraded. A swap for
+// tables of another version is not noticed (ask.go). Lists are never cut in silence: a
+// [Page] has the mark of the next.
+//
+// # To add one
+//
+// Write name.sql, name.go with a [projections.Projection] and name_query.go; list it in
+// [Models]. The tests of models_test.go then hold it to its promises: the same rows in
+// batches of any size, live, rebuilt and in bulk, a history applied twice, every column
+// described. Raise Version with every change of the tables or of what Apply writes; the
+// next start builds the new ones beside the old.
+//
+// # Decisions
+//
+//   - 2026-11-22 Contact points, attributes, links, line items and stages are jsonb
+//     and not tables of their own. A card is then one read by key, the decider's
+//     rules that look at siblings (of each kind one primary contact point; a deal's
+//     worth as the sum of its items) hold without being written again, and a
+//     customer registered with six things is one row to write. The views keep SQL
+//     simple. If a join over millions of contact points became a habit, a table of
+//     them would be another read model.
+//   - 2026-11-22 Which customer a deal's events belong to is said once per deal, and
+//     the timeline merges the newest few events of each entity when it is asked.
+//     The other way, a customer on every row, must rewrite history when a deal moves.
+//   - 2026-11-22 Search is substrings over pg_trgm, with words of one and two letters
+//     only at the beginning of a word, where trigrams still help.
+//   - 2026-11-22 Lists with filters are planned for each call: one statement serves
+//     all combinations, and a plan for all of them would be good for none.
+//   - 2026-11-22 Lists are newest first by an instant that never changes, so that a
+//     cursor is a place that stays; sorting by other columns is not offered yet.
+//   - 2026-11-22 The sums of a board's columns are increments: what a deal came to is
+//     taken off where it stood and added where it stands, once per deal and batch
+//     ([projections.Versioned.Settled], [projections.Sums]). Counting a million deals
+//     for every look at a board took 600 ms on a busy machine; triggers, as it was
+//     before, ran PL/pgSQL for every batch and scanned it twice.
+//   - 2026-11-22 The board and the sources of the past are sums by month and by day, with
+//     the instant's own day read one by one (sums_past.go): at a load average of 10 a
+//     board of 50,000 deals takes 6 to 20 ms and took 240 to 790, one of a million 35 to
+//     110 ms and took 6 to 16 s (at best 15 to 25 ms); the
+//     sources of a million customers 0.5 ms, and took 1.1 s. It costs 0.7 to 1 µs of Go an
+//     event of a deal and 0.1 µs one of a customer; three small indexes of instants and
+//     one to walk, and 93 MB for the turns of a million customers. An index alone
+//     was weighed: it finds the deals that a column shows, but the closed ones would be
+//     counted for ever. Consent coverage adds up its register as before (170 ms for
+//     190,000 consents): a grant that expires turns without an event, and would take an
+//     index on that and a rule of its own.
+//   - 2026-11-22 The products of a closing are two arrays in the deal's row, and no
+//     table: a version of the deal holds its own shares, as of any date.
+//   - 2026-11-22 The catalog tells today only: names are shown as they are now, also
+//     beside the past, since people ask for others by the name they know.
+//   - 2026-11-22 Reports have hardly a table of their own. Deals and customers keep the
+//     path they took in their row, and so in each version of it: a report about the past
+//     is the same statement on x_at. A fact for each event, the other way, doubles the
+//     rows to write and must be folded by every report. Interactions alone are facts:
+//     nothing else keeps them. Today's sums ([projections.Sums]) follow from the rows.
+//   - 2026-11-22 Queries name the table for the present and x_at(as_of, known_at) for
+//     the past. One statement for both was weighed: the present would pay for a
+//     history it does not read.
+//
+// # Measured
+//
+// Two cores shared with other builds (load average 4), Postgres 15 with its default
+// settings, 2026-11-22; 1 M customers, 8 M timeline entries, 1 M deals on one board,
+// 1 M consents, 1 M closed deals of 1.3 M with 1.3 M products; a page is 50 rows.
+//
+//	                                           p50        p99
+//	card                                       0.5 ms     1.0 ms
+//	list, newest first / by stage              1.5 ms     4.3 ms
+//	search: e-mail address                     8.5 ms    13.5 ms
+//	search: first and last name                 22 ms      67 ms
+//	search: a common word, or nothing found    0.9 ms     4.0 ms
+//	timeline page                              1.5 ms     5.8 ms
+//	timeline page, 1,000 deals, 20,000 events   10 ms      17 ms
+//	board, 10 deals a column                   1.6 ms    10.8 ms
+//	the same as of a past day, load 15          50 ms     227 ms
+//	consent check                              0.3 ms     2.9 ms
+//	sources / consent coverage                 0.3 / 125 ms
+//	sales by owner or month, all years          23 / 15 ms
+//	sales by product / family, all years        81 / 134 ms
+//	funnel / stage durations, all years          2 / 23 ms
+//	forecast by month / owner, all years       147 / 79 ms
+//	forecast accuracy, all years / of a quarter  2.0 s / 0.3 s
+//
+// The reports from sales on at a load average of 15 to 20, with 1 M interactions. Later,
+// at 6 to 8, BenchmarkReports of 1 M deals over three years with 3.6 M former versions
+// and 0.75 M interactions, all years; as of is a year before the end; the
+// second slowest of eight:
+//
+//	                                           today      as of
+//	sales by owner or month                    3.8 ms     73 ms
+//	sales by product / family                  122 / 267 ms   300 / 400 ms
+//	stage durations                            19 ms      28 ms
+//	owners' activity                           13 ms      1.3 s
+//
+// Owners' activity of a quarter that begins within a month took 250 ms: its edges are
+// read interaction by interaction.
+//
+// Not from sums, and so in seconds where the past is long: the funnel and the
+// forecast as of a day, forecast accuracy, who opened what as of a day, and what was
+// known at an instant of stage durations.
+package readmodels

@@ -1,0 +1,38 @@
+package readmodels
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"crm/domain"
+)
+
+// ErrParked is said of what has no row in a read model that stands still for its stream.
+var ErrParked = &domain.Error{
+	Code: domain.Unavailable, Slug: "read-model-parked",
+	Detail: "The event store may know it, but the read model could not take in one of its events, and waits until an operator has it tried again.",
+}
+
+// orParked makes of err, where it says that an entity is not there, ErrParked where it
+// has no row because the read model stands still for its stream. The rows are those of
+// now, as a table and its key: who asks of a time before the entity began is told so.
+func orParked(ctx context.Context, db asker, err error, stream domain.Stream, rows string, id uuid.UUID) error {
+	if refusal, ok := errors.AsType[*domain.Error](err); !ok || refusal.Code != domain.NotFound {
+		return err
+	}
+	model, _, _ := strings.Cut(rows, ".")
+	found, failed := all[struct{ Parked bool }](ctx, db,
+		"SELECT crm.is_parked(@model, @stream) AND NOT EXISTS (SELECT FROM "+rows+" = @id) AS parked",
+		pgx.NamedArgs{"model": model, "stream": stream, "id": id})
+	switch {
+	case failed != nil:
+		return failed
+	case found[0].Parked:
+		return ErrParked
+	}
+	return err
+}
