@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/jackc/pgx/v5"
-
 	"crm/domain"
 )
 
@@ -120,10 +118,7 @@ func (r *Rebuilder) diffThere(ctx context.Context, name string, before, after, k
 		schemas[i] = b.schema
 		*of.side = Side{Build: b.id, Version: b.version, Position: b.checkpoint.Position.String()}
 	}
-	err = pgx.BeginTxFunc(ctx, r.pool, frozen, func(tx pgx.Tx) (err error) {
-		found.Tables, err = compareBuilds(ctx, [2]seen{{schemas[0], held.tx}, {schemas[1], tx}}, keys)
-		return err
-	})
+	found.Tables, err = held.against(ctx, r.pool, schemas[0], schemas[1], keys)
 	return found, err
 }
 

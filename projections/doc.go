@@ -95,6 +95,9 @@
 //	process stopped in the swap    Postgres ends its session after 3 s, and nothing has happened
 //	retired build                  kept for a rollback: until the next rebuild begins, or 24 h
 //
+// What takes long takes no connection of the pool, for which requests would wait: a
+// rebuild of n read models holds n others, a verification up to 2n+1.
+//
 // A rebuild can send nothing, as a projection can send nothing.
 //
 // # How it fails

@@ -158,12 +158,7 @@ func (c *proving) compare(ctx context.Context, s *shadow) (found *Comparison, er
 	}
 	c.feed.comparing.Lock() // one after the other: each reads all it can
 	defer c.feed.comparing.Unlock()
-	err = pgx.BeginTxFunc(ctx, c.feed.rebuilder.pool, frozen, func(tx pgx.Tx) (err error) {
-		found.Tables, err = compareBuilds(ctx, [2]seen{
-			{c.still.read.schema, c.still.tx}, {s.build.schema, tx},
-		}, c.keys)
-		return err
-	})
+	found.Tables, err = c.still.against(ctx, c.feed.rebuilder.pool, c.still.read.schema, s.build.schema, c.keys)
 	return found, err
 }
 
@@ -190,8 +185,8 @@ func (c *proving) end() {
 }
 
 // still is what is read, as a snapshot has it: others write it on, but not here.
-// Nor is it renamed meanwhile. The connection is not of the pool, for which
-// requests would have to wait.
+// Nor is it renamed meanwhile. To compare takes minutes, so neither this connection
+// nor that of the other side is of the pool, for which requests would have to wait.
 type still struct {
 	conn *pgx.Conn
 	tx   pgx.Tx
@@ -223,6 +218,20 @@ func holdStill(ctx context.Context, pool *pgxpool.Pool, name string) (_ *still, 
 	}
 	h.read, err = readBuild(ctx, h.tx, name)
 	return h, err
+}
+
+// against compares the tables in a schema that stands still with those in another one.
+func (h *still) against(ctx context.Context, pool *pgxpool.Pool, before, after string, keys int) (tables []TableComparison, err error) {
+	conn, err := dial(ctx, pool, "crm comparing "+h.read.name)
+	if err != nil {
+		return nil, err
+	}
+	defer closeNow(conn)
+	err = pgx.BeginTxFunc(ctx, conn, frozen, func(tx pgx.Tx) (err error) {
+		tables, err = compareBuilds(ctx, [2]seen{{before, h.tx}, {after, tx}}, keys)
+		return err
+	})
+	return tables, err
 }
 
 // close ends the session, and with it all that it holds.

@@ -167,6 +167,37 @@ func TestVerifyUnderLoad(t *testing.T) {
 	}
 }
 
+// To compare may take minutes, for which nobody waits who wants a connection of the pool.
+func TestComparingTakesNoConnectionOfThePool(t *testing.T) {
+	t.Parallel()
+	p := notes{name: "notes"}
+	events := history(500)
+	config := built(t, p, events).Config()
+	config.MaxConns = 1
+	pool, err := pgxpool.NewWithConfig(t.Context(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(pool.Close)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	var taken *pgxpool.Conn
+	found, err := rebuilder(pool, newSource(events, 50), p).Verify(ctx, nil, 5, func(now projections.Progress) {
+		switch phase := now.Models[0].Phase; {
+		case phase == projections.Comparing && taken == nil:
+			if taken, err = pool.Acquire(ctx); err != nil {
+				t.Error(err)
+			}
+		case phase != projections.Comparing && taken != nil:
+			taken.Release()
+			taken = nil
+		}
+	})
+	if err != nil || len(found) != 1 || !found[0].Equal() {
+		t.Errorf("it found %+v and %v", found, err)
+	}
+}
+
 // An interrupted verification leaves nothing; one that was killed leaves what the
 // next one drops.
 func TestVerifyInterrupted(t *testing.T) {
