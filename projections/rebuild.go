@@ -121,8 +121,7 @@ func (r *Rebuilder) Version(name string) int {
 // beside, complete, to be compared, and a later Rebuild goes on with them.
 //
 // What an earlier Rebuild has left, by whatever end, is gone on with. When ctx
-// ends, what is read is as it was. tell, which may be nil, gets the progress, at
-// most a few times a second, from one goroutine.
+// ends, what is read is as it was. tell, which may be nil, is told the [Progress].
 //
 // The error joins one for each read model that was not rebuilt: a [Failure],
 // [ErrRebuilding] or [ErrCancelled] among them.

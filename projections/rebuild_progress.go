@@ -42,6 +42,13 @@ const (
 func (p Phase) ends() bool { return p == Swapped || p == Ready || p == Compared || p == Failed }
 
 // Progress is how far a task is.
+//
+// Who starts a task may give a function tell, which gets the progress each time a
+// build comes to another phase, and in between each tenth of a second, less often
+// while a batch takes long. Its calls come from several goroutines, but one after the
+// other, each with what is later than the last one; the final one is over before the
+// task returns. The work waits for it, maybe while it holds locks that others need:
+// it must not block, nor wait for the task. It may end the task's context.
 type Progress struct {
 	Task   Task            `json:"task" enum:"rebuild,verify,diff,rollback"`
 	Models []ModelProgress `json:"models" nullable:"false"`
@@ -117,7 +124,7 @@ func (m *meter) speed() (events, positions float64) {
 
 // display is what a feed shows of itself. Courses that run at once write to it.
 type display struct {
-	tell func(Progress)
+	tell func(Progress) // under mu; see Progress
 
 	mu    sync.Mutex
 	meter meter

@@ -105,6 +105,43 @@ func TestRebuildReplacesWhatIsRead(t *testing.T) {
 	}
 }
 
+// Who is told of a task is told one thing at a time, in order, and the last before it
+// is over, however many builds are at work at once.
+func TestProgressIsToldOneAtATime(t *testing.T) {
+	t.Parallel()
+	events := history(500)
+	pool := projectionstest.Pool(t)
+	if err := projections.Migrate(t.Context(), pool); err != nil {
+		t.Fatal(err)
+	}
+	var all []projections.Projection
+	for _, name := range []string{"one", "two", "three", "four"} {
+		all = append(all, notes{name: name})
+	}
+	var telling, over atomic.Bool
+	var last projections.Progress
+	err := rebuilder(pool, newSource(events, 50), all...).Rebuild(t.Context(), nil, false, func(now projections.Progress) {
+		if !telling.CompareAndSwap(false, true) {
+			t.Error("told two things at once")
+		}
+		if over.Load() || now.Events < last.Events {
+			t.Errorf("told late: %+v", now)
+		}
+		time.Sleep(time.Millisecond) // for others to come in between
+		last = now
+		telling.Store(false)
+	})
+	over.Store(true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range last.Models {
+		if m.Phase != projections.Swapped {
+			t.Errorf("the last that was told of %s is %s", m.Name, m.Phase)
+		}
+	}
+}
+
 // There may be nothing to replace, and nothing in the log.
 func TestRebuildOfNothing(t *testing.T) {
 	t.Parallel()

@@ -5,7 +5,6 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
@@ -14,12 +13,10 @@ import (
 )
 
 // display says how far a rebuild or a verification is: a bar on a terminal, elsewhere
-// a line every few seconds.
+// a line every few seconds. It is told one thing at a time.
 type display struct {
-	out io.Writer
-	bar *progressbar.ProgressBar // nil off a terminal
-
-	mu   sync.Mutex
+	out  io.Writer
+	bar  *progressbar.ProgressBar // nil off a terminal
 	last projections.Progress
 	said time.Time
 }
@@ -44,8 +41,6 @@ func newDisplay(out io.Writer) *display {
 
 // tell shows a progress.
 func (d *display) tell(p projections.Progress) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
 	if len(p.Models) == 0 { // a server has just begun
 		return
 	}
@@ -102,8 +97,6 @@ func pace(p projections.Progress) string {
 
 // close takes the bar away, and gives what was told last.
 func (d *display) close() projections.Progress {
-	d.mu.Lock()
-	defer d.mu.Unlock()
 	if d.bar != nil {
 		_ = d.bar.Finish() // as above
 		_ = d.bar.Clear()
