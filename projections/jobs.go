@@ -173,7 +173,7 @@ func (j *Jobs) start(task Task, names []string, do func(context.Context, *job) e
 		err := do(j.lifetime, started)
 		started.change(func(s *Job) { s.end(err) })
 		if err != nil {
-			j.rebuilder.cfg.Log.LogAttrs(j.lifetime, slog.LevelWarn, string(task)+" ended", slog.Any("error", err))
+			j.rebuilder.cfg.Log.LogAttrs(j.lifetime, slog.LevelWarn, string(task)+" failed", slog.Any("error", err))
 		}
 	})
 	shown, _ := started.look()

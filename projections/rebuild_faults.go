@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"time"
 
 	"crm/domain"
@@ -43,10 +42,8 @@ func (f *feed) failed(s *shadow, err error) (passes bool) {
 		f.trouble(s, class)
 		return true
 	}
-	s.err = err
+	s.err = err // for who has asked for it, to tell
 	f.phase(s, Failed)
-	f.rebuilder.cfg.Log.LogAttrs(context.Background(), slog.LevelError, "rebuild failed",
-		slog.String("read_model", s.projection.Name()), slog.Any("error", err))
 	return false
 }
 

@@ -170,8 +170,23 @@ func (f *feed) left() bool {
 
 func (s *shadow) active() bool { return !s.done && s.err == nil }
 
-// checkpoint answers the subscriber where to start: where the last of them is.
+// checkpoint answers the subscriber where to start: where the last of them is. A build
+// whose former leader is just going is waited for, as that is nothing to complain of.
 func (f *feed) checkpoint(ctx context.Context) (domain.Position, error) {
+	for {
+		at, err := f.least(ctx)
+		if class, _ := passing(err); err == nil || class != Fenced {
+			return at, err
+		}
+		select {
+		case <-time.After(beat):
+		case <-ctx.Done():
+			return at, ctx.Err()
+		}
+	}
+}
+
+func (f *feed) least(ctx context.Context) (domain.Position, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	var least domain.Position

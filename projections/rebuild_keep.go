@@ -186,7 +186,7 @@ func (r *Rebuilder) renew(ctx context.Context, pending []*renewal) (left []*rene
 		switch {
 		case s.done:
 		case s.err != nil && !errors.Is(s.err, ErrRebuilding): // else who was a moment faster
-			r.gaveUp(n.projection, s.err)
+			r.gaveUp(ctx, n.projection, s.err)
 		default:
 			if err != nil {
 				n.putOff(ctx, r, err)
@@ -217,7 +217,9 @@ func (n *renewal) putOff(ctx context.Context, r *Rebuilder, err error) {
 
 // gaveUp notes why a read model is not of this program's version, and will not be by
 // itself.
-func (r *Rebuilder) gaveUp(p Projection, err error) {
+func (r *Rebuilder) gaveUp(ctx context.Context, p Projection, err error) {
+	r.cfg.Log.LogAttrs(ctx, slog.LevelError, "rebuild failed, and is not tried again",
+		slog.String("read_model", p.Name()), slog.Any("error", err))
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.givenUp[p.Name()] = err

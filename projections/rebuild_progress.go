@@ -133,7 +133,8 @@ type display struct {
 	asked time.Time
 }
 
-// phase notes that a build has come to a phase, and tells.
+// phase notes that a build has come to a phase, and tells. That it failed the log is
+// told by who has asked for it, if nobody else is.
 func (f *feed) phase(s *shadow, phase Phase) {
 	f.show(s, func(p *ModelProgress) {
 		p.Phase = phase
@@ -141,8 +142,10 @@ func (f *feed) phase(s *shadow, phase Phase) {
 			p.Failure = s.err.Error()
 		}
 	})
-	f.rebuilder.cfg.Log.LogAttrs(context.Background(), slog.LevelInfo, string(f.task)+": "+string(phase),
-		slog.String("read_model", s.projection.Name()), slog.Int64("build", s.build.id))
+	if phase != Failed {
+		f.rebuilder.cfg.Log.LogAttrs(context.Background(), slog.LevelInfo, string(f.task)+": "+string(phase),
+			slog.String("read_model", s.projection.Name()), slog.Int64("build", s.build.id))
+	}
 	f.report(true)
 }
 

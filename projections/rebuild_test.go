@@ -3,11 +3,14 @@ package projections_test
 import (
 	"context"
 	"errors"
+	"log/slog"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5/pgxpool"
 
@@ -139,6 +142,53 @@ func TestProgressIsToldOneAtATime(t *testing.T) {
 		if m.Phase != projections.Swapped {
 			t.Errorf("the last that was told of %s is %s", m.Name, m.Phase)
 		}
+	}
+}
+
+// A build whose leader is about to go is waited for without a word to the subscriber,
+// who would call the subscription lost. That a rebuild failed is an error, and not a
+// line in the log as well.
+func TestRebuildComplainsOnce(t *testing.T) {
+	t.Parallel()
+	events := history(300)
+	p := notes{name: "notes"}
+	pool := built(t, p, events)
+	id, _, err := projections.CreateBuild(t.Context(), pool, p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	led, err := projections.OpenBuild(t.Context(), pool, p, id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	log, lines := newSource(events, 50), &strings.Builder{}
+	cfg := rebuildConfig(log)
+	cfg.Log = slog.New(slog.NewTextHandler(lines, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	var once sync.Once
+	asked := 0
+	cfg.Subscribe = func(name string, checkpoint func(context.Context) (domain.Position, error)) message.Subscriber {
+		return log.subscribe(name, func(ctx context.Context) (domain.Position, error) {
+			once.Do(func() { time.AfterFunc(300*time.Millisecond, led.Close) })
+			at, err := checkpoint(ctx)
+			if asked++; err != nil && ctx.Err() == nil {
+				t.Errorf("the checkpoint: %v", err)
+			}
+			return at, err
+		})
+	}
+	if err := projections.NewRebuilder(pool, cfg, p).Rebuild(t.Context(), nil, false, nil); err != nil {
+		t.Fatal(err)
+	}
+	if asked == 0 {
+		t.Error("nobody asked the checkpoint")
+	}
+	ill := notes{name: "notes", version: 2, apply: func(*projections.Writer, domain.Recorded) error { panic("no more") }}
+	cfg.Parking.Max = -1
+	if err := projections.NewRebuilder(pool, cfg, ill).Rebuild(t.Context(), nil, false, nil); class(err) != projections.Panicked {
+		t.Errorf("it ended with %v", err)
+	}
+	if lines.Len() > 0 {
+		t.Errorf("the log says\n%s", lines)
 	}
 }
 
