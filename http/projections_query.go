@@ -25,6 +25,9 @@ type projectionCard struct {
 	Parked          int         `json:"parked" doc:"How many streams it leaves out since one of their events could not be applied."`
 	Trouble         string      `json:"trouble,omitempty" doc:"In a word, why it is degraded or stopped."`
 	Stopped         *standstill `json:"stopped,omitempty" doc:"Where it stopped."`
+
+	Rebuild       *projections.BuildStatus `json:"rebuild,omitempty" doc:"The tables that are to be read next, as they were within the last second, whichever server fills them; absent while nothing is rebuilt."`
+	RebuildFailed string                   `json:"rebuild_failed,omitempty" doc:"In a few words, why an outdated read model stays so: its rebuild failed or was cancelled. Rebuild it to try again."`
 }
 
 type standstill struct {
@@ -34,7 +37,22 @@ type standstill struct {
 	Detail    string `json:"detail,omitempty" doc:"A code of Postgres, a place in the source, or names of columns; never a value."`
 }
 
+// reactorCard is how a reactor is, as this server sees it.
+type reactorCard struct {
+	Name         string     `json:"name" example:"welcome-mail"`
+	State        string     `json:"state" enum:"starting,running,failing,standby" doc:"starting: nobody is known to run it; standby: another server runs it, and tells how it fares."`
+	Leads        bool       `json:"leads" doc:"Whether this server is the one that runs it."`
+	Leader       string     `json:"leader,omitempty" doc:"Host and process of the server that runs it." example:"crm-1 4711"`
+	Position     string     `json:"position" doc:"Up to where in the log it has met everything."`
+	Head         string     `json:"head,omitempty" doc:"Where the log ended when it was last asked, each second."`
+	LagPositions uint64     `json:"lag_positions" doc:"How far the end of the log is ahead: in bytes of it on EventStoreDB, in events on the embedded event store."`
+	LagSeconds   float64    `json:"lag_seconds" doc:"For how long it has not met everything up to the end of the log; 0 when it has."`
+	FailingSince *time.Time `json:"failing_since,omitempty" doc:"Since when it has been failing with the event after its position. It is tried again and again, and nothing later is met before."`
+	Failures     int64      `json:"failures" doc:"How often it has failed on this server since that started."`
+}
+
 func (s *Server) projectionQueries() {
+	serveQuery(s, query{"reactor.list", "/reactors", "projections", "How far each reactor is, which does things outside of the database because of events", nil}, s.listReactors)
 	serveQuery(s, query{"projection.list", "/projections", "projections", "How far each read model is", nil}, s.listProjections)
 	s.parkedQueries()
 	s.jobQueries()
@@ -49,6 +67,7 @@ func projectionOf(p projections.Status) projectionCard {
 		Name: p.Name, Version: p.Version, State: string(p.State), Leads: p.Leads, Leader: p.Leader,
 		Position: p.Position.String(), LagPositions: p.LagPositions, LagSeconds: p.Lag.Seconds(), Stalled: p.Stalled,
 		Events: p.Events, EventsPerSecond: p.Rate, Parked: p.Parked, Trouble: string(p.Class),
+		Rebuild: p.Rebuild, RebuildFailed: p.RebuildFailed,
 	}
 	if !p.Head.IsZero() {
 		card.Head = p.Head.String()
@@ -62,6 +81,25 @@ func projectionOf(p projections.Status) projectionCard {
 		if !f.Position.IsZero() {
 			card.Stopped.Position = f.Position.String()
 		}
+	}
+	return card
+}
+
+func (s *Server) listReactors(context.Context, *Freshness) (*plain[report[reactorCard]], error) {
+	return reportOf(s.cfg.Reactions(), reactorOf), nil
+}
+
+func reactorOf(r projections.Reaction) reactorCard {
+	card := reactorCard{
+		Name: r.Name, State: string(r.State), Leads: r.Leads, Leader: r.Leader, Position: r.Position.String(),
+		LagPositions: r.LagPositions, LagSeconds: r.Lag.Seconds(), Failures: r.Failures,
+	}
+	if !r.Head.IsZero() {
+		card.Head = r.Head.String()
+	}
+	if !r.Failing.IsZero() {
+		at := r.Failing.UTC()
+		card.FailingSince = &at
 	}
 	return card
 }

@@ -36,6 +36,8 @@ type Config struct {
 	WaitFor func(ctx context.Context, model string, position domain.Position) error
 	// Status tells how far each read model is. Default: there are none.
 	Status func() []projections.Status
+	// Reactions tells how far each reactor is. Default: there are none.
+	Reactions func() []projections.Reaction
 	// Jobs rebuild and verify read models. Needed for that.
 	Jobs *projections.Jobs
 	// Keys are the API keys' hashes by name; the name is the actor in the history.
@@ -98,6 +100,9 @@ func New(cfg Config) (*Server, error) {
 	}
 	if cfg.Status == nil {
 		cfg.Status = func() []projections.Status { return nil }
+	}
+	if cfg.Reactions == nil {
+		cfg.Reactions = func() []projections.Reaction { return nil }
 	}
 	if cfg.WaitFor == nil {
 		cfg.WaitFor = func(context.Context, string, domain.Position) error { return errNoWaiter }

@@ -2,9 +2,13 @@ package projections
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"crm/domain"
 )
 
 // BuildStatus is one set of tables of a read model, as Postgres has it. What is
@@ -19,6 +23,7 @@ type BuildStatus struct {
 	Schema  string `json:"schema" doc:"Of the tables in Postgres."`
 	// Position is up to where in the log the tables hold everything.
 	Position   string     `json:"position"`
+	Done       *float64   `json:"done,omitempty" db:"-" minimum:"0" maximum:"1" doc:"What part of the log it holds, as of its last commit: of a build that is being filled, up to some seconds ago. Absent where the log does not say where it ends."`
 	Events     int64      `json:"events" doc:"How many events went into it."`
 	RecordedAt *time.Time `json:"recorded_at,omitempty" doc:"When the store took the last of them."`
 	CreatedAt  time.Time  `json:"created_at"`
@@ -29,11 +34,37 @@ type BuildStatus struct {
 	Led    bool   `json:"led" doc:"Whether somebody writes it now."`
 }
 
-// Builds is [Builds].
-func (r *Rebuilder) Builds(ctx context.Context) ([]BuildStatus, error) { return Builds(ctx, r.pool) }
+// Builds is [Builds], and says what part of the log each holds.
+func (r *Rebuilder) Builds(ctx context.Context) ([]BuildStatus, error) {
+	all, err := Builds(ctx, r.pool)
+	if err != nil || r.cfg.Head == nil {
+		return all, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, answer)
+	defer cancel()
+	if head, _, err := r.cfg.Head(ctx); err == nil {
+		for i := range all {
+			all[i].measured(head)
+		}
+	}
+	return all, nil
+}
 
-// Builds lists the builds of all read models, by name, the oldest first. It
-// changes nothing.
+// measured is b, which may be nil, with the part that it holds of a log that ends at
+// head, zero where that is not known.
+func (b *BuildStatus) measured(head domain.Position) *BuildStatus {
+	if b == nil || head.Commit == 0 {
+		return b
+	}
+	if at, err := domain.ParsePosition(b.Position); err == nil {
+		done := min(float64(at.Commit)/float64(head.Commit), 1)
+		b.Done = &done
+	}
+	return b
+}
+
+// Builds lists the builds of all read models, by name, the oldest first; none in a
+// database that [Migrate] has not seen. It changes nothing.
 func Builds(ctx context.Context, db Querier) ([]BuildStatus, error) {
 	rows, err := db.Query(ctx, `
 		SELECT name, build, version, state, schema_name = name AS read, purpose, schema_name AS schema,
@@ -47,6 +78,9 @@ func Builds(ctx context.Context, db Querier) ([]BuildStatus, error) {
 		return nil, Unavailable(err)
 	}
 	found, err := pgx.CollectRows(rows, pgx.RowToStructByNameLax[BuildStatus])
+	if refused, ok := errors.AsType[*pgconn.PgError](err); ok && (refused.Code == noTable || refused.Code == noSchema) {
+		return nil, nil
+	}
 	for i := range found {
 		b := &found[i]
 		for _, at := range []*time.Time{b.RecordedAt, b.RetiredAt, &b.CreatedAt} {

@@ -133,7 +133,7 @@ func NewEngine(pool *pgxpool.Pool, cfg Config, projections ...Projection) *Engin
 		Parking: e.cfg.Parking, CloseTimeout: e.cfg.CloseTimeout, Log: e.cfg.Log,
 	}, projections...)
 	if e.cfg.Registerer != nil {
-		e.cfg.Registerer.MustRegister(e.metrics)
+		e.cfg.Registerer.MustRegister(e.metrics, newReactionMetrics(e.Reactions))
 	}
 	return e
 }

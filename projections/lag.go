@@ -7,8 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"crm/domain"
 )
 
@@ -31,6 +29,7 @@ type lag struct {
 	still  time.Duration // for how long it has been standing still before the head
 	perSec float64       // events, smoothed
 	parked int           // streams
+	beside *BuildStatus  // what is to be read next
 }
 
 // look is what was seen of a model the last time.
@@ -45,6 +44,12 @@ func (l *lag) park(streams int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.parked = streams
+}
+
+func (l *lag) build(beside *BuildStatus) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.beside = beside
 }
 
 // manyMarks bounds lag.ahead: of more, every second one is forgotten.
@@ -108,7 +113,7 @@ func (l *lag) see(head domain.Position, known bool, c Checkpoint, busy bool, now
 func (l *lag) tell(s *Status, stallAfter time.Duration, now time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	s.Head, s.Rate, s.Parked = l.head, max(l.perSec, 0), l.parked
+	s.Head, s.Rate, s.Parked, s.Rebuild = l.head, max(l.perSec, 0), l.parked, l.beside
 	for _, m := range l.ahead {
 		if s.Position.Before(m.position) {
 			s.Lag = now.Sub(m.at)
@@ -136,7 +141,6 @@ func (e *Engine) watch(ctx context.Context) {
 }
 
 func (e *Engine) lookAround(ctx context.Context) {
-	e.countParked(ctx)
 	var head domain.Position
 	known := false
 	if e.cfg.Head != nil {
@@ -144,6 +148,10 @@ func (e *Engine) lookAround(ctx context.Context) {
 		defer cancel()
 		position, _, err := e.cfg.Head(asking)
 		head, known = position, err == nil
+	}
+	e.lookIntoBooks(ctx, head)
+	for _, r := range e.reactors {
+		r.lag.see(head, known, Checkpoint{Position: r.position()}, false, time.Now())
 	}
 	for _, m := range e.models {
 		checkpoint, busy := m.progress.reached()
@@ -154,36 +162,22 @@ func (e *Engine) lookAround(ctx context.Context) {
 	}
 }
 
-// countParked asks how many streams each read model has parked; whoever leads it
-// writes that down. While Postgres does not answer the counts stay as they are.
-func (e *Engine) countParked(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, answer)
-	defer cancel()
-	rows, err := e.pool.Query(ctx, `
-		SELECT p.name, count(*) FROM crm.parked JOIN crm.projections AS p USING (build)
-		WHERE p.schema_name = p.name GROUP BY p.name`)
-	if err != nil {
-		return
-	}
-	parked, name, n := map[string]int{}, "", 0
-	if _, err := pgx.ForEachRow(rows, []any{&name, &n}, func() error { parked[name] = n; return nil }); err != nil {
-		return
-	}
-	for _, m := range e.models {
-		m.lag.park(parked[m.projection.Name()])
-	}
-}
-
-// Healthy is nil unless a read model is stalled: it has been standing still for
-// Config.StallAfter although the log goes on; or is outdated and will not be rebuilt,
-// as that has failed.
+// Healthy is nil unless a read model cannot be asked, or will not get on by itself:
+//
+//   - it has no tables: they were not looked for yet, or are being built for the first
+//     time. Where it has tables it can be asked, while new ones are built beside too;
+//   - it is stalled: it has been standing still for Config.StallAfter although the log
+//     goes on;
+//   - it is outdated and will not be rebuilt, as that has failed.
 func (e *Engine) Healthy() error {
 	for _, s := range e.Status() {
 		switch {
+		case s.RebuildFailed != "":
+			return fmt.Errorf("read model %s is outdated, and its rebuild ended: %s", s.Name, s.RebuildFailed)
+		case s.NoTables:
+			return fmt.Errorf("read model %s has no tables yet: %s", s.Name, cmp.Or(string(s.Class), string(s.State)))
 		case s.Stalled:
 			return fmt.Errorf("read model %s is stalled: %s", s.Name, cmp.Or(string(s.Class), string(s.State)))
-		case s.Rebuild != "":
-			return fmt.Errorf("read model %s is outdated, and its rebuild ended: %s", s.Name, s.Rebuild)
 		}
 	}
 	return nil

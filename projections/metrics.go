@@ -6,11 +6,12 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// metrics are what the engine tells Prometheus. Each has the label read_model.
+// metrics are what the engine tells Prometheus of read models. Each has the label
+// read_model.
 type metrics struct {
 	position, head, lag, lagPositions *prometheus.Desc
 	leader, stalled, parked           *prometheus.Desc
-	state, trouble                    *prometheus.Desc
+	state, trouble, rebuild           *prometheus.Desc
 	events                            *prometheus.CounterVec
 	batch, commit                     *prometheus.HistogramVec
 	statuses                          func() []Status
@@ -32,6 +33,7 @@ func newMetrics(statuses func() []Status) *metrics {
 		stalled: describe("stalled", "1 while the read model stands still although the log goes on."),
 		state:   describe("state", "1 for the state the read model is in.", "state"),
 		trouble: describe("trouble", "1 with the class of what keeps the read model from going on; absent when nothing does.", "class"),
+		rebuild: describe("rebuild_done_ratio", "What part of the log the build holds that is to be read next; absent while there is none."),
 		events: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "crm_projection_events_total", Help: "Events applied since the start of the program.",
 		}, label),
@@ -65,6 +67,7 @@ func (m *metrics) Describe(to chan<- *prometheus.Desc) {
 	to <- m.parked
 	to <- m.state
 	to <- m.trouble
+	to <- m.rebuild
 	m.events.Describe(to)
 	m.batch.Describe(to)
 	m.commit.Describe(to)
@@ -87,6 +90,9 @@ func (m *metrics) Collect(to chan<- prometheus.Metric) {
 		}
 		if s.Class != "" {
 			to <- prometheus.MustNewConstMetric(m.trouble, prometheus.GaugeValue, 1, s.Name, string(s.Class))
+		}
+		if s.Rebuild != nil && s.Rebuild.Done != nil {
+			to <- prometheus.MustNewConstMetric(m.rebuild, prometheus.GaugeValue, *s.Rebuild.Done, s.Name)
 		}
 	}
 	m.events.Collect(to)

@@ -28,6 +28,12 @@ var ErrUnavailable = &domain.Error{
 	Detail: "The read models cannot be asked right now. Try again.",
 }
 
+// What Postgres says of what is not there.
+const (
+	noTable  = "42P01"
+	noSchema = "3F000"
+)
+
 // Unavailable wraps in ErrUnavailable what asking again later may heal: Postgres is
 // away, refuses for a moment, or has no such table yet. Other errors it returns as they
 // are.
@@ -37,7 +43,7 @@ func Unavailable(err error) error {
 	}
 	if refused, ok := errors.AsType[*pgconn.PgError](err); ok {
 		switch refused.Code {
-		case "42P01", "3F000": // no such table, no such schema: not built yet
+		case noTable, noSchema: // not built yet
 			return fmt.Errorf("%w: %w", ErrUnavailable, err)
 		}
 	}

@@ -35,34 +35,6 @@ type Reactor interface {
 	React(ctx context.Context, e domain.Recorded) error
 }
 
-// Reaction is how a reactor is, as this engine sees it.
-type Reaction struct {
-	Name string
-	// Leads reports whether this engine runs it.
-	Leads bool
-	// Position is up to where in the log it has met everything, where this engine
-	// runs it.
-	Position domain.Position
-	// Failing is since when it has failed with the event after Position; zero when it
-	// does not.
-	Failing time.Time
-}
-
-// Reactions tells of each reactor, in the order they were given.
-func (e *Engine) Reactions() []Reaction {
-	all := make([]Reaction, len(e.reactors))
-	for i, r := range e.reactors {
-		s, _ := r.place()
-		r.mu.Lock()
-		all[i] = r.shown
-		r.mu.Unlock()
-		if all[i].Leads = s != nil; !all[i].Leads {
-			all[i].Failing = time.Time{}
-		}
-	}
-	return all
-}
-
 // reacting is one reactor at work.
 type reacting struct {
 	engine  *Engine
@@ -70,9 +42,12 @@ type reacting struct {
 	handles map[string]bool
 	log     *slog.Logger
 
-	mu    sync.Mutex
-	seat  *seat // ours; nil or left while another server leads
-	shown Reaction
+	lag lag
+
+	mu     sync.Mutex
+	seat   *seat // ours; nil or left while another server leads
+	shown  Reaction
+	booked booked // what whoever runs it has written down
 }
 
 func newReacting(e *Engine, r Reactor) *reacting {
@@ -167,6 +142,7 @@ func (r *reacting) react(ctx context.Context, e *domain.Recorded) (err error) {
 // the event, and is not told.
 func (r *reacting) fails(ctx context.Context, e *domain.Recorded) {
 	r.mu.Lock()
+	r.shown.Failures++
 	first := r.shown.Failing.IsZero()
 	if first {
 		r.shown.Failing = time.Now()

@@ -4,13 +4,18 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"crm/domain"
 	"crm/projections"
@@ -222,6 +227,10 @@ func TestReactorIsTakenOver(t *testing.T) {
 	two, _ := start(t, pool, log, cfg, notes{name: "notes"})
 	log.append(events[1:100]...)
 	until(t, "all is met", func() bool { return one.Reactions()[0].Position == log.end() })
+	until(t, "the second knows how far the first is", func() bool {
+		first, second := one.Reactions()[0], two.Reactions()[0]
+		return second.State == projections.ReactionStandby && second.Leader == first.Leader && second.Leader != "" && second.Position == log.end()
+	})
 	if two.Reactions()[0].Leads {
 		t.Error("both lead")
 	}
@@ -239,4 +248,44 @@ func TestReactorIsTakenOver(t *testing.T) {
 	if diff := cmp.Diff(struckIn(events[1:]), slices.Compact(got)); diff != "" { // at least once
 		t.Errorf("met (-want +got):\n%s", diff)
 	}
+}
+
+// A reactor that does not get past an event is seen: since when, how often, how far
+// behind.
+func TestFailingReactorIsSeen(t *testing.T) {
+	t.Parallel()
+	pool := projectionstest.Pool(t)
+	events := history(300)
+	log := newSource(events[:1:1], 30)
+	var well atomic.Bool
+	s := &sink{react: func(context.Context, domain.Recorded) error {
+		if well.Load() {
+			return nil
+		}
+		return errors.New(canary)
+	}}
+	registry := prometheus.NewRegistry()
+	e, _ := start(t, pool, log, projections.Config{Head: headOf(log), Reactors: []projections.Reactor{s}, Registerer: registry}, notes{name: "notes"})
+	until(t, "it leads", func() bool { return e.Reactions()[0].State == projections.ReactionRunning })
+	log.append(events[1:]...)
+	until(t, "it is seen to fail", func() bool {
+		r := e.Reactions()[0]
+		return r.State == projections.ReactionFailing && r.Failures > 1 && r.Lag > 0 && r.Head == log.end() &&
+			r.LagPositions == r.Head.Commit-r.Position.Commit && !r.Failing.IsZero()
+	})
+	for _, want := range []string{
+		`crm_reactor_state{reactor="sink",state="failing"} 1`, `crm_reactor_leader{reactor="sink"} 1`,
+		`crm_reactor_lag_seconds{reactor="sink"}`, `crm_reactor_failures_total{reactor="sink"}`,
+	} {
+		page := httptest.NewRecorder()
+		promhttp.HandlerFor(registry, promhttp.HandlerOpts{}).ServeHTTP(page, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+		if text := page.Body.String(); !strings.Contains(text, want) {
+			t.Errorf("%s is not in\n%s", want, text)
+		}
+	}
+	well.Store(true)
+	until(t, "it runs", func() bool {
+		r := e.Reactions()[0]
+		return r.State == projections.ReactionRunning && r.Position == log.end() && r.Lag == 0 && r.Failing.IsZero()
+	})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -52,6 +53,15 @@ func TestNewVersionIsBuiltBeside(t *testing.T) {
 	wait(t, e, "notes", log.end()) // it tells how far the old tables are
 	diffTables(t, pool, "notes", events[:350])
 	eventually(t, e, "notes", "outdated", inState(projections.Outdated))
+	for _, sees := range []*projections.Engine{e, old} {
+		s := eventually(t, sees, "notes", "shown with its rebuild", func(s projections.Status) bool { return s.Rebuild != nil && s.Rebuild.Led })
+		if b := s.Rebuild; b.Version != 2 || b.State != "building" || b.Leader == "" || b.Done == nil || s.RebuildFailed != "" {
+			t.Errorf("the rebuild is shown as %+v", b)
+		}
+		if err := sees.Healthy(); err != nil { // what is read can be read
+			t.Error(err)
+		}
+	}
 	close(goOn)
 
 	eventually(t, e, "notes", "live", leads)
@@ -62,6 +72,7 @@ func TestNewVersionIsBuiltBeside(t *testing.T) {
 	wait(t, e, "notes", log.end())
 	wait(t, old, "notes", log.end())
 	diffTables(t, pool, "notes", events)
+	eventually(t, e, "notes", "shown without a rebuild", func(s projections.Status) bool { return s.Rebuild == nil })
 	wantBuilds(t, pool, "notes", map[string][]int{"live": {2}, "retired": {1}})
 	if n := int(seen.Load()); n != handled(events) {
 		t.Errorf("the new version saw %d events, want each of %d once", n, handled(events))
@@ -87,7 +98,7 @@ func TestFailedRenewalIsSeen(t *testing.T) {
 	e, _ := start(t, pool, log, projections.Config{Head: log.head, Parking: projections.Parking{Max: -1}},
 		notes{name: "taken", version: 2}, bad)
 	eventually(t, e, "bad", "given up", func(s projections.Status) bool {
-		return s.State == projections.Outdated && s.Rebuild != ""
+		return s.State == projections.Outdated && s.RebuildFailed != ""
 	})
 	if err := e.Healthy(); err == nil {
 		t.Error("the engine says that it is well")
@@ -175,6 +186,31 @@ func TestMissingTablesAreBuiltTogether(t *testing.T) {
 		eventually(t, e, name, "live", leads)
 		diffTables(t, pool, name, log.events)
 		wantBuilds(t, pool, name, map[string][]int{"live": {1}})
+	}
+}
+
+// A server whose read models have no tables yet cannot be asked, and does not call
+// itself healthy.
+func TestNotHealthyBeforeTheFirstTables(t *testing.T) {
+	t.Parallel()
+	pool := projectionstest.Pool(t)
+	log := newSource(history(5100), 500)
+	goOn := make(chan struct{})
+	slow := notes{name: "notes", apply: func(*projections.Writer, domain.Recorded) error { <-goOn; return nil }}
+	e, _ := start(t, pool, log, projections.Config{Head: log.head}, slow)
+	if e.Healthy() == nil {
+		t.Error("healthy before it has looked")
+	}
+	eventually(t, e, "notes", "built for the first time", func(s projections.Status) bool {
+		return s.NoTables && s.Rebuild != nil && s.Rebuild.Led
+	})
+	if err := e.Healthy(); err == nil || !strings.Contains(err.Error(), "notes has no tables") {
+		t.Errorf("before its tables are there: %v", err)
+	}
+	close(goOn)
+	eventually(t, e, "notes", "live", leads)
+	if err := e.Healthy(); err != nil {
+		t.Error(err)
 	}
 }
 

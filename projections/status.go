@@ -50,10 +50,16 @@ type Status struct {
 	Parked int
 	// Stalled is a model that stands still although the log goes on.
 	Stalled bool
-	// Rebuild is why the tables are of an older version and will stay so: their rebuild
-	// has failed or was cancelled, and is not tried again. A class and a place, or the
-	// slug of a refusal; "" while there is nothing of that kind.
-	Rebuild string
+	// NoTables is a model that cannot be asked: its tables are being built for the
+	// first time, or were not looked for yet.
+	NoTables bool
+	// Rebuild is the build that is to be read next, as Postgres has had it within the
+	// last second, whoever works on it; nil while there is none.
+	Rebuild *BuildStatus
+	// RebuildFailed is why the tables are of an older version and will stay so: their
+	// rebuild has failed or was cancelled, and is not tried again. A class and a place,
+	// or the slug of a refusal; "" while there is nothing of that kind.
+	RebuildFailed string
 	// Leads reports whether this engine writes the tables.
 	Leads bool
 	// Leader is the host and process that writes the tables, or did last.
@@ -78,7 +84,7 @@ func (m *model) status() Status {
 	s := m.progress.status()
 	s.Name, s.Version = m.projection.Name(), m.projection.Version()
 	if err := m.engine.rebuilder.whyNot(s.Name); err != nil && s.State == Outdated {
-		s.Rebuild = reason(err)
+		s.RebuildFailed = reason(err)
 	}
 	m.lag.tell(&s, m.engine.cfg.StallAfter, time.Now())
 	return s
@@ -89,7 +95,8 @@ func (p *progress) status() Status {
 	defer p.mu.Unlock()
 	s := Status{
 		State: p.state(), Position: p.checkpoint.Position, Events: p.checkpoint.Events, RecordedAt: p.checkpoint.RecordedAt,
-		Leads: p.leads, Leader: p.leader, Class: p.trouble, Failure: p.failure,
+		NoTables: p.checkpoint.build == 0,
+		Leads:    p.leads, Leader: p.leader, Class: p.trouble, Failure: p.failure,
 	}
 	if p.failure != nil {
 		s.Class = p.failure.Class

@@ -56,8 +56,9 @@ func (e *Engine) WaitFor(ctx context.Context, model string, position domain.Posi
 }
 
 // Started blocks until every read model has found or made its tables, so that it
-// can be asked, be it behind. While Postgres is away it waits. It returns ctx.Err()
-// when ctx ends first.
+// can be asked, be it behind, or knows that they are to be built first, all from one
+// reading of the log: [Engine.Healthy] says when they are there. While Postgres is away
+// it waits. It returns ctx.Err() when ctx ends first.
 func (e *Engine) Started(ctx context.Context) error {
 	for _, m := range e.models {
 		for {

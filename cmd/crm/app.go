@@ -101,12 +101,13 @@ func openApp(ctx context.Context, s settings, b backends, keys map[string]string
 		hashes[name] = crmhttp.HashKey(key)
 	}
 	server, err := crmhttp.New(crmhttp.Config{
-		Commands: a.commands,
-		Models:   models,
-		WaitFor:  a.engine.WaitFor,
-		Status:   a.engine.Status,
-		Jobs:     a.jobs,
-		Keys:     hashes,
+		Commands:  a.commands,
+		Models:    models,
+		WaitFor:   a.engine.WaitFor,
+		Status:    a.engine.Status,
+		Reactions: a.engine.Reactions,
+		Jobs:      a.jobs,
+		Keys:      hashes,
 		Ready: map[string]func(context.Context) error{
 			"eventstore": func(ctx context.Context) error {
 				if b.node != nil {
@@ -180,7 +181,9 @@ func (a *app) run(ctx context.Context, began func(context.Context) error) (err e
 }
 
 // begin does what is done once at each start. It is over when commands are taken
-// and the read models can be asked, be they behind.
+// and the read models can be asked, be they behind; or, where they have no tables yet
+// and the log is long, when it is known that they are to be built: /health/ready tells
+// when they are there.
 func (a *app) begin(ctx context.Context, began func(context.Context) error) error {
 	if err := a.defineDefaultPipeline(ctx); err != nil {
 		return err
