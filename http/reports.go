@@ -86,13 +86,16 @@ func (l *Line) key() (readmodels.LineKey, error) {
 
 const drillSummary = "The events behind a line of the report, by deal or customer, in the order of the log"
 
-// drillLine answers the drill-down of a report whose lines have one key.
+// drillLine answers the drill-down of a report whose lines have such keys.
 func drillLine[Q interface {
 	Behind(readmodels.LineKey) readmodels.Figure
-}](ctx context.Context, s *Server, name string, asked Q, wrong error, line Line, d Drill,
+}](ctx context.Context, s *Server, name string, asked Q, wrong error, keys lineKeys, line Line, d Drill,
 ) (*listed[entryCard], error) {
 	key, err := line.key()
 	if err = cmp.Or(wrong, err); err != nil {
+		return nil, err
+	}
+	if err := keys.check(key); err != nil {
 		return nil, err
 	}
 	return s.drillInto(ctx, question(name, asked, key), d, asked.Behind(key))

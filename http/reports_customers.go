@@ -111,7 +111,7 @@ func (s *Server) drillChurn(ctx context.Context, in *struct {
 },
 ) (*listed[entryCard], error) {
 	asked, err := in.question(s)
-	return drillLine(ctx, s, "report.churn", asked, err, in.Line, in.Drill)
+	return drillLine(ctx, s, "report.churn", asked, err, churnKeys[asked.By], in.Line, in.Drill)
 }
 
 func (s *Server) reportSources(ctx context.Context, in *ReportInput) (*plain[report[sourceLine]], error) {
@@ -128,7 +128,7 @@ func (s *Server) drillSources(ctx context.Context, in *struct {
 	Drill
 },
 ) (*listed[entryCard], error) {
-	return drillLine(ctx, s, "report.sources", readmodels.SourcesQuestion{AsOf: in.asOf()}, nil, in.Line, in.Drill)
+	return drillLine(ctx, s, "report.sources", readmodels.SourcesQuestion{AsOf: in.asOf()}, nil, sourceKeys, in.Line, in.Drill)
 }
 
 func (s *Server) reportConsentCoverage(ctx context.Context, in *ReportInput) (*plain[report[coverageLine]], error) {
@@ -148,5 +148,5 @@ func (s *Server) drillConsentCoverage(ctx context.Context, in *struct {
 },
 ) (*listed[entryCard], error) {
 	asked := readmodels.CoverageQuestion{Now: s.cfg.Now(), AsOf: in.asOf()}
-	return drillLine(ctx, s, "report.consent_coverage", asked, nil, in.Line, in.Drill)
+	return drillLine(ctx, s, "report.consent_coverage", asked, nil, coverageKeys, in.Line, in.Drill)
 }

@@ -117,7 +117,7 @@ func (s *Server) drillForecast(ctx context.Context, in *struct {
 },
 ) (*listed[entryCard], error) {
 	asked, err := in.question()
-	return drillLine(ctx, s, "report.forecast", asked, err, in.Line, in.Drill)
+	return drillLine(ctx, s, "report.forecast", asked, err, forecastKeys[asked.By], in.Line, in.Drill)
 }
 
 func (s *Server) reportAccuracy(ctx context.Context, in *AccuracyInput) (*plain[report[accuracyLine]], error) {
@@ -145,5 +145,5 @@ func (s *Server) drillAccuracy(ctx context.Context, in *struct {
 },
 ) (*listed[entryCard], error) {
 	asked, err := in.question()
-	return drillLine(ctx, s, "report.forecast_accuracy", asked, err, in.Line, in.Drill)
+	return drillLine(ctx, s, "report.forecast_accuracy", asked, err, forecastKeys[asked.By], in.Line, in.Drill)
 }

@@ -126,7 +126,7 @@ func (s *Server) drillFunnel(ctx context.Context, in *struct {
 },
 ) (*listed[entryCard], error) {
 	asked, err := in.question()
-	return drillLine(ctx, s, "report.funnel", asked, err, in.Line, in.Drill)
+	return drillLine(ctx, s, "report.funnel", asked, err, placeKeys, in.Line, in.Drill)
 }
 
 func (s *Server) reportDurations(ctx context.Context, in *DurationsInput) (*plain[report[stageDuration]], error) {
@@ -162,5 +162,5 @@ func (s *Server) drillDurations(ctx context.Context, in *struct {
 },
 ) (*listed[entryCard], error) {
 	asked, err := in.question()
-	return drillLine(ctx, s, "report.stage_durations", asked, err, in.Line, in.Drill)
+	return drillLine(ctx, s, "report.stage_durations", asked, err, stageKeys, in.Line, in.Drill)
 }

@@ -92,7 +92,7 @@ func (s *Server) drillSales(ctx context.Context, in *struct {
 },
 ) (*listed[entryCard], error) {
 	asked, err := in.question()
-	return drillLine(ctx, s, "report.sales", asked, err, in.Line, in.Drill)
+	return drillLine(ctx, s, "report.sales", asked, err, salesKeys[asked.By], in.Line, in.Drill)
 }
 
 func (s *Server) reportOwners(ctx context.Context, in *OwnersInput) (*plain[report[ownerLine]], error) {
@@ -123,5 +123,5 @@ func (s *Server) drillOwners(ctx context.Context, in *struct {
 },
 ) (*listed[entryCard], error) {
 	asked, err := in.question()
-	return drillLine(ctx, s, "report.owners", asked, err, in.Line, in.Drill)
+	return drillLine(ctx, s, "report.owners", asked, err, idKeys.orNone(), in.Line, in.Drill)
 }

@@ -124,6 +124,21 @@ func TestReportsRefuse(t *testing.T) {
 		"sales?from=2026-02-30":                             "400 invalid-parameter",
 		"sales?key=2026":                                    "400 invalid-parameter", // of the drill-down only
 		"sales/events?key=%00":                              "400 invalid-parameter",
+		"sales/events?key=2026":                             "400 invalid-parameter", // a month has more
+		"sales/events?key=2026-13":                          "400 invalid-parameter",
+		"sales/events?key=":                                 "400 invalid-parameter", // every close has a month
+		"sales/events?group_by=quarter&key=2026-03":         "400 invalid-parameter",
+		"sales/events?group_by=owner&key=eve":               "400 invalid-parameter",
+		"sales/events?group_by=all&key=2026-03":             "400 invalid-parameter",
+		"owners/events?key=" + strings.ToUpper(id("eve")):   "400 invalid-parameter",
+		"funnel/events?key=(lost)":                          "400 invalid-parameter",
+		"stage-durations/events?key=(won)":                  "400 invalid-parameter",
+		"forecast/events?group_by=category&key=omitted":     "400 invalid-parameter",
+		"forecast-accuracy/events?on=2026-04-01&key=march":  "400 invalid-parameter",
+		"churn/events?group_by=year&key=2026-03":            "400 invalid-parameter",
+		"sources/events?key=Fair":                           "400 invalid-parameter",
+		"sources/events?key=stranger:Fair":                  "400 invalid-parameter",
+		"consent-coverage/events?key=survey":                "400 invalid-parameter",
 		"forecast?group_by=stage":                           "400 invalid-parameter",
 		"forecast-accuracy":                                 "400 invalid-parameter",
 		"forecast-accuracy?on=":                             "400 invalid-parameter",
