@@ -28,9 +28,9 @@ type Config struct {
 	// at what checkpoint answers, asks again after a nack, and has one message in
 	// flight. The engine closes it.
 	Subscribe func(name string, checkpoint func(context.Context) (domain.Position, error)) message.Subscriber
-	// Rebuild makes the subscriber that feeds rebuilds, as Subscribe does; large
+	// SubscribeRebuild makes the subscriber that feeds rebuilds, as Subscribe does; large
 	// batches pay. Default: Subscribe.
-	Rebuild func(name string, checkpoint func(context.Context) (domain.Position, error)) message.Subscriber
+	SubscribeRebuild func(name string, checkpoint func(context.Context) (domain.Position, error)) message.Subscriber
 	// BatchOf finds the events on the context of a message.
 	BatchOf func(ctx context.Context) (domain.Batch, bool)
 	// Reaches reports whether the log reaches a position, and waits while it does
@@ -65,8 +65,8 @@ func (c Config) withDefaults() Config {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	if c.Rebuild == nil {
-		c.Rebuild = c.Subscribe
+	if c.SubscribeRebuild == nil {
+		c.SubscribeRebuild = c.Subscribe
 	}
 	c.CloseTimeout = cmp.Or(c.CloseTimeout, 5*time.Second)
 	c.SettleAfter = cmp.Or(c.SettleAfter, time.Second)
@@ -129,7 +129,7 @@ func NewEngine(pool *pgxpool.Pool, cfg Config, projections ...Projection) *Engin
 		e.reactors = append(e.reactors, newReacting(e, r))
 	}
 	e.rebuilder = NewRebuilder(pool, RebuildConfig{
-		Subscribe: e.cfg.Rebuild, BatchOf: e.cfg.BatchOf, Head: e.cfg.Head, Reaches: e.cfg.Reaches,
+		Subscribe: e.cfg.SubscribeRebuild, BatchOf: e.cfg.BatchOf, Head: e.cfg.Head, Reaches: e.cfg.Reaches,
 		Parking: e.cfg.Parking, CloseTimeout: e.cfg.CloseTimeout, Log: e.cfg.Log,
 	}, projections...)
 	if e.cfg.Registerer != nil {

@@ -196,7 +196,7 @@ func TestRebuildReactsToNothing(t *testing.T) {
 	log := newSource(events[:1:1], 30)
 	s := &sink{}
 	cfg := rebuildConfig(log)
-	e, _ := start(t, pool, log, projections.Config{Head: cfg.Head, Rebuild: cfg.Subscribe, Reactors: []projections.Reactor{s}}, notes{name: "notes"})
+	e, _ := start(t, pool, log, projections.Config{Head: cfg.Head, SubscribeRebuild: cfg.Subscribe, Reactors: []projections.Reactor{s}}, notes{name: "notes"})
 	until(t, "it leads", func() bool { return e.Reactions()[0].Leads })
 	log.append(events[1:]...)
 	until(t, "all is met", func() bool { return e.Reactions()[0].Position == log.end() })

@@ -87,13 +87,13 @@ func openApp(ctx context.Context, s settings, b backends, keys map[string]string
 		Subscribe: func(_ string, checkpoint func(context.Context) (domain.Position, error)) message.Subscriber {
 			return eventstore.NewSubscriber(a.store, eventstore.SubscriberConfig{Checkpoint: checkpoint, Log: log})
 		},
-		Rebuild:    rebuildSubscriber(a.store, log),
-		BatchOf:    eventstore.BatchOf,
-		Parking:    projections.Parking{Load: a.store.Load},
-		Reaches:    a.store.Reaches,
-		Head:       a.store.Head,
-		Log:        log,
-		Registerer: registry,
+		SubscribeRebuild: rebuildSubscriber(a.store, log),
+		BatchOf:          eventstore.BatchOf,
+		Parking:          projections.Parking{Load: a.store.Load},
+		Reaches:          a.store.Reaches,
+		Head:             a.store.Head,
+		Log:              log,
+		Registerer:       registry,
 	}, models.Projections()...)
 	a.jobs = projections.NewJobs(a.engine.Rebuilder())
 	hashes := map[string]crmhttp.KeyHash{}
