@@ -3,7 +3,6 @@ package http
 import (
 	"context"
 	"net/http"
-	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -53,8 +52,8 @@ var parkedCommands = []*command{
 
 // named is the read model that a command's path is about.
 func (s *Server) named(name string) (domain.ReadModelID, error) {
-	if !slices.ContainsFunc(s.cfg.Models.Projections(), func(p projections.Projection) bool { return p.Name() == name }) {
-		return domain.ReadModelID{}, projections.ErrUnknownModel
+	if _, err := projections.Named(s.cfg.Models.Projections(), name); err != nil {
+		return domain.ReadModelID{}, err
 	}
 	return domain.ReadModelNamed(name), nil
 }

@@ -21,9 +21,9 @@ var ErrNoSuchVersion = &domain.Error{
 // program cannot move are compared where they are, and the sides say where.
 func (r *Rebuilder) Diff(ctx context.Context, name string, before, after, keys int, tell func(Progress)) (Comparison, error) {
 	none := Comparison{}
-	p := r.named(name)
-	if p == nil {
-		return none, ErrUnknownModel
+	p, err := r.named(name)
+	if err != nil {
+		return none, err
 	}
 	all, err := buildsOf(ctx, r.pool, name)
 	if err != nil {

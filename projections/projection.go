@@ -28,6 +28,16 @@ type Projection interface {
 	Apply(w *Writer, e domain.Recorded) error
 }
 
+// Named is the one of that name, or [ErrUnknownModel].
+func Named(all []Projection, name string) (Projection, error) {
+	for _, p := range all {
+		if p.Name() == name {
+			return p, nil
+		}
+	}
+	return nil, ErrUnknownModel
+}
+
 // Schema is the DDL of one read model, without schema names: the engine creates
 // it in a schema of its own choice. It is plain SQL, statements end with a
 // semicolon.

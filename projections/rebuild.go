@@ -87,9 +87,9 @@ func (r *Rebuilder) find(names []string) ([]Projection, error) {
 	}
 	var found []Projection
 	for _, name := range names {
-		p := r.named(name)
-		if p == nil {
-			return nil, fmt.Errorf("%s: %w", name, ErrUnknownModel)
+		p, err := r.named(name)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
 		}
 		if !slices.ContainsFunc(found, func(f Projection) bool { return f.Name() == name }) {
 			found = append(found, p)
@@ -98,21 +98,15 @@ func (r *Rebuilder) find(names []string) ([]Projection, error) {
 	return found, nil
 }
 
-func (r *Rebuilder) named(name string) Projection {
-	for _, p := range r.projections {
-		if p.Name() == name {
-			return p
-		}
-	}
-	return nil
-}
+func (r *Rebuilder) named(name string) (Projection, error) { return Named(r.projections, name) }
 
 // Version is of the named projection in this program, 0 for a strange name.
 func (r *Rebuilder) Version(name string) int {
-	if p := r.named(name); p != nil {
-		return p.Version()
+	p, err := r.named(name)
+	if err != nil {
+		return 0
 	}
-	return 0
+	return p.Version()
 }
 
 // Rebuild builds the named read models, all where none is named, and has each

@@ -230,9 +230,9 @@ var ErrNothingRetired = &domain.Error{
 //
 // tell is as in [Rebuilder.Rebuild].
 func (r *Rebuilder) Rollback(ctx context.Context, name string, tell func(Progress)) (version int, err error) {
-	p := r.named(name)
-	if p == nil {
-		return 0, ErrUnknownModel
+	p, err := r.named(name)
+	if err != nil {
+		return 0, err
 	}
 	var former build
 	err = r.patiently(ctx, func(tx pgx.Tx) error {
@@ -291,8 +291,8 @@ func (r *Rebuilder) goBack(ctx context.Context, tx pgx.Tx, p Projection) (former
 // with [ErrCancelled]. A rollback under way is left alone: what it reads on from was
 // kept for it, and it is over soon. It gives how many builds there were.
 func (r *Rebuilder) Cancel(ctx context.Context, name string) (dropped int, err error) {
-	if r.named(name) == nil {
-		return 0, ErrUnknownModel
+	if _, err := r.named(name); err != nil {
+		return 0, err
 	}
 	all, err := buildsOf(ctx, r.pool, name)
 	if err != nil {

@@ -151,12 +151,10 @@ func (p parkedHere) Parked(ctx context.Context, model string) ([]projections.Par
 }
 
 func (p parkedHere) known(model string) error {
-	for _, m := range p.models.Projections() {
-		if m.Name() == model {
-			return nil
-		}
+	if _, err := projections.Named(p.models.Projections(), model); err != nil {
+		return fmt.Errorf("%s: %w", model, err)
 	}
-	return fmt.Errorf("%s: %w", model, projections.ErrUnknownModel)
+	return nil
 }
 
 // Ask leaves an event, whose actor is who runs this program.
