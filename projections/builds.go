@@ -71,8 +71,7 @@ func Builds(ctx context.Context, db Querier) ([]BuildStatus, error) {
 			CASE WHEN position_commit = position_prepare THEN position_commit::text
 				ELSE position_commit || '/' || position_prepare END AS position,
 			events, recorded_at, created_at, retired_at, coalesce(leader, '') AS leader,
-			EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND classid = $1 AND objid::bigint = build AND objsubid = 2
-				AND granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())) AS led
+			EXISTS (SELECT FROM pg_locks WHERE `+leadOf("build")+`) AS led
 		FROM crm.projections ORDER BY name, build`, leaderLocks)
 	if err != nil {
 		return nil, Unavailable(err)

@@ -206,6 +206,19 @@ func (b *Builder) dedicate(ctx context.Context, why purpose) error {
 	return err
 }
 
+// leadOf is the condition for the row of pg_locks that is the lead of what is numbered
+// of in SQL, among the locks of kind $1: [leaderLocks] or [reactorLocks].
+func leadOf(of string) string {
+	return `locktype = 'advisory' AND classid::bigint = $1 AND objid::bigint = ` + of + ` AND objsubid = 2 AND granted
+	AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`
+}
+
+// isLed reports whether somebody works on a build.
+func isLed(ctx context.Context, db *pgxpool.Pool, id int64) (led bool, err error) {
+	err = db.QueryRow(ctx, "SELECT EXISTS (SELECT FROM pg_locks WHERE "+leadOf("$2")+")", leaderLocks, id).Scan(&led)
+	return led, err
+}
+
 // unseat ends the connection that leads a build, or a reactor, if it looks dead: Postgres has
 // waited for its client for longer than silence, while every living leader says
 // something each second; or it is the backend own, of which the caller knows that
@@ -213,13 +226,10 @@ func (b *Builder) dedicate(ctx context.Context, why purpose) error {
 // is what keeps the dead from writing, should they wake; this only frees the lock.
 func unseat(ctx context.Context, db asker, locks, id int64, silence time.Duration, own uint32) (bool, error) {
 	rows, err := db.Query(ctx, `
-		SELECT pg_terminate_backend(l.pid)
-		FROM pg_locks AS l
-		JOIN pg_database AS d ON d.oid = l.database AND d.datname = current_database()
-		JOIN pg_stat_activity AS a ON a.pid = l.pid
-		WHERE l.locktype = 'advisory' AND l.classid::bigint = $1 AND l.objid::bigint = $2 AND l.objsubid = 2 AND l.granted
-			AND (a.wait_event_type = 'Client' AND a.state_change < clock_timestamp() - make_interval(secs => $3)
-				OR a.pid = $4)`,
+		SELECT pg_terminate_backend(pid)
+		FROM pg_locks AS l JOIN pg_stat_activity AS a USING (pid)
+		WHERE `+leadOf("$2")+` AND (a.wait_event_type = 'Client' AND a.state_change < clock_timestamp() - make_interval(secs => $3)
+			OR pid = $4)`,
 		locks, id, silence.Seconds(), int64(own))
 	if err != nil {
 		return false, err

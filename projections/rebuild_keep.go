@@ -5,8 +5,6 @@ import (
 	"errors"
 	"log/slog"
 	"time"
-
-	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 // keepRetired is how long a build that was replaced is kept for a rollback.
@@ -63,16 +61,6 @@ func (r *Rebuilder) useless(ctx context.Context, p Projection, b build, retired 
 	there, err := r.cfg.Reaches(ctx, b.checkpoint.Position)
 	return !there, err
 }
-
-// isLed reports whether somebody works on a build.
-func isLed(ctx context.Context, db *pgxpool.Pool, id int64) (led bool, err error) {
-	err = db.QueryRow(ctx, "SELECT EXISTS (SELECT FROM pg_locks WHERE "+leads+")", leaderLocks, id).Scan(&led)
-	return led, err
-}
-
-// leads is the condition for the row of pg_locks that is the lead of a build.
-const leads = `locktype = 'advisory' AND classid = $1 AND objid = $2 AND objsubid = 2 AND granted
-	AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`
 
 // farBehind is how long the log must be, in units of its position, for missing
 // tables to be built beside, all from one reading, and not each by its own

@@ -331,7 +331,7 @@ func (r *Rebuilder) drop(ctx context.Context, b build) (there bool, err error) {
 		if !there {
 			return nil
 		}
-		if _, err := tx.Exec(ctx, "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE "+leads, leaderLocks, b.id); err != nil {
+		if _, err := tx.Exec(ctx, "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE "+leadOf("$2"), leaderLocks, b.id); err != nil {
 			return err
 		}
 		return dropBuild(ctx, tx, b)
