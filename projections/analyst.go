@@ -70,7 +70,7 @@ func (a Analyst) Ensure(ctx context.Context, conn *pgx.Conn) (role string, creat
 		case !harmless:
 			return fmt.Errorf("%s: %w", role, ErrAnalystRole)
 		}
-		if err := a.settle(ctx, tx, role, created); err != nil {
+		if err := a.alter(ctx, tx, role, created); err != nil {
 			return err
 		}
 		for _, narrower := range narrowing {
@@ -83,8 +83,8 @@ func (a Analyst) Ensure(ctx context.Context, conn *pgx.Conn) (role string, creat
 	return role, created, err
 }
 
-// settle creates the role or sets it right.
-func (a Analyst) settle(ctx context.Context, tx pgx.Tx, role string, create bool) error {
+// alter creates the role or sets it right.
+func (a Analyst) alter(ctx context.Context, tx pgx.Tx, role string, create bool) error {
 	name := pgx.Identifier{role}.Sanitize()
 	statements := []string{
 		"ALTER ROLE " + name + " CONNECTION LIMIT " + strconv.Itoa(cmp.Or(a.Connections, 8)),

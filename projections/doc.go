@@ -4,7 +4,7 @@
 // same.
 //
 //	log ──▶ subscriber ──▶ Watermill router, a handler per projection       checkpoint: where to start
-//	        one message    │  settled     keeps the message of a stopped model
+//	        one message    │  acked       keeps the message of a stopped model
 //	        in flight:     │  Retry       while Postgres does not serve
 //	        a micro-batch  │  Recoverer
 //	                       ▼
@@ -80,7 +80,7 @@
 //
 // A [Rebuilder] feeds any number of builds from one reading of the log, each over
 // a connection of its own; in a server, which builds new versions by itself
-// ([Rebuilder.Keep]), for [Jobs] that callers start, or in a process of its own. Nobody who
+// ([Rebuilder.Maintain]), for [Jobs] that callers start, or in a process of its own. Nobody who
 // reads notices:
 //
 //	new version in the code        built beside while the old one is read, also by an old program that goes on

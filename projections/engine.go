@@ -56,9 +56,9 @@ type Config struct {
 	// CloseTimeout is how long a batch at work may go on after Close before it is
 	// broken off. Default 5 s.
 	CloseTimeout time.Duration
-	// SettleAfter is how long the log must be quiet for the first catch-up to
+	// QuietAfter is how long the log must be quiet for the first catch-up to
 	// count as done, and indexes to be made. Default 1 s.
-	SettleAfter time.Duration
+	QuietAfter time.Duration
 }
 
 func (c Config) withDefaults() Config {
@@ -69,7 +69,7 @@ func (c Config) withDefaults() Config {
 		c.SubscribeRebuild = c.Subscribe
 	}
 	c.CloseTimeout = cmp.Or(c.CloseTimeout, 5*time.Second)
-	c.SettleAfter = cmp.Or(c.SettleAfter, time.Second)
+	c.QuietAfter = cmp.Or(c.QuietAfter, time.Second)
 	c.StallAfter = cmp.Or(c.StallAfter, 20*time.Second)
 	return c
 }
@@ -177,14 +177,14 @@ func (e *Engine) Run(ctx context.Context) error {
 	var closeErr error
 	over := make(chan struct{})
 	for _, m := range e.models {
-		started.Go(func() { m.keep(ctx, working) })
+		started.Go(func() { m.tend(ctx, working) })
 	}
 	for _, r := range e.reactors {
-		started.Go(func() { r.keep(over) })
+		started.Go(func() { r.holdLead(over) })
 	}
 	started.Go(func() { e.watch(ctx) })
-	started.Go(func() { e.keepBuilds(ctx) })
-	started.Go(func() { e.settle(ctx, working) })
+	started.Go(func() { e.maintain(ctx) })
+	started.Go(func() { e.finishQuiet(ctx, working) })
 	started.Go(func() {
 		select {
 		case <-e.closing:
@@ -233,15 +233,15 @@ func (e *Engine) Close() error {
 	return nil
 }
 
-// settle ends the first catch-up of models for which the log has become quiet.
-func (e *Engine) settle(ctx, working context.Context) {
-	tick := time.NewTicker(e.cfg.SettleAfter)
+// finishQuiet ends the first catch-up of models for which the log has become quiet.
+func (e *Engine) finishQuiet(ctx, working context.Context) {
+	tick := time.NewTicker(e.cfg.QuietAfter)
 	defer tick.Stop()
 	for {
 		select {
 		case <-tick.C:
 			for _, m := range e.models {
-				m.settle(working)
+				m.finishQuiet(working)
 			}
 		case <-ctx.Done():
 			return
@@ -249,8 +249,8 @@ func (e *Engine) settle(ctx, working context.Context) {
 	}
 }
 
-// keepBuilds has the rebuilder do its part, when Postgres is there.
-func (e *Engine) keepBuilds(ctx context.Context) {
+// maintain has the rebuilder do its part, when Postgres is there.
+func (e *Engine) maintain(ctx context.Context) {
 	if e.cfg.Head == nil {
 		return
 	}
@@ -261,7 +261,7 @@ func (e *Engine) keepBuilds(ctx context.Context) {
 			return
 		}
 	}
-	e.rebuilder.Keep(ctx)
+	e.rebuilder.Maintain(ctx)
 }
 
 // migrate brings the engine's own books up to date, once.
@@ -278,7 +278,7 @@ func (e *Engine) migrate(ctx context.Context) error {
 	return err
 }
 
-// handleWith makes m a handler of the router: settled(retried(recovered(handle))).
+// handleWith makes m a handler of the router: acked(retried(recovered(handle))).
 func (m *model) handleWith(ctx, working context.Context, router *message.Router) {
 	cfg := m.engine.cfg
 	subscriber := cfg.Subscribe(m.projection.Name(), m.checkpoint)
@@ -289,5 +289,5 @@ func (m *model) handleWith(ctx, working context.Context, router *message.Router)
 		MaxRetries: 1 << 30, InitialInterval: firstPause, MaxInterval: longestPause, Multiplier: 1.5, RandomizationFactor: 0.2,
 		ShouldRetry: func(params middleware.RetryParams) bool { return m.mayRetry(params.Err) },
 	}
-	handler.AddMiddleware(m.settled(ctx), retry.Middleware, middleware.Recoverer)
+	handler.AddMiddleware(m.acked(ctx), retry.Middleware, middleware.Recoverer)
 }

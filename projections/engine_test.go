@@ -32,8 +32,8 @@ func start(t *testing.T, pool *pgxpool.Pool, from *source, cfg projections.Confi
 	if cfg.Head == nil {
 		cfg.Head = from.head
 	}
-	if cfg.SettleAfter == 0 {
-		cfg.SettleAfter = 20 * time.Millisecond
+	if cfg.QuietAfter == 0 {
+		cfg.QuietAfter = 20 * time.Millisecond
 	}
 	e = projections.NewEngine(pool, cfg, all...)
 	var running sync.WaitGroup
@@ -178,7 +178,7 @@ func TestIndexesComeAfterTheFirstCatchUp(t *testing.T) {
 				}
 				return nil
 			}}
-			e, _ := start(t, pool, log, projections.Config{SettleAfter: settle}, slow)
+			e, _ := start(t, pool, log, projections.Config{QuietAfter: settle}, slow)
 			<-reached
 			if s := e.Status()[0]; s.State != projections.Building || count(t, pool, indexes) != 0 {
 				t.Errorf("in the middle it is %s, with %d indexes", s.State, count(t, pool, indexes))

@@ -337,7 +337,7 @@ func TestFencedBeforeTheIndexes(t *testing.T) {
 	t.Parallel()
 	pool := projectionstest.Pool(t)
 	log := newSource(history(100), 50)
-	e, _ := start(t, pool, log, projections.Config{SettleAfter: time.Second}, notes{name: "notes"})
+	e, _ := start(t, pool, log, projections.Config{QuietAfter: time.Second}, notes{name: "notes"})
 	wait(t, e, "notes", log.end())
 	if _, err := pool.Exec(t.Context(), "UPDATE crm.projections SET epoch = epoch + 1"); err != nil {
 		t.Fatal(err)

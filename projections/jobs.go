@@ -119,9 +119,9 @@ func (j *Jobs) Cancel(ctx context.Context, name string) (dropped int, err error)
 }
 
 // Rebuild starts [Rebuilder.Rebuild].
-func (j *Jobs) Rebuild(names []string, keep bool) (Job, error) {
+func (j *Jobs) Rebuild(names []string, noSwap bool) (Job, error) {
 	return j.start(Rebuilding, names, func(ctx context.Context, s *job) error {
-		return j.rebuilder.Rebuild(ctx, names, keep, s.tell)
+		return j.rebuilder.Rebuild(ctx, names, noSwap, s.tell)
 	})
 }
 

@@ -34,12 +34,12 @@ type model struct {
 	log        *slog.Logger
 	progress   progress
 	lag        lag
-	wake       chan struct{} // for keep, which looks after the connections
+	wake       chan struct{} // for tend, which looks after the connections
 
 	mu       sync.Mutex // what follows is used by one at a time
 	builder  *Builder   // nil while we do not lead
 	conn     *pgx.Conn  // what we stand by on; nil while we lead
-	quiet    bool       // no batch came since settle looked
+	quiet    bool       // no batch came since finishQuiet looked
 	retrying bool       // the batch in hand failed before
 	used     time.Time  // when the builder's connection last answered
 	since    time.Time  // when we got the lead
@@ -160,8 +160,8 @@ func (m *model) handle(msg *message.Message, working context.Context) error {
 	return nil
 }
 
-// settle ends the first catch-up when no batch came since it last looked.
-func (m *model) settle(ctx context.Context) {
+// finishQuiet ends the first catch-up when no batch came since it last looked.
+func (m *model) finishQuiet(ctx context.Context) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if !m.quiet || m.builder == nil {
@@ -174,7 +174,7 @@ func (m *model) settle(ctx context.Context) {
 }
 
 // finish ends the first catch-up, if that was not done before. When it fails for
-// a while, the next batch or settle tries again. Called with the lock.
+// a while, the next batch or finishQuiet tries again. Called with the lock.
 func (m *model) finish(ctx context.Context) {
 	if m.builder.Live() {
 		return
@@ -264,11 +264,11 @@ func (m *model) tell(level slog.Level) {
 	m.log.LogAttrs(context.Background(), level, "read model "+string(s.State), attrs...)
 }
 
-// settled is the outermost middleware. It lets a message be acked when it was
+// acked is the outermost middleware. It lets a message be acked when it was
 // applied, be nacked when the subscriber has to look at the checkpoint again, and
 // keeps it while the model has stopped: what comes after must not be applied
 // before it.
-func (m *model) settled(ctx context.Context) message.HandlerMiddleware {
+func (m *model) acked(ctx context.Context) message.HandlerMiddleware {
 	return func(next message.HandlerFunc) message.HandlerFunc {
 		return func(msg *message.Message) ([]*message.Message, error) {
 			own, cancel := context.WithCancel(msg.Context())

@@ -222,8 +222,8 @@ func (r *reacting) unseat(ctx context.Context, conn *pgx.Conn, number int64) err
 	return err
 }
 
-// keep has the lead last until all is over, and gives it back then.
-func (r *reacting) keep(over <-chan struct{}) {
+// holdLead has the lead last until all is over, and gives it back then.
+func (r *reacting) holdLead(over <-chan struct{}) {
 	tick := time.NewTicker(pingEvery)
 	defer tick.Stop()
 	for {

@@ -47,7 +47,7 @@ type Rebuilder struct {
 	projections []Projection
 
 	mu      sync.Mutex
-	givenUp map[string]error // what Keep does not try again, by read model
+	givenUp map[string]error // what Maintain does not try again, by read model
 }
 
 // NewRebuilder makes a rebuilder of the projections. The database is one that
@@ -111,7 +111,7 @@ func (r *Rebuilder) Version(name string) int {
 
 // Rebuild builds the named read models, all where none is named, and has each
 // take the place of the one that is read once it has seen as much of the log. All
-// are fed from one subscription. With keep nothing is replaced: the builds stay
+// are fed from one subscription. With noSwap nothing is replaced: the builds stay
 // beside, complete, to be compared, and a later Rebuild goes on with them.
 //
 // What an earlier Rebuild has left, by whatever end, is gone on with. When ctx
@@ -119,13 +119,13 @@ func (r *Rebuilder) Version(name string) int {
 //
 // The error joins one for each read model that was not rebuilt: a [Failure],
 // [ErrRebuilding] or [ErrCancelled] among them.
-func (r *Rebuilder) Rebuild(ctx context.Context, names []string, keep bool, tell func(Progress)) error {
+func (r *Rebuilder) Rebuild(ctx context.Context, names []string, noSwap bool, tell func(Progress)) error {
 	projections, err := r.find(names)
 	if err != nil {
 		return err
 	}
 	f := newFeed(r, Rebuilding, tell)
-	if err := r.begin(ctx, f, projections, keep); err != nil {
+	if err := r.begin(ctx, f, projections, noSwap); err != nil {
 		return err
 	}
 	if err := f.run(ctx); err != nil {
@@ -135,9 +135,9 @@ func (r *Rebuilder) Rebuild(ctx context.Context, names []string, keep bool, tell
 }
 
 // begin has the feed rebuild projections.
-func (r *Rebuilder) begin(ctx context.Context, f *feed, projections []Projection, keep bool) error {
+func (r *Rebuilder) begin(ctx context.Context, f *feed, projections []Projection, noSwap bool) error {
 	why := serve
-	if keep {
+	if noSwap {
 		why = hold
 	}
 	for _, p := range projections {
@@ -145,7 +145,7 @@ func (r *Rebuilder) begin(ctx context.Context, f *feed, projections []Projection
 		if err != nil {
 			return fmt.Errorf("begin to rebuild %s: %w", p.Name(), err)
 		}
-		f.add(p, b, &replacing{feed: f, keep: keep}).purpose = why
+		f.add(p, b, &replacing{feed: f, noSwap: noSwap}).purpose = why
 	}
 	return nil
 }
@@ -186,8 +186,8 @@ func (b build) unfinished() bool {
 // replacing is the course of a build that is to take the place of the one that is
 // read.
 type replacing struct {
-	feed *feed
-	keep bool // it is not to take it yet
+	feed   *feed
+	noSwap bool // it is not to take it yet
 
 	mine  *shadow   // whose turn it is or will be, nil while it is not
 	held  *pin      // nil while nothing is locked
@@ -201,7 +201,7 @@ func (c *replacing) step(ctx context.Context, s *shadow) (done bool, err error) 
 		return false, err
 	case !near && c.held == nil:
 		return false, nil
-	case s.builder.Live() && c.keep:
+	case s.builder.Live() && c.noSwap:
 		c.feed.phase(s, Ready)
 		return true, nil
 	case s.builder.Live():

@@ -25,7 +25,7 @@ func (f *feed) failed(s *shadow, err error) (passes bool) {
 	}
 	s.course.release()
 	if led && !errors.Is(err, ErrMissing) { // which the builder counts
-		f.keep(s)
+		f.letGo(s)
 		s.until = time.Now().Add(leadPatience)
 	}
 	class, passes := passing(err)

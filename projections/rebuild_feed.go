@@ -254,7 +254,7 @@ func (f *feed) take(ctx context.Context, s *shadow, batch domain.Batch, mayStep 
 		if part := s.part(batch); s.at().Before(part.Through) {
 			err := s.builder.Apply(f.working, part) // not broken off: a window would be lost with it
 			if err == nil {
-				err = f.settle(ctx, s)
+				err = f.applied(ctx, s)
 			}
 			if err != nil {
 				return err
@@ -268,7 +268,7 @@ func (f *feed) take(ctx context.Context, s *shadow, batch domain.Batch, mayStep 
 		done, err := s.course.step(ctx, s)
 		if done && err == nil {
 			s.done = true
-			f.keep(s) // and whoever waits for the lead has it
+			f.letGo(s) // and whoever waits for the lead has it
 		}
 		if done || err != nil || s.goal == before || !s.at().Before(batch.Through) {
 			return err
@@ -284,9 +284,9 @@ func (f *feed) write(do func(context.Context) error) error {
 	return do(ctx)
 }
 
-// settle commits what leads to the goal, which others are to see, and goes into bulk
+// applied commits what leads to the goal, which others are to see, and goes into bulk
 // where that was given up for a while.
-func (f *feed) settle(ctx context.Context, s *shadow) error {
+func (f *feed) applied(ctx context.Context, s *shadow) error {
 	if s.bounded && !s.at().Before(s.goal) {
 		return f.write(s.builder.Flush)
 	}
@@ -357,14 +357,14 @@ func (f *feed) close() {
 	for _, s := range f.shadows {
 		closing.Go(func() {
 			s.course.release() // first, as others wait for it
-			f.keep(s)
+			f.letGo(s)
 		})
 	}
 	closing.Wait()
 }
 
-// keep keeps what was applied, if it can be, and gives up the connection.
-func (f *feed) keep(s *shadow) {
+// letGo keeps what was applied, if it can be, and gives up the connection.
+func (f *feed) letGo(s *shadow) {
 	if s.builder != nil {
 		ctx, cancel := context.WithTimeout(f.working, f.rebuilder.cfg.CloseTimeout)
 		defer cancel()

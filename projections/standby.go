@@ -34,9 +34,9 @@ func standsBy(err error) bool {
 	return errors.Is(err, ErrLed) || errors.Is(err, errOlder) || errors.Is(err, errNewer)
 }
 
-// keep leads the model's tables or stands by, until ctx ends: what is to be done
+// tend leads the model's tables or stands by, until ctx ends: what is to be done
 // while no batch comes.
-func (m *model) keep(ctx, working context.Context) {
+func (m *model) tend(ctx, working context.Context) {
 	failed := firstPause
 	for pause := time.Duration(0); ; {
 		select {
@@ -46,7 +46,7 @@ func (m *model) keep(ctx, working context.Context) {
 			return
 		}
 		var err error
-		if pause, err = m.tend(working); err == nil {
+		if pause, err = m.look(working); err == nil {
 			failed = firstPause
 			continue
 		}
@@ -57,7 +57,7 @@ func (m *model) keep(ctx, working context.Context) {
 	}
 }
 
-// lookNow has keep look at once.
+// lookNow has tend look at once.
 func (m *model) lookNow() {
 	select {
 	case m.wake <- struct{}{}:
@@ -65,8 +65,8 @@ func (m *model) lookNow() {
 	}
 }
 
-// tend does one step of keep and says when the next is due.
-func (m *model) tend(ctx context.Context) (time.Duration, error) {
+// look does one step of tend and says when the next is due.
+func (m *model) look(ctx context.Context) (time.Duration, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.stopped() {

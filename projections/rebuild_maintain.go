@@ -96,12 +96,12 @@ func (r *Rebuilder) due(ctx context.Context, p Projection) (bool, error) {
 	return head.Commit >= farBehind, err
 }
 
-// Keep does what the read models' tables need while a server runs: at its start it
+// Maintain does what the read models' tables need while a server runs: at its start it
 // rebuilds those that are of an older version than this program's, or missing
 // while the log is long, and goes on with rebuilds that did not come to their end;
 // where somebody else is at it, it stands by. From then on it drops what is kept
 // no longer. It returns when ctx ends. What fails is logged, and not tried again.
-func (r *Rebuilder) Keep(ctx context.Context) {
+func (r *Rebuilder) Maintain(ctx context.Context) {
 	var pending []*renewal
 	for _, p := range r.projections {
 		pending = append(pending, &renewal{projection: p})
@@ -213,7 +213,7 @@ func (r *Rebuilder) gaveUp(ctx context.Context, p Projection, err error) {
 	r.givenUp[p.Name()] = err
 }
 
-// whyNot is why Keep has given the rebuild of a read model up, nil where it has not.
+// whyNot is why Maintain has given the rebuild of a read model up, nil where it has not.
 func (r *Rebuilder) whyNot(name string) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
