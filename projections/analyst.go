@@ -154,7 +154,8 @@ func grantAll(ctx context.Context, tx pgx.Tx) error {
 			return err
 		}
 	}
-	rows, err := tx.Query(ctx, "SELECT schema_name FROM crm.projections ORDER BY schema_name")
+	// One that is filled has its tables locked, and is granted when it is complete.
+	rows, err := tx.Query(ctx, "SELECT schema_name FROM crm.projections WHERE state <> 'building' OR schema_name = name ORDER BY schema_name")
 	if err != nil {
 		return err
 	}

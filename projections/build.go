@@ -224,9 +224,12 @@ func finish(ctx context.Context, conn *pgx.Conn, c Checkpoint, p Projection, sch
 		done, err := tx.Exec(ctx, `
 			UPDATE crm.projections SET state = CASE WHEN schema_name = name THEN 'live' ELSE 'ready' END
 			WHERE build = $1 AND epoch = $2`, c.build, c.epoch)
-		if err == nil && done.RowsAffected() == 0 {
+		switch {
+		case err != nil:
+			return err
+		case done.RowsAffected() == 0:
 			return ErrFenced
 		}
-		return err
+		return grantRead(ctx, tx, schema) // after the row: see grantAll
 	})
 }

@@ -3,7 +3,6 @@ package projections
 import (
 	"cmp"
 	"context"
-	"slices"
 
 	"github.com/jackc/pgx/v5"
 
@@ -18,6 +17,8 @@ import (
 type window struct {
 	since  Checkpoint // as the last commit left it
 	begun  bool       // there is a transaction
+	first  bool       // the tables were empty before it
+	keys   []key      // that it has taken off, and puts on again (first.go)
 	whole  bool       // all rows of the tables that change are in memory, so none is loaded
 	events int64      // it ends after so many, or
 	bytes  int        // when the rows in memory take so much, about; they are let go of then
@@ -25,17 +26,21 @@ type window struct {
 }
 
 // BulkLimits say when a window of [Builder.Bulk] ends. What it holds is what a crash
-// costs: by default a few seconds of work.
+// costs: by default a few seconds of work, and half a minute of the first one, which is
+// so much cheaper than those after it that it is long.
 type BulkLimits struct {
-	Events int64 // after so many; default 250,000
-	Bytes  int   // when its rows in memory take so much, about; default 128 MiB
+	Events int64 // after so many; default 250,000, of the first one 2,000,000
+	Bytes  int   // when its rows in memory take so much, about; default 256 MiB
 }
+
+const windowEvents = 250_000
 
 // Bulk has the builder take what comes until [Builder.Finish] as fast as it can, for
 // tables that nobody reads yet. Batches gather in a window, which is one transaction:
 // rows that are added are sent at once, rows that change stay in memory and are
 // written when the window ends, so once for all the batches in it. The tables are
-// the same in the end: a window is a large batch that comes in pieces.
+// the same in the end: a window is a large batch that comes in pieces. The first one is
+// special (first.go): until it ends the tables are locked.
 //
 // [Builder.Checkpoint] tells what was applied; what was not committed is lost with
 // the connection, and who opens the build again finds the last window's end. So
@@ -58,8 +63,10 @@ func (b *Builder) Bulk(ctx context.Context) error {
 	b.writer.reset()
 	b.writer.bulk = true
 	b.window = window{
-		since: b.checkpoint, whole: b.checkpoint.Position.IsZero(),
-		events: cmp.Or(b.Limits.Events, 250_000), bytes: cmp.Or(b.Limits.Bytes, 128<<20),
+		since: b.checkpoint, events: cmp.Or(b.Limits.Events, windowEvents), bytes: cmp.Or(b.Limits.Bytes, 256<<20),
+	}
+	if b.checkpoint.Position.IsZero() {
+		b.window.first, b.window.whole, b.window.events = true, true, cmp.Or(b.Limits.Events, 8*windowEvents)
 	}
 	return nil
 }
@@ -148,7 +155,10 @@ func (b *Builder) begin(ctx context.Context) error {
 	var sent pipelined
 	sent.exec(b.prepared.begin)
 	b.window.begun = true
-	return sent.run(ctx, b, nothing)
+	if err := sent.run(ctx, b, nothing); err != nil || !b.window.first {
+		return err
+	}
+	return b.clear(ctx)
 }
 
 // Flush ends the window: what was applied is committed. It does nothing outside of
@@ -178,17 +188,15 @@ func (b *Builder) flush(ctx context.Context, to Checkpoint) (err error) {
 		switch buf := buf.(type) {
 		case keyed:
 			return b.rewrite(ctx, buf, bound)
-		case sorted:
-			var sent pipelined
-			if err := sent.addSums(&b.scratch, buf, bound); err != nil {
-				return b.refused(err, buf.table())
-			}
-			defer buf.reset()
-			return sent.run(ctx, b, nothing)
+		case summed:
+			return b.addUp(ctx, buf, bound)
 		default:
 			return nil
 		}
 	}); err != nil {
+		return err
+	}
+	if err := b.putOn(ctx, ""); err != nil {
 		return err
 	}
 	var sent pipelined
@@ -199,6 +207,7 @@ func (b *Builder) flush(ctx context.Context, to Checkpoint) (err error) {
 	if err := sent.run(ctx, b, nothing); err != nil {
 		return err
 	}
+	b.window.first, b.window.events = false, cmp.Or(b.Limits.Events, windowEvents)
 	b.window.since, b.window.begun = to, false
 	if b.weight() >= b.window.bytes {
 		b.window.whole = false
@@ -207,55 +216,6 @@ func (b *Builder) flush(ctx context.Context, to Checkpoint) (err error) {
 		}
 	}
 	return nil
-}
-
-// rewriteRows is how many rows go in one statement.
-const rewriteRows = 20_000
-
-// rewrite writes the rows that changed in the window: what the table has is
-// replaced, what it has not is added by COPY.
-func (b *Builder) rewrite(ctx context.Context, k keyed, bound *binding) error {
-	var came, changed, gone []int
-	for i := range k.rows() {
-		switch f := k.fate(i); {
-		case !f.asked:
-		case f.gone && f.stored:
-			gone = append(gone, i)
-		case f.gone:
-		case f.stored:
-			k.name(i) // a change may have written over its key
-			changed = append(changed, i)
-		default:
-			k.name(i)
-			came = append(came, i)
-		}
-	}
-	if err := bound.sort(k, came, &b.scratch); err != nil {
-		return b.refused(err, k.table())
-	}
-	for part := range slices.Chunk(bound.order, rewriteRows) {
-		if err := b.copy(ctx, k, bound, part); err != nil {
-			return err
-		}
-	}
-	if err := bound.sort(k, changed, &b.scratch); err != nil {
-		return b.refused(err, k.table())
-	}
-	for part := range slices.Chunk(bound.order, rewriteRows) {
-		var sent pipelined
-		if err := sent.add(&b.scratch, k.table(), bound.upsert, bound.columns, part, k.row); err != nil {
-			return b.refused(err, k.table())
-		}
-		if err := sent.run(ctx, b, nothing); err != nil {
-			return err
-		}
-	}
-	var sent pipelined
-	if err := sent.add(&b.scratch, k.table(), bound.remove, bound.keys, gone, k.key); err != nil {
-		return b.refused(err, k.table())
-	}
-	k.written()
-	return sent.run(ctx, b, nothing)
 }
 
 // finishBulk ends the last window, and bulk with it.

@@ -272,9 +272,14 @@
 //     checkpoint moves last, since for seconds its row would be locked to whoever
 //     cancels; the lead keeps others away meanwhile. A row per event cost Postgres 3.9
 //     µs instead of 7.1 (timeline), a row per customer 0.5 instead of 3.2, a deal 2.0
-//     instead of 10.3 (load average 20; indexes not included). UNLOGGED tables were
-//     weighed: SET LOGGED writes them all again. After a loss it goes on batch by
-//     batch until that is made up for: who loses connections all the time gets on.
+//     instead of 10.3 (load average 20; indexes not included). After a loss it goes on
+//     batch by batch until that is made up for: who loses connections all the time gets on.
+//   - 2026-11-22 The first window is a long one, as it has the tables to itself: it
+//     empties them in its own transaction, so that rows need no WAL (where wal_level is
+//     minimal) and can be frozen, and makes the primary keys at its end, so that rows
+//     that change are sorted once and copied (first.go). UNLOGGED tables were weighed:
+//     they cost the same as these do, SET LOGGED writes them all again, and after a crash
+//     of Postgres they are empty while the checkpoint is not.
 //   - 2026-11-22 Indexes are made at the end of the first catch-up, which is when
 //     an event is less than 5 s old, or when the log was quiet for a second.
 //     Asking the store for its head would be exact, but the head may be a system

@@ -156,6 +156,9 @@ func (b *Builder) recall(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		if err := b.putOn(ctx, v.past().name()); err != nil {
+			return err
+		}
 		asked = append(asked, v)
 		return b.refused(sent.add(&b.scratch, v.past(), bound.load, bound.sought, upTo(searches), v.sought), v.past())
 	})
@@ -273,24 +276,6 @@ func (b *Builder) confirm(ctx context.Context, err error) error {
 		return fence
 	}
 	return err
-}
-
-// copy appends rows of the buffer by COPY.
-func (b *Builder) copy(ctx context.Context, buf buffer, bound *binding, slots []int) error {
-	data := append(b.scratch[:0], "PGCOPY\n\xff\r\n\x00\x00\x00\x00\x00\x00\x00\x00\x00"...)
-	for _, i := range slots {
-		data = binary.BigEndian.AppendUint16(data, uint16(len(bound.columns)))
-		for _, c := range bound.columns {
-			var err error
-			if data, err = c.copied(data, buf.row(i)); err != nil {
-				return b.refused(columnError{c.column, err}, buf.table())
-			}
-		}
-	}
-	data = binary.BigEndian.AppendUint16(data, 0xffff) // the end
-	b.scratch = data
-	_, err := b.conn.PgConn().CopyFrom(ctx, bytes.NewReader(data), bound.copy)
-	return lasting(err, b.first, buf.table().name())
 }
 
 // refused is the failure of a row that cannot be encoded or read.

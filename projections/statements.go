@@ -17,6 +17,7 @@ type binding struct {
 	keys    []column // of the key; none in an appended table
 	sought  []column // of a search for former versions
 	copy    string
+	freeze  string // copy, into a table that was emptied in the same transaction
 	// Statements take one array per column. load answers the ordinal of the key
 	// and the row.
 	load, upsert, remove, insert *pgconn.StatementDescription
@@ -73,7 +74,8 @@ func columnTypes(ctx context.Context, conn *pgx.Conn, schema, table string) (map
 
 func (b *binding) prepare(ctx context.Context, conn *pgx.Conn, schema string, t table) error {
 	into := pgx.Identifier{schema, t.name()}.Sanitize()
-	b.copy = fmt.Sprintf("COPY %s (%s) FROM STDIN BINARY", into, strings.Join(names(b.columns), ", "))
+	b.copy = fmt.Sprintf("COPY %s (%s) FROM STDIN (FORMAT binary)", into, strings.Join(names(b.columns), ", "))
+	b.freeze = strings.TrimSuffix(b.copy, ")") + ", FREEZE)"
 	for _, s := range t.statements(b, into) {
 		prepared, err := conn.PgConn().Prepare(ctx, s.verb+" "+t.name(), s.sql, nil)
 		if err != nil {

@@ -2,6 +2,7 @@ package projections
 
 import (
 	"fmt"
+	"math/big"
 	"reflect"
 	"strings"
 	"unsafe"
@@ -72,6 +73,18 @@ func (b *sumsBuffer[K, R]) key(i int) unsafe.Pointer { return address(&b.added[i
 func (b *sumsBuffer[K, R]) row(i int) unsafe.Pointer {
 	b.of.sign(address(&b.added[i].row), b.key(i))
 	return address(&b.added[i].row)
+}
+
+func (b *sumsBuffer[K, R]) nothing(i int) bool {
+	row := address(&b.added[i].row)
+	for c, f := range b.of.row {
+		switch {
+		case b.of.isKey(c):
+		case f.kind == int64Kind && *(*int64)(f.of(row)) != 0, f.kind == wideKind && (*big.Int)(f.of(row)).Sign() != 0:
+			return false
+		}
+	}
+	return true
 }
 
 func (b *sumsBuffer[K, R]) reset() {

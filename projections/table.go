@@ -119,7 +119,7 @@ type keyedBuffer[K comparable, R any] struct {
 	of      *Keyed[K, R]
 	slots   map[K]int
 	touched []keyedRow[K, R] // in order of first touch
-	before  []R              // the same as they were loaded, where somebody is to be told
+	before  map[int]R        // as the table has them, where it does and somebody is to be told
 	known   int              // how many rows stand as the table has them, or as changes left them
 	changes []keyedChange[R]
 }
@@ -144,7 +144,7 @@ type keyedChange[R any] struct {
 }
 
 func newKeyedBuffer[K comparable, R any](t *Keyed[K, R]) *keyedBuffer[K, R] {
-	return &keyedBuffer[K, R]{of: t, slots: make(map[K]int)}
+	return &keyedBuffer[K, R]{of: t, slots: make(map[K]int), before: make(map[int]R)}
 }
 
 func (b *keyedBuffer[K, R]) table() table             { return b.of }
@@ -185,10 +185,19 @@ func (b *keyedBuffer[K, R]) fresh() int { return b.known }
 func (b *keyedBuffer[K, R]) loaded() {
 	if b.of.settled != nil {
 		for i := b.known; i < len(b.touched); i++ {
-			b.before = append(b.before, b.touched[i].row)
+			b.remember(i)
 		}
 	}
 	b.known = len(b.touched)
+}
+
+// remember keeps the row as the table has it.
+func (b *keyedBuffer[K, R]) remember(i int) {
+	if r := &b.touched[i]; r.stored {
+		b.before[i] = r.row
+	} else {
+		delete(b.before, i)
+	}
 }
 
 func (b *keyedBuffer[K, R]) folded(*Writer) { b.changes = emptied(b.changes) }
@@ -203,8 +212,8 @@ func (b *keyedBuffer[K, R]) settle(w *Writer) {
 			continue
 		}
 		var before, after *R
-		if r.stored {
-			before = &b.before[i]
+		if was, stored := b.before[i]; stored {
+			before = &was
 		}
 		if !r.gone {
 			b.name(i) // a change may have written over its key
@@ -216,7 +225,8 @@ func (b *keyedBuffer[K, R]) settle(w *Writer) {
 
 func (b *keyedBuffer[K, R]) reset() {
 	clear(b.slots)
-	b.touched, b.before, b.changes = emptied(b.touched), emptied(b.before), emptied(b.changes)
+	clear(b.before)
+	b.touched, b.changes = emptied(b.touched), emptied(b.changes)
 	b.known = 0
 }
 
@@ -230,10 +240,13 @@ const referred = 256
 func (b *keyedBuffer[K, R]) written() {
 	for i := range b.touched {
 		r := &b.touched[i]
-		if r.asked && b.of.settled != nil {
-			b.before[i] = r.row
+		if !r.asked {
+			continue
 		}
 		r.stored, r.asked = !r.gone, false
+		if b.of.settled != nil {
+			b.remember(i)
+		}
 	}
 }
 

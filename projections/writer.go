@@ -85,6 +85,13 @@ type versioned interface {
 	found(i int) unsafe.Pointer
 }
 
+// summed is the buffer of a table of sums.
+type summed interface {
+	sorted
+	// nothing reports whether row i adds nothing.
+	nothing(i int) bool
+}
+
 // shrinking is a buffer that takes rows out of its table before it adds some.
 type shrinking interface {
 	buffer
