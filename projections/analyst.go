@@ -48,7 +48,8 @@ var ErrAnalystRole = errors.New("a role of that name exists and may do more than
 // only, a statement and an idle transaction have their time, sorts that outgrow
 // memory a GiB of disk (where conn's role may say so), and connections a limit.
 // They guard against accidents. Who means harm can lift the timeout of a session,
-// but still has no right to anything but SELECT on read models.
+// but still has no right to anything but SELECT on read models; and to advisory locks,
+// where only a superuser could take that away: see [MayLock].
 func (a Analyst) Ensure(ctx context.Context, conn *pgx.Conn) (role string, created bool, err error) {
 	err = pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
 		if err := tx.QueryRow(ctx, "SELECT "+analystRole).Scan(&role); err != nil {
@@ -119,12 +120,35 @@ func (a Analyst) alter(ctx context.Context, tx pgx.Tx, role string, create bool)
 	return err
 }
 
-// narrowing takes from PUBLIC what would let any role fill the disk of the
-// database. Owners keep their rights; who may not say so leaves it.
+// MayLock reports whether a role may take advisory locks in the database of conn. It
+// could hold a lock, then, that a server has to have for writing a read model: a read
+// model that stands still, and is reported for it, until the session ends.
+func MayLock(ctx context.Context, conn *pgx.Conn, role string) (may bool, err error) {
+	err = conn.QueryRow(ctx, "SELECT has_function_privilege($1, 'pg_catalog.pg_advisory_lock(integer, integer)', 'EXECUTE')", role).Scan(&may)
+	return may, err
+}
+
+// narrowing takes from PUBLIC what would let any role fill the disk of the database, or
+// keep servers from their work. Owners keep their rights; who may not say so leaves it.
+//
+// Advisory locks are taken from PUBLIC only where it is known which role servers have:
+// who owns their books.
 var narrowing = []string{
 	`DO $$ BEGIN EXECUTE format('REVOKE TEMPORARY ON DATABASE %I FROM PUBLIC', current_database()); END $$`,
 	"REVOKE CREATE ON SCHEMA public FROM PUBLIC", // before Postgres 15 everybody could
 	"REVOKE EXECUTE ON FUNCTION lo_creat(integer), lo_create(oid), lo_from_bytea(oid, bytea) FROM PUBLIC",
+	`DO $$
+	DECLARE lock regprocedure; server name;
+	BEGIN
+		SELECT pg_get_userbyid(nspowner) INTO server FROM pg_namespace WHERE nspname = 'crm';
+		IF NOT FOUND THEN RETURN; END IF;
+		FOR lock IN SELECT oid FROM pg_proc
+			WHERE pronamespace = 'pg_catalog'::regnamespace AND proname ~ '^pg_(try_)?advisory_(xact_)?lock'
+		LOOP
+			EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO %I', lock, server);
+			EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', lock);
+		END LOOP;
+	END $$`,
 }
 
 // permitted runs a statement under a savepoint and reports whether we had the

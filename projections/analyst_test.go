@@ -121,6 +121,9 @@ func TestAnalystsReadAndDoNothingElse(t *testing.T) {
 			"CREATE ROLE mine":                                             {denied, readOnly},
 			"DROP TABLE notes.subjects":                                    {denied, readOnly, "42501"},
 			"SELECT lo_from_bytea(0, 'x')":                                 {denied},
+			"SELECT pg_advisory_lock(6517357, 1)":                          {denied},
+			"SELECT pg_advisory_lock_shared(1)":                            {denied},
+			"SELECT pg_try_advisory_xact_lock(6517357, 1)":                 {denied},
 			"SELECT rolpassword FROM pg_authid":                            {denied},
 			"COPY (SELECT 1) TO '/dev/null'":                               {denied},
 			"SELECT pg_read_file('PG_VERSION')":                            {denied},
@@ -269,4 +272,21 @@ func TestAnalystsRoleWithoutASuperuser(t *testing.T) {
 	if _, err := conn.Exec(t.Context(), "SELECT * FROM crm.projections"); sqlState(err) != "42501" {
 		t.Errorf("reads the books: %v", err)
 	}
+
+	// Only a superuser can take the locks from the analysts, and servers keep them.
+	super, err := pool.Acquire(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer super.Release()
+	for _, may := range []bool{true, false} {
+		role := conn.Config().User
+		if got, err := projections.MayLock(t.Context(), super.Conn(), role); err != nil || got != may {
+			t.Errorf("may take locks: %t, %v; want %t", got, err, may)
+		}
+		if _, _, err := (projections.Analyst{}).Ensure(t.Context(), super.Conn()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	openAll(t, own)
 }

@@ -205,6 +205,12 @@
 //     a lease by time: when the connection ends, so do the lock and the transaction
 //     at work, at once and by one act. No clocks are compared. A lock on another
 //     connection would outlive or be outlived by the one that writes.
+//   - 2026-11-22 Whoever may take advisory locks can hold that of a lead: a read model
+//     whose leader ends then stands still, and is called stalled. Analysts are kept from
+//     it by what PUBLIC may execute, where a superuser makes their role. To lock a row
+//     or a table instead was weighed: it is held by a transaction, which would last as
+//     long as the lead, for days, and keep Postgres from cleaning up; and a key that is
+//     a secret stands in pg_locks, for all to read.
 //   - 2026-11-22 Reactors are led in the same way. What they do no transaction undoes,
 //     so a leader lets go 2 s after its last word with Postgres, and who follows one
 //     that did not sign off waits for as long and half a second more: two servers do

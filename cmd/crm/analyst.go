@@ -83,6 +83,9 @@ func (a *analystDSN) Run(ctx context.Context, std streams) error {
 	if created && password == "" {
 		password = fresh
 	}
+	if may, err := projections.MayLock(ctx, conn, name); err == nil && may {
+		_, _ = fmt.Fprintf(std.err, "%s can take advisory locks here, and so keep a server from writing a read model; run this once as a superuser, after the first start of a server, and it cannot\n", name)
+	}
 	if !created && password == "" && !laptop {
 		_, _ = fmt.Fprintf(std.err, "%s keeps its password, which is not shown again; --password-file gives it another one\n", name)
 	}
