@@ -73,10 +73,10 @@ func Builds(ctx context.Context, db Querier) ([]BuildStatus, error) {
 			events, recorded_at, created_at, retired_at, coalesce(leader, '') AS leader,
 			EXISTS (SELECT FROM pg_locks WHERE `+leadOf("build")+`) AS led
 		FROM crm.projections ORDER BY name, build`, leaderLocks)
-	if err != nil {
-		return nil, Unavailable(err)
+	var found []BuildStatus
+	if err == nil {
+		found, err = pgx.CollectRows(rows, pgx.RowToStructByNameLax[BuildStatus])
 	}
-	found, err := pgx.CollectRows(rows, pgx.RowToStructByNameLax[BuildStatus])
 	if refused, ok := errors.AsType[*pgconn.PgError](err); ok && (refused.Code == noTable || refused.Code == noSchema) {
 		return nil, nil
 	}

@@ -11,14 +11,15 @@ import (
 // program cannot make.
 var ErrNoSuchVersion = &domain.Error{
 	Code: domain.NotFound, Slug: "read-model-no-such-version",
-	Detail: "There are no tables of that version, and this program cannot build them.",
+	Detail: "There are no tables of that version, and this program cannot build them, or its role may not.",
 }
 
 // Diff compares the tables of two versions of a read model: which rows change when
 // the one after takes the place of the one before. Where this program's version is
 // one of them, its build is first brought to where the other one is, or made, and
 // dropped afterwards; nothing that is read is changed. Two builds that this
-// program cannot move are compared where they are, and the sides say where.
+// program cannot move, or may not as its role only reads, are compared where they are,
+// and the sides say where.
 func (r *Rebuilder) Diff(ctx context.Context, name string, before, after, keys int, tell func(Progress)) (Comparison, error) {
 	none := Comparison{}
 	p, err := r.named(name)
@@ -26,6 +27,10 @@ func (r *Rebuilder) Diff(ctx context.Context, name string, before, after, keys i
 		return none, err
 	}
 	all, err := buildsOf(ctx, r.pool, name)
+	if err != nil {
+		return none, Unavailable(err)
+	}
+	mayWrite, err := r.mayWrite(ctx)
 	if err != nil {
 		return none, err
 	}
@@ -40,7 +45,7 @@ func (r *Rebuilder) Diff(ctx context.Context, name string, before, after, keys i
 		other = before
 	}
 	beside, there := versionOf(all, other)
-	moves := other == p.Version() && (read.version == before || read.version == after)
+	moves := mayWrite && other == p.Version() && (read.version == before || read.version == after)
 	if moves && (beside.state != buildReady || read.checkpoint.Position.Before(beside.checkpoint.Position)) {
 		there = false // it cannot be brought there, so one is made
 	}
@@ -57,6 +62,13 @@ func (r *Rebuilder) Diff(ctx context.Context, name string, before, after, keys i
 		found = found.turned()
 	}
 	return found, err
+}
+
+// mayWrite reports whether our role may move builds.
+func (r *Rebuilder) mayWrite(ctx context.Context) (may bool, err error) {
+	err = r.pool.QueryRow(ctx, `
+		SELECT has_table_privilege('crm.projections', 'UPDATE') AND NOT current_setting('transaction_read_only')::boolean`).Scan(&may)
+	return may, err
 }
 
 // versionOf finds the complete build of a version: the one that is read, one that

@@ -344,3 +344,44 @@ func TestCompareWithoutKey(t *testing.T) {
 		}
 	}
 }
+
+// Who may only read can list the builds, and compare those that there are.
+func TestReadOnlyRoleListsAndCompares(t *testing.T) {
+	t.Parallel()
+	readOnly := func(pool *pgxpool.Pool) *pgxpool.Pool {
+		t.Helper()
+		config := pool.Config()
+		config.ConnConfig.RuntimeParams["default_transaction_read_only"] = "on"
+		only, err := pgxpool.NewWithConfig(t.Context(), config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(only.Close)
+		return only
+	}
+	p := wider{notes{name: "notes"}}
+	events := history(300)
+	log := newSource(events, 50)
+	pool := built(t, notes{name: "notes"}, events[:200])
+	if err := rebuilder(pool, log, p).Rebuild(t.Context(), nil, true, nil); err != nil {
+		t.Fatal(err)
+	}
+	r := rebuilder(readOnly(pool), log, p)
+	all, err := r.Builds(t.Context())
+	if err != nil || len(all) != 2 || all[0].Done == nil || *all[0].Done >= 1 || *all[1].Done != 1 {
+		t.Errorf("builds: %+v, %v", all, err)
+	}
+	found, err := r.Diff(t.Context(), "notes", 1, 2, 3, nil)
+	if err != nil || found.Before.Position != events[199].Position.String() || found.After.Position != log.end().String() || found.Equal() {
+		t.Errorf("diff: %+v, %v", found, err)
+	}
+	if _, err := r.Diff(t.Context(), "notes", 1, 3, 3, nil); !errors.Is(err, projections.ErrNoSuchVersion) {
+		t.Errorf("version 3: %v", err)
+	}
+	wantBuilds(t, pool, "notes", map[string][]int{"live": {1}, "ready": {2}})
+
+	none, err := rebuilder(readOnly(projectionstest.Pool(t)), log, p).Builds(t.Context())
+	if err != nil || len(none) != 0 {
+		t.Errorf("where nothing was made yet: %+v, %v", none, err)
+	}
+}

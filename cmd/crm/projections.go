@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -41,15 +42,22 @@ type modelsList struct{ modelsTarget }
 
 // Run prints a table.
 func (l *modelsList) Run(ctx context.Context, std streams) error {
-	return l.with(ctx, std, func(r rebuilding) error {
+	return l.reading(ctx, std, func(r rebuilding) error {
 		all, err := r.Builds(ctx)
 		if err != nil {
 			return err
 		}
+		if len(all) == 0 {
+			_, err := fmt.Fprintln(std.out, "there are no tables yet; crm up, crm serve and crm projections rebuild make them")
+			return err
+		}
 		table := tabwriter.NewWriter(std.out, 0, 0, 2, ' ', 0)
-		_, _ = fmt.Fprintln(table, "NAME\tVERSION\tSTATE\tBUILD\tPOSITION\tEVENTS\tRECORDED\tWRITTEN BY")
+		_, _ = fmt.Fprintln(table, "NAME\tVERSION\tSTATE\tBUILD\tPOSITION\tDONE\tEVENTS\tRECORDED\tWRITTEN BY")
 		for _, b := range all {
-			recorded, leader := "", ""
+			recorded, leader, done := "", "", ""
+			if b.Done != nil {
+				done = fmt.Sprintf("%.0f %%", math.Floor(100**b.Done))
+			}
 			if b.RecordedAt != nil {
 				recorded = b.RecordedAt.Format(time.RFC3339)
 			}
@@ -60,7 +68,8 @@ func (l *modelsList) Run(ctx context.Context, std streams) error {
 			if b.Purpose != "serve" {
 				state += ", " + b.Purpose
 			}
-			_, _ = fmt.Fprintf(table, "%s\t%d\t%s\t%d\t%s\t%d\t%s\t%s\n", b.Name, b.Version, state, b.Build, b.Position, b.Events, recorded, leader)
+			_, _ = fmt.Fprintf(table, "%s\t%d\t%s\t%d\t%s\t%s\t%d\t%s\t%s\n",
+				b.Name, b.Version, state, b.Build, b.Position, done, b.Events, recorded, leader)
 		}
 		return table.Flush()
 	})
@@ -206,7 +215,7 @@ func (d *modelsDiff) Validate() error {
 
 // Run compares, and fails where something differs.
 func (d *modelsDiff) Run(ctx context.Context, std streams) error {
-	return d.with(ctx, std, func(r rebuilding) error {
+	return d.reading(ctx, std, func(r rebuilding) error {
 		bar := newDisplay(std.err)
 		found, err := r.Diff(ctx, d.Name, d.Versions[0], d.Versions[1], d.Keys, bar.tell)
 		bar.close()

@@ -54,6 +54,17 @@ func (t *modelsTarget) Validate() error {
 
 // with has use look after the read models.
 func (t *modelsTarget) with(ctx context.Context, std streams, use func(rebuilding) error) error {
+	return t.look(ctx, std, projections.Migrate, use)
+}
+
+// reading has use look at the read models, with a role that may only read if need be.
+func (t *modelsTarget) reading(ctx context.Context, std streams, use func(rebuilding) error) error {
+	return t.look(ctx, std, func(context.Context, *pgxpool.Pool) error { return nil }, use)
+}
+
+func (t *modelsTarget) look(
+	ctx context.Context, std streams, prepare func(context.Context, *pgxpool.Pool) error, use func(rebuilding) error,
+) error {
 	if t.Server != "" {
 		server, err := t.remote()
 		if err != nil {
@@ -62,6 +73,9 @@ func (t *modelsTarget) with(ctx context.Context, std streams, use func(rebuildin
 		return use(server)
 	}
 	return t.open(ctx, std, func(store *eventstore.Store, pool *pgxpool.Pool) error {
+		if err := prepare(ctx, pool); err != nil {
+			return err
+		}
 		return use(newRebuilder(store, pool, t.log(std)))
 	})
 }
@@ -76,14 +90,14 @@ func (t *modelsTarget) remote() (*remoteModels, error) {
 // storeTimeout is how long the event store may take to answer.
 const storeTimeout = 15 * time.Second
 
-// open connects to the event store and to Postgres, while use runs.
+// open connects to the event store and to Postgres, while use runs. It writes nothing.
 func (t *modelsTarget) open(ctx context.Context, std streams, use func(*eventstore.Store, *pgxpool.Pool) error) (err error) {
 	log := t.log(std)
 	config, dsn := eventstore.Config{ConnectionString: t.EventStore, Log: log}, t.Postgres
 	if t.Data != "" || t.EventStore == "" {
-		socket, folder, release, err := t.folder(ctx, log)
-		if err != nil {
-			return err
+		socket, folder, release, failed := t.folder(ctx, log)
+		if failed != nil {
+			return failed
 		}
 		defer func() { err = errors.Join(err, release()) }()
 		config, dsn = eventstore.Config{UnixSocket: socket, Log: log}, folder
@@ -100,9 +114,6 @@ func (t *modelsTarget) open(ctx context.Context, std streams, use func(*eventsto
 		return fmt.Errorf("postgres: %w", err)
 	}
 	defer pool.Close()
-	if err := projections.Migrate(ctx, pool); err != nil {
-		return err
-	}
 	return use(store, pool)
 }
 
