@@ -14,7 +14,7 @@ func TestBuildBesideTheOneThatIsRead(t *testing.T) {
 	t.Parallel()
 	pool := projectionstest.Pool(t)
 	events := history(300)
-	read := builder(t, pool, notes{name: "notes"})
+	read := projectionstest.Open(t, pool, notes{name: "notes"})
 	if err := read.Apply(t.Context(), batch(domain.Position{}, events[:100])); err != nil {
 		t.Fatal(err)
 	}

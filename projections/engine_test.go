@@ -4,16 +4,12 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"log/slog"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/goleak"
 
@@ -21,61 +17,6 @@ import (
 	"crm/projections"
 	"crm/projections/projectionstest"
 )
-
-// start runs an engine until the test ends, or stop is called.
-func start(t *testing.T, pool *pgxpool.Pool, from *source, cfg projections.Config, all ...projections.Projection) (e *projections.Engine, stop func()) {
-	t.Helper()
-	cfg.BatchOf = batchOf
-	if cfg.Subscribe == nil {
-		cfg.Subscribe = from.subscribe
-	}
-	if cfg.Head == nil {
-		cfg.Head = from.head
-	}
-	if cfg.QuietAfter == 0 {
-		cfg.QuietAfter = 20 * time.Millisecond
-	}
-	e = projections.NewEngine(pool, cfg, all...)
-	var running sync.WaitGroup
-	running.Go(func() {
-		if err := e.Run(context.WithoutCancel(t.Context())); err != nil {
-			t.Errorf("run: %v", err)
-		}
-	})
-	stop = func() {
-		if err := e.Close(); err != nil {
-			t.Errorf("close: %v", err)
-		}
-		running.Wait()
-	}
-	t.Cleanup(stop)
-	return e, stop
-}
-
-// count answers a query for one number.
-func count(t *testing.T, pool *pgxpool.Pool, sql string, args ...any) (n int) {
-	t.Helper()
-	if err := pool.QueryRow(t.Context(), sql, args...).Scan(&n); err != nil {
-		t.Fatalf("%s: %v", sql, err)
-	}
-	return n
-}
-
-// compare fails unless the tables hold exactly what events leave.
-func compare(t *testing.T, pool *pgxpool.Pool, schema string, events []domain.Recorded) {
-	t.Helper()
-	diffTables(t, pool, schema, events)
-	if n := count(t, pool, "SELECT events FROM crm.projections WHERE schema_name = $1", schema); n != handled(events) {
-		t.Errorf("%s counted %d events, want %d", schema, n, handled(events))
-	}
-}
-
-func diffTables(t *testing.T, pool *pgxpool.Pool, schema string, events []domain.Recorded) {
-	t.Helper()
-	if diff := cmp.Diff(expected(events), read(t, pool, schema)); diff != "" {
-		t.Errorf("tables of %s (-want +got):\n%s", schema, diff)
-	}
-}
 
 func TestEngineFollowsTheLog(t *testing.T) {
 	t.Parallel()
@@ -191,119 +132,6 @@ func TestIndexesComeAfterTheFirstCatchUp(t *testing.T) {
 			compare(t, pool, "notes", events)
 		})
 	}
-}
-
-// Where nothing is parked, poison stops its projection, says where without saying what, and lets others go on.
-func TestPoisonStopsOneProjection(t *testing.T) {
-	t.Parallel()
-	const secret = "a note that says what only its author may know"
-	poison := history(300)[250]
-	unreadable := func(why, eventType string) func([]domain.Recorded) {
-		return func(events []domain.Recorded) { events[250].Event = domain.Unreadable{Type: eventType, Why: why} }
-	}
-	for name, test := range map[string]struct {
-		apply  func(w *projections.Writer, e domain.Recorded) error
-		spoil  func([]domain.Recorded)
-		class  projections.Class
-		where  domain.Position // zero where only the batch is known
-		detail string
-		table  string
-	}{
-		"refused": {class: projections.BadEvent, where: poison.Position, apply: func(*projections.Writer, domain.Recorded) error {
-			return errBadNote
-		}},
-		"panic": {class: projections.Panicked, where: poison.Position, detail: "engine_test.go:", apply: func(*projections.Writer, domain.Recorded) error {
-			panic(secret)
-		}},
-		"panic in a change": {class: projections.Panicked, where: poison.Position, detail: "engine_test.go:", apply: func(w *projections.Writer, _ domain.Recorded) error {
-			subjects.Update(w, uuid.Nil, func(*subjectRow) { panic(secret) })
-			return nil
-		}},
-		"change in a change": {class: projections.Panicked, where: poison.Position, apply: func(w *projections.Writer, _ domain.Recorded) error {
-			subjects.Update(w, uuid.Nil, func(*subjectRow) { subjects.Delete(w, uuid.Nil) })
-			return nil
-		}},
-		"rejected by Postgres": {class: projections.Rejected, table: "lines", detail: "22021", apply: func(w *projections.Writer, _ domain.Recorded) error {
-			lines.Add(w, lineRow{Text: secret + "\x00"})
-			return nil
-		}},
-		"out of range": {class: projections.Rejected, table: "lines", detail: "column nth", apply: func(w *projections.Writer, _ domain.Recorded) error {
-			lines.Add(w, lineRow{Nth: 1 << 40})
-			return nil
-		}},
-		"of unknown type":  {class: projections.UnknownType, where: poison.Position, spoil: unreadable("unknown type", "test.new")},
-		"of damaged bytes": {class: projections.Unreadable, where: poison.Position, spoil: unreadable("payload", "test.noted"), detail: "payload"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			pool := projectionstest.Pool(t)
-			events := history(300)
-			var everyone []projections.Projection
-			if test.spoil != nil {
-				test.spoil(events)
-			} else {
-				everyone = append(everyone, notes{name: "healthy"})
-			}
-			everyone = append(everyone, notes{name: "ill", apply: func(w *projections.Writer, e domain.Recorded) error {
-				if e.Position != poison.Position {
-					return nil
-				}
-				return test.apply(w, e)
-			}})
-			var logged journal
-			log := newSource(events, 20)
-			e, stop := start(t, pool, log, projections.Config{
-				Log: slog.New(slog.NewTextHandler(&logged, nil)), Parking: projections.Parking{Max: -1},
-			}, everyone...)
-
-			s := eventually(t, e, "ill", "stopped", inState(projections.Stopped))
-			where := test.where
-			if where.IsZero() {
-				where = s.Failure.Position
-			}
-			if s.Class != test.class || s.Failure.Position != where || s.Failure.Table != test.table || !strings.Contains(s.Failure.Detail, test.detail) {
-				t.Errorf("stopped by %v (detail %q), want %s at %s in table %q", s.Failure, s.Failure.Detail, test.class, where, test.table)
-			}
-			if !s.Position.Before(poison.Position) {
-				t.Errorf("it passed over the poison, to %s", s.Position)
-			}
-			applied := 0
-			for applied < len(events) && !s.Position.Before(events[applied].Position) {
-				applied++
-			}
-			compare(t, pool, "ill", events[:applied])
-
-			if err := e.WaitFor(t.Context(), "ill", s.Position); err != nil {
-				t.Errorf("waiting for what it did reach: %v", err)
-			}
-			if err := e.WaitFor(t.Context(), "ill", log.end()); !errors.Is(err, projections.ErrStopped) {
-				t.Errorf("waiting for what it will not reach: %v", err)
-			}
-			if test.spoil == nil {
-				wait(t, e, "healthy", log.end())
-				compare(t, pool, "healthy", events)
-			}
-			stop()
-			if text := logged.String(); strings.Contains(text, "author") || !strings.Contains(text, "class="+string(test.class)) {
-				t.Errorf("the log says:\n%s", text)
-			}
-			if strings.Contains(s.Failure.Error(), "author") {
-				t.Errorf("the failure says: %v", s.Failure)
-			}
-		})
-	}
-}
-
-// What is not for a projection need not be readable, if its type is known.
-func TestDamagedEventOfAnotherModelIsPassedOver(t *testing.T) {
-	t.Parallel()
-	pool := projectionstest.Pool(t)
-	events := history(100)
-	events[50].Event = domain.Unreadable{Type: "test.ignored", Why: "payload"}
-	log := newSource(events, 7)
-	e, _ := start(t, pool, log, projections.Config{}, notes{name: "notes"})
-	wait(t, e, "notes", log.end())
-	compare(t, pool, "notes", events)
 }
 
 func TestWaitFor(t *testing.T) {
@@ -434,56 +262,6 @@ func (l *journal) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.buf.String()
-}
-
-// TestALogThatWentBack: a read model that has seen more than the log holds stops and
-// says why, at the start or when it has to look at its checkpoint again. It leaves
-// out nothing in silence: what comes in the place of what it has seen is not applied.
-func TestALogThatWentBack(t *testing.T) {
-	t.Parallel()
-	pool := projectionstest.Pool(t)
-	events := history(20)
-	log := newSource(events, 5)
-	reaches := func(_ context.Context, position domain.Position) (bool, error) {
-		return !log.end().Before(position), nil
-	}
-	e, stop := start(t, pool, log, projections.Config{Reaches: reaches}, notes{name: "notes"})
-	wait(t, e, "notes", log.end())
-	stop()
-	checkpoints, err := projections.Checkpoints(t.Context(), pool)
-	if diff := cmp.Diff(map[string]domain.Position{"notes": log.end()}, checkpoints); err != nil || diff != "" {
-		t.Errorf("checkpoints (-want +got), %v:\n%s", err, diff)
-	}
-
-	before := log
-	log = newSource(events[:12:12], 5)
-	var lines bytes.Buffer
-	registry := prometheus.NewRegistry()
-	e, stop = start(t, pool, log, projections.Config{
-		Reaches: reaches, Registerer: registry, Log: slog.New(slog.NewTextHandler(&lines, nil)),
-	}, notes{name: "notes"})
-	status := eventually(t, e, "notes", "stopped", inState(projections.Stopped))
-	if status.Class != projections.WentBack || status.Failure == nil || status.Failure.Position != before.end() {
-		t.Errorf("stopped with %+v", status)
-	}
-	families, err := registry.Gather()
-	if err != nil {
-		t.Fatal(err)
-	}
-	told := false
-	for _, family := range families {
-		for _, m := range family.GetMetric() {
-			for _, label := range m.GetLabel() {
-				told = told || family.GetName() == "crm_projection_trouble" && label.GetValue() == string(projections.WentBack)
-			}
-		}
-	}
-	log.append(history(30)[12:]...)
-	stop()
-	if !told || !strings.Contains(lines.String(), "class=went-back") {
-		t.Errorf("told by the metrics: %v; by the log:\n%s", told, lines.String())
-	}
-	compare(t, pool, "notes", events)
 }
 
 func TestCheckpointsWhereNoEngineRan(t *testing.T) {

@@ -3,10 +3,12 @@ package projections_test
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgxpool"
 
@@ -181,4 +183,61 @@ func read(t *testing.T, pool *pgxpool.Pool, schema string) map[string][]string {
 		slices.Sort(rows)
 	}
 	return tables
+}
+
+// count answers a query for one number.
+func count(t *testing.T, pool *pgxpool.Pool, sql string, args ...any) (n int) {
+	t.Helper()
+	if err := pool.QueryRow(t.Context(), sql, args...).Scan(&n); err != nil {
+		t.Fatalf("%s: %v", sql, err)
+	}
+	return n
+}
+
+// compare fails unless the tables hold exactly what events leave.
+func compare(t *testing.T, pool *pgxpool.Pool, schema string, events []domain.Recorded) {
+	t.Helper()
+	diffTables(t, pool, schema, events)
+	if n := count(t, pool, "SELECT events FROM crm.projections WHERE schema_name = $1", schema); n != handled(events) {
+		t.Errorf("%s counted %d events, want %d", schema, n, handled(events))
+	}
+}
+
+func diffTables(t *testing.T, pool *pgxpool.Pool, schema string, events []domain.Recorded) {
+	t.Helper()
+	if diff := cmp.Diff(expected(events), read(t, pool, schema)); diff != "" {
+		t.Errorf("tables of %s (-want +got):\n%s", schema, diff)
+	}
+}
+
+func batch(after domain.Position, events []domain.Recorded) domain.Batch {
+	return domain.Batch{Events: events, After: after, Through: events[len(events)-1].Position}
+}
+
+func exec(t *testing.T, pool *pgxpool.Pool, sql string, args ...any) {
+	t.Helper()
+	if _, err := pool.Exec(t.Context(), sql, args...); err != nil {
+		t.Fatalf("%s: %v", sql, err)
+	}
+}
+
+func subjectOf(i int) uuid.UUID {
+	return uuid.NewSHA1(domain.Namespace, fmt.Append(nil, "subject ", i))
+}
+
+func streamOf(i int) domain.Stream { return domain.NewStream("test", subjectOf(i)) }
+
+// newLives is a log of that many notes, the first in each stream in turn, the others
+// anywhere. The same arguments give the same log.
+func newLives(streams, notes int, seed uint64) *projectionstest.Log {
+	l := &projectionstest.Log{}
+	random := rand.New(rand.NewPCG(seed, seed))
+	for i := range notes {
+		of := i
+		if i >= streams {
+			of = random.IntN(streams)
+		}
+		l.Add(streamOf(of), noted{Subject: subjectOf(of), Text: fmt.Sprint("note ", i), N: i})
+	}
+	return l
 }

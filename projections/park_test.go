@@ -108,7 +108,7 @@ func TestPoisonParksItsStream(t *testing.T) {
 					return e.Stream != bad.Stream || !bad.Position.Before(e.Position)
 				})
 				pool := projectionstest.Pool(t)
-				b := builder(t, pool, poisonedAt(fails, bad))
+				b := projectionstest.Open(t, pool, poisonedAt(fails, bad))
 				at := domain.Position{}
 				for _, events := range projectionstest.Batches(log.Events, size) {
 					if err := b.Apply(t.Context(), batch(at, events)); err != nil {
@@ -227,7 +227,7 @@ func TestBulkLeavesParkingToBatches(t *testing.T) {
 			log := newLives(20, 400, 1)
 			bad := log.Events[150]
 			pool := projectionstest.Pool(t)
-			b := builder(t, pool, poisonedAt(fails, bad))
+			b := projectionstest.Open(t, pool, poisonedAt(fails, bad))
 			if err := b.Bulk(t.Context()); err != nil {
 				t.Fatal(err)
 			}

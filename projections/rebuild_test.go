@@ -69,13 +69,6 @@ func wantBuilds(t *testing.T, pool *pgxpool.Pool, name string, want map[string][
 	}
 }
 
-func exec(t *testing.T, pool *pgxpool.Pool, sql string, args ...any) {
-	t.Helper()
-	if _, err := pool.Exec(t.Context(), sql, args...); err != nil {
-		t.Fatalf("%s: %v", sql, err)
-	}
-}
-
 // A rebuild makes the tables anew and puts them in the place of those that are
 // read, whatever was wrong with them; those are kept. A name that is there twice counts
 // once.
@@ -348,51 +341,6 @@ func TestRebuildBearsLostConnections(t *testing.T) {
 	}
 	diffTables(t, pool, "one", events)
 	diffTables(t, pool, "two", events)
-}
-
-// A cancelled rebuild ends wherever it runs, and leaves nothing.
-func TestCancel(t *testing.T) {
-	t.Parallel()
-	events := history(500)
-	pool := built(t, notes{name: "notes"}, events)
-	before := read(t, pool, "notes")
-	purpose := func() (is string) {
-		if err := pool.QueryRow(t.Context(), "SELECT purpose FROM crm.projections WHERE state = 'building'").Scan(&is); err != nil {
-			t.Fatal(err)
-		}
-		return is
-	}
-	atWork, goOn := make(chan struct{}), make(chan struct{})
-	var once sync.Once
-	slow := notes{name: "notes", apply: func(*projections.Writer, domain.Recorded) error {
-		once.Do(func() { close(atWork); <-goOn })
-		return nil
-	}}
-	ended := make(chan error, 1)
-	log := newSource(events, 50)
-	go func() { ended <- rebuilder(pool, log, slow).Rebuild(t.Context(), nil, true, nil) }()
-	<-atWork
-	elsewhere := rebuilder(pool, log, notes{name: "notes"})
-	if err := elsewhere.Rebuild(t.Context(), nil, false, nil); !errors.Is(err, projections.ErrRebuilding) {
-		t.Errorf("a second rebuild: %v", err)
-	}
-	if is := purpose(); is != "hold" {
-		t.Errorf("a rebuild that was refused has made it one to %s", is)
-	}
-	if n, err := elsewhere.Cancel(t.Context(), "notes"); n != 1 || err != nil {
-		t.Fatalf("cancelled %d: %v", n, err)
-	}
-	close(goOn)
-	if err := <-ended; !errors.Is(err, projections.ErrCancelled) {
-		t.Errorf("the rebuild ended with %v", err)
-	}
-	wantBuilds(t, pool, "notes", map[string][]int{"live": {1}})
-	if diff := cmp.Diff(before, read(t, pool, "notes")); diff != "" {
-		t.Errorf("what is read has changed (-want +got):\n%s", diff)
-	}
-	if n := count(t, pool, "SELECT count(*) FROM pg_namespace WHERE nspname LIKE 'notes\\_\\_%'"); n != 0 {
-		t.Errorf("%d schemas are left", n)
-	}
 }
 
 // A read model that cannot be built does not keep the others from it, nor their progress

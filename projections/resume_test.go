@@ -250,7 +250,7 @@ func TestTooManyParked(t *testing.T) {
 		}
 	}
 	pool := projectionstest.Pool(t)
-	b := builder(t, pool, ill)
+	b := projectionstest.Open(t, pool, ill)
 	b.Parking = projections.Parking{Load: log.Load, Max: 3}
 	err := log.Follow(t, b, 1)
 	failure, ok := errors.AsType[*projections.Failure](err)

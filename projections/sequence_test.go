@@ -14,7 +14,7 @@ func TestMissingRevisionIsFetchedAgain(t *testing.T) {
 	t.Parallel()
 	log := newLives(5, 100, 1)
 	pool := projectionstest.Pool(t)
-	b := builder(t, pool, notes{name: "notes"})
+	b := projectionstest.Open(t, pool, notes{name: "notes"})
 	lost := log.Of(streamOf(2))[5]
 	next := log.Of(streamOf(2))[6]
 	holed := batch(domain.Position{}, log.Without(lost.Position))

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"crm/domain"
 	"crm/projections"
@@ -178,4 +179,34 @@ func eventually(t *testing.T, e *projections.Engine, model, what string, is func
 
 func inState(state projections.State) func(projections.Status) bool {
 	return func(s projections.Status) bool { return s.State == state }
+}
+
+// start runs an engine until the test ends, or stop is called.
+func start(t *testing.T, pool *pgxpool.Pool, from *source, cfg projections.Config, all ...projections.Projection) (e *projections.Engine, stop func()) {
+	t.Helper()
+	cfg.BatchOf = batchOf
+	if cfg.Subscribe == nil {
+		cfg.Subscribe = from.subscribe
+	}
+	if cfg.Head == nil {
+		cfg.Head = from.head
+	}
+	if cfg.QuietAfter == 0 {
+		cfg.QuietAfter = 20 * time.Millisecond
+	}
+	e = projections.NewEngine(pool, cfg, all...)
+	var running sync.WaitGroup
+	running.Go(func() {
+		if err := e.Run(context.WithoutCancel(t.Context())); err != nil {
+			t.Errorf("run: %v", err)
+		}
+	})
+	stop = func() {
+		if err := e.Close(); err != nil {
+			t.Errorf("close: %v", err)
+		}
+		running.Wait()
+	}
+	t.Cleanup(stop)
+	return e, stop
 }

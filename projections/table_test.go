@@ -324,7 +324,7 @@ func TestTypesThatCannotBeStored(t *testing.T) {
 func TestKeyedRowsAreReachedByTheirKey(t *testing.T) {
 	t.Parallel()
 	pool := projectionstest.Pool(t)
-	b := builder(t, pool, notes{name: "notes"})
+	b := projectionstest.Open(t, pool, notes{name: "notes"})
 	events := history(3000)
 	at := domain.Position{}
 	for _, part := range projectionstest.Batches(events, 100) {

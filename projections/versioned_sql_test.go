@@ -69,7 +69,7 @@ func TestMissingRevision(t *testing.T) {
 	for name, test := range map[string]struct{ stored, lost int }{"of a new row": {0, 0}, "in a batch": {0, 3}, "between batches": {2, 2}, "after a batch": {2, 4}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			b := builder(t, projectionstest.Pool(t), chapters{})
+			b := projectionstest.Open(t, projectionstest.Pool(t), chapters{})
 			if test.stored > 0 {
 				if err := b.Apply(t.Context(), batch(domain.Position{}, mine[:test.stored])); err != nil {
 					t.Fatal(err)

@@ -18,8 +18,8 @@ import (
 	"crm/projections"
 )
 
-// Log is a log in memory, with the revisions of its streams in order. The zero Log is
-// empty.
+// Log is a log in memory, with the revisions of its streams in order. It begins with the
+// Events that it is made with, and grows by [Log.Add].
 type Log struct {
 	Events []domain.Recorded
 	Absent map[domain.Position]bool // events that are lost: neither fed, nor in their streams
@@ -33,15 +33,21 @@ func (l *Log) Add(stream domain.Stream, event domain.Event) domain.Recorded {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	start := time.Date(2026, 3, 1, 8, 0, 0, 0, time.UTC)
-	i := len(l.Events)
+	i, at := len(l.Events), uint64(0)
 	if l.next == nil {
 		l.next = make(map[domain.Stream]domain.Revision)
+		for _, e := range l.Events {
+			l.next[e.Stream] = e.Revision + 1
+		}
+	}
+	if i > 0 {
+		at = l.Events[i-1].Position.Commit
 	}
 	revision := l.next[stream]
 	l.next[stream]++
 	e := domain.Recorded{
 		ID: uuid.NewSHA1(domain.Namespace, fmt.Append(nil, "event ", i)), Stream: stream, Revision: revision,
-		Position:   domain.Position{Commit: uint64(i+1) * 10, Prepare: uint64(i+1) * 10},
+		Position:   domain.Position{Commit: at + 10, Prepare: at + 10},
 		RecordedAt: start.Add(time.Duration(i) * time.Second), Event: event,
 		Meta: domain.Meta{OccurredAt: start.Add(time.Duration(i) * time.Minute)},
 	}

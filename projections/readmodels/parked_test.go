@@ -34,14 +34,7 @@ func TestEveryModelGoesOnWithoutSkippedEvents(t *testing.T) {
 	for _, p := range (readmodels.Models{}).Projections() {
 		t.Run(p.Name(), func(t *testing.T) {
 			t.Parallel()
-			log := &projectionstest.Log{}
-			for _, e := range randomWorld(600, 5).events {
-				r := log.Add(e.Stream, e.Event)
-				log.Events[len(log.Events)-1].Meta, log.Events[len(log.Events)-1].Data = e.Meta, e.Data
-				if r.Revision != e.Revision {
-					t.Fatalf("%s has revision %d where %d was to come", e.Stream, e.Revision, r.Revision)
-				}
-			}
+			log := &projectionstest.Log{Events: randomWorld(600, 5).events}
 			ill := bitten{p, map[domain.Position]bool{}}
 			var ours []domain.Recorded
 			for _, e := range log.Events {

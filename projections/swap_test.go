@@ -1,0 +1,137 @@
+package projections_test
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"crm/domain"
+	"crm/projections"
+)
+
+// A cancelled rebuild ends wherever it runs, and leaves nothing.
+func TestCancel(t *testing.T) {
+	t.Parallel()
+	events := history(500)
+	pool := built(t, notes{name: "notes"}, events)
+	before := read(t, pool, "notes")
+	purpose := func() (is string) {
+		if err := pool.QueryRow(t.Context(), "SELECT purpose FROM crm.projections WHERE state = 'building'").Scan(&is); err != nil {
+			t.Fatal(err)
+		}
+		return is
+	}
+	atWork, goOn := make(chan struct{}), make(chan struct{})
+	var once sync.Once
+	slow := notes{name: "notes", apply: func(*projections.Writer, domain.Recorded) error {
+		once.Do(func() { close(atWork); <-goOn })
+		return nil
+	}}
+	ended := make(chan error, 1)
+	log := newSource(events, 50)
+	go func() { ended <- rebuilder(pool, log, slow).Rebuild(t.Context(), nil, true, nil) }()
+	<-atWork
+	elsewhere := rebuilder(pool, log, notes{name: "notes"})
+	if err := elsewhere.Rebuild(t.Context(), nil, false, nil); !errors.Is(err, projections.ErrRebuilding) {
+		t.Errorf("a second rebuild: %v", err)
+	}
+	if is := purpose(); is != "hold" {
+		t.Errorf("a rebuild that was refused has made it one to %s", is)
+	}
+	if n, err := elsewhere.Cancel(t.Context(), "notes"); n != 1 || err != nil {
+		t.Fatalf("cancelled %d: %v", n, err)
+	}
+	close(goOn)
+	if err := <-ended; !errors.Is(err, projections.ErrCancelled) {
+		t.Errorf("the rebuild ended with %v", err)
+	}
+	wantBuilds(t, pool, "notes", map[string][]int{"live": {1}})
+	if diff := cmp.Diff(before, read(t, pool, "notes")); diff != "" {
+		t.Errorf("what is read has changed (-want +got):\n%s", diff)
+	}
+	if n := count(t, pool, "SELECT count(*) FROM pg_namespace WHERE nspname LIKE 'notes\\_\\_%'"); n != 0 {
+		t.Errorf("%d schemas are left", n)
+	}
+}
+
+// A rollback puts the former tables back, which have caught up before; another one
+// undoes it.
+func TestRollback(t *testing.T) {
+	t.Parallel()
+	events := history(600)
+	pool := built(t, notes{name: "notes"}, events[:300])
+	log := newSource(events, 50)
+	p := notes{name: "notes"}
+	r := rebuilder(pool, log, p)
+	if _, err := r.Rollback(t.Context(), "notes", nil); !errors.Is(err, projections.ErrNothingRetired) {
+		t.Errorf("a rollback to nothing: %v", err)
+	}
+	if err := r.Rebuild(t.Context(), nil, false, nil); err != nil {
+		t.Fatal(err)
+	}
+	e, stop := start(t, pool, log, projections.Config{Head: log.head}, p)
+	eventually(t, e, "notes", "live", leads)
+	exec(t, pool, "UPDATE notes.subjects SET sum = sum + 1")
+	stop()
+	if version, err := r.Rollback(t.Context(), "notes", nil); version != 1 || err != nil {
+		t.Fatalf("version %d is read: %v", version, err)
+	}
+	diffTables(t, pool, "notes", events)
+	e, _ = start(t, pool, log, projections.Config{Head: log.head}, p)
+	eventually(t, e, "notes", "live", leads)
+	wait(t, e, "notes", log.end())
+	diffTables(t, pool, "notes", events)
+
+	// Under a running engine too.
+	if _, err := r.Rollback(t.Context(), "notes", nil); err != nil {
+		t.Fatal(err)
+	}
+	if cmp.Equal(expected(events), read(t, pool, "notes")) {
+		t.Error("the second rollback did not bring back the tables that were spoilt")
+	}
+	more := history(610)
+	log.append(more[600:]...)
+	wait(t, e, "notes", log.end())
+	wantBuilds(t, pool, "notes", map[string][]int{"live": {1}, "retired": {1}})
+}
+
+// A rollback that is interrupted leaves what it found, and the next one goes on with it.
+func TestRollbackInterrupted(t *testing.T) {
+	t.Parallel()
+	events := history(600)
+	pool := built(t, notes{name: "notes"}, events[:300])
+	log := newSource(events, 50)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var seen atomic.Int64
+	p := notes{name: "notes", apply: func(*projections.Writer, domain.Recorded) error {
+		if seen.Add(1) == int64(handled(events))+100 {
+			cancel()
+		}
+		return nil
+	}}
+	r := rebuilder(pool, log, p)
+	if err := r.Rebuild(t.Context(), nil, false, nil); err != nil {
+		t.Fatal(err)
+	}
+	now := read(t, pool, "notes")
+	if _, err := r.Rollback(ctx, "notes", nil); !errors.Is(err, context.Canceled) {
+		t.Fatalf("the rollback ended with %v", err)
+	}
+	wantBuilds(t, pool, "notes", map[string][]int{"live": {1}, "retired": {1}})
+	if diff := cmp.Diff(now, read(t, pool, "notes")); diff != "" {
+		t.Errorf("what is read has changed (-want +got):\n%s", diff)
+	}
+	before := count(t, pool, "SELECT build FROM crm.projections WHERE state = 'retired'")
+	if _, err := r.Rollback(t.Context(), "notes", nil); err != nil {
+		t.Fatal(err)
+	}
+	if after := count(t, pool, "SELECT build FROM crm.projections WHERE state = 'live'"); after != before {
+		t.Errorf("build %d is read, want %d", after, before)
+	}
+	diffTables(t, pool, "notes", events)
+}
