@@ -21,8 +21,7 @@ func reportOf[Row, T any](rows []Row, shown func(Row) T) *plain[report[T]] {
 	return &plain[report[T]]{report[T]{Data: each(rows, shown)}}
 }
 
-// reportQueries registers the reports. Each has its drill-down beside it: the same
-// path and parameters with /events behind, and of which line.
+// reportQueries registers the reports.
 func (s *Server) reportQueries() {
 	s.salesQueries()
 	s.pipelineReportQueries()
@@ -58,60 +57,88 @@ func startOf(name, text string) (time.Time, error) {
 	return day, nil
 }
 
-// Drill is what every drill-down takes.
+// Drill is what a drill-down takes besides the parameters of its report: of which line
+// the events are asked for, and which page of them.
 type Drill struct {
+	Key    string `query:"key" maxLength:"200" doc:"The line's key; key= is the line without one. Left out: all lines."`
 	Limit  int    `query:"limit" minimum:"1" maximum:"200" default:"50" doc:"Events of a page."`
 	Cursor string `query:"cursor" maxLength:"1000" doc:"next_cursor of the page before, with the same parameters."`
-}
-
-// Line is of which line of a report the events are asked for.
-type Line struct {
-	Key   string `query:"key" maxLength:"200" doc:"The line's key; key= is the line without one. Left out: all lines."`
-	given bool
+	given  bool
 }
 
 // Resolve notes whether there was a key at all: an empty one is a key too.
-func (l *Line) Resolve(ctx huma.Context) []error {
+func (d *Drill) Resolve(ctx huma.Context) []error {
 	u := ctx.URL()
-	l.given = u.Query().Has("key")
+	d.given = u.Query().Has("key")
 	return nil
 }
 
-func (l *Line) key() (readmodels.LineKey, error) {
-	if !l.given {
+func (d *Drill) drill() *Drill { return d }
+
+func (d *Drill) line(keys lineKeys) (readmodels.LineKey, error) {
+	if !d.given {
 		return nil, nil
 	}
-	return &l.Key, checkText("key", l.Key)
+	return &d.Key, cmp.Or(checkText("key", d.Key), keys.check(d.Key))
 }
 
-const drillSummary = "The events behind a line of the report, by deal or customer, in the order of the log"
+// parameters are those of a report whose question is Q, behind a pointer to I.
+type parameters[I, Q any] interface {
+	*I
+	position() string
+	question(now time.Time) (Q, error)
+}
 
-// drillLine answers the drill-down of a report whose lines have such keys.
-func drillLine[Q interface {
+// drillParameters are those of the report's drill-down: the same, and Drill.
+type drillParameters[D, Q any] interface {
+	parameters[D, Q]
+	drill() *Drill
+}
+
+// inquiry is what a report is asked. The events behind its lines follow from it.
+type inquiry interface {
 	Behind(readmodels.LineKey) readmodels.Figure
-}](ctx context.Context, s *Server, name string, asked Q, wrong error, keys lineKeys, line Line, d Drill,
-) (*listed[entryCard], error) {
-	key, err := line.key()
-	if err = cmp.Or(wrong, err); err != nil {
-		return nil, err
-	}
-	if err := keys.check(key); err != nil {
-		return nil, err
-	}
-	return s.drillInto(ctx, question(name, asked, key), d, asked.Behind(key))
 }
 
-// drillInto answers a drill-down. asked names the question, for the cursor.
-func (s *Server) drillInto(ctx context.Context, asked string, d Drill, figure readmodels.Figure) (*listed[entryCard], error) {
-	after, err := markOf[readmodels.BehindMark](asked, d.Cursor)
-	if err != nil {
-		return nil, err
+// serveReport registers a report, and its drill-down beside it: the same path and
+// parameters with /events behind. keys tells what the keys of the lines look like.
+func serveReport[I, D any, In parameters[I, Q], Drilling drillParameters[D, Q], Q inquiry, Answer any](
+	s *Server, q query, keys func(Q) lineKeys, answer func(context.Context, Q) (Answer, error),
+) {
+	serveQuery[I, In](s, q, func(ctx context.Context, in *I) (*plain[Answer], error) {
+		asked, err := In(in).question(s.cfg.Now())
+		if err != nil {
+			return nil, err
+		}
+		body, err := answer(ctx, asked)
+		return &plain[Answer]{body}, err
+	})
+	behind := query{
+		q.id + ".events", q.path + "/events", q.tag,
+		"The events behind a line of the report, by deal or customer, in the order of the log",
+		append([]string{"timeline", "deals", "customers"}, q.models...),
 	}
-	found, err := s.cfg.Models.Timeline.Behind(ctx, figure, after, d.Limit)
-	if err != nil {
-		return nil, err
-	}
-	return listOf(found.Items, pageAfter(asked, found.Next), entryOf), nil
+	serveQuery[D, Drilling](s, behind, func(ctx context.Context, in *D) (*listed[entryCard], error) {
+		asked, err := Drilling(in).question(s.cfg.Now())
+		if err != nil {
+			return nil, err
+		}
+		d := Drilling(in).drill()
+		line, err := d.line(keys(asked))
+		if err != nil {
+			return nil, err
+		}
+		named := question(q.id, asked, line)
+		after, err := markOf[readmodels.BehindMark](named, d.Cursor)
+		if err != nil {
+			return nil, err
+		}
+		found, err := s.cfg.Models.Timeline.Behind(ctx, asked.Behind(line), after, d.Limit)
+		if err != nil {
+			return nil, err
+		}
+		return listOf(found.Items, pageAfter(named, found.Next), entryOf), nil
+	})
 }
 
 // amounts are amounts by currency, [] where there is none.

@@ -37,10 +37,24 @@ type churnLine struct {
 	WinBackRate *float64 `json:"win_back_rate" doc:"won_back / (former customers at the start + churned)"`
 }
 
-// ReportInput is what a report without further parameters takes.
-type ReportInput struct {
+// SourcesInput is the question of the sources' report.
+type SourcesInput struct {
 	Freshness
 	Moment
+}
+
+func (in *SourcesInput) question(time.Time) (readmodels.SourcesQuestion, error) {
+	return readmodels.SourcesQuestion{AsOf: in.asOf()}, nil
+}
+
+// CoverageInput is the question of the consent coverage.
+type CoverageInput struct {
+	Freshness
+	Moment
+}
+
+func (in *CoverageInput) question(now time.Time) (readmodels.CoverageQuestion, error) {
+	return readmodels.CoverageQuestion{Now: now, AsOf: in.asOf()}, nil
 }
 
 // ChurnInput is the question of the churn report. The periods that hold its first and
@@ -55,13 +69,13 @@ type ChurnInput struct {
 const wholeDay = 24 * time.Hour
 
 // question ends with today, or the day that it is about, unless it ends before.
-func (in *ChurnInput) question(s *Server) (readmodels.ChurnQuestion, error) {
+func (in *ChurnInput) question(now time.Time) (readmodels.ChurnQuestion, error) {
 	asked := readmodels.ChurnQuestion{By: readmodels.ChurnGrouping(in.GroupBy), AsOf: in.asOf()}
 	var err error
 	if asked.Period, err = in.period(); err != nil {
 		return asked, err
 	}
-	today := s.cfg.Now().UTC()
+	today := now.UTC()
 	if !asked.At.IsZero() {
 		today = asked.At
 	}
@@ -71,82 +85,56 @@ func (in *ChurnInput) question(s *Server) (readmodels.ChurnQuestion, error) {
 	return asked, nil
 }
 
-func (s *Server) customerReportQueries() {
-	customers, consents := []string{"customers"}, []string{"consents"}
-	serveQuery(s, query{"report.churn", "/reports/churn", "reports", "Which customers left and came back", customers}, s.reportChurn)
-	serveQuery(s, query{"report.churn.events", "/reports/churn/events", "reports", drillSummary, drillModels}, s.drillChurn)
-	serveQuery(s, query{
-		"report.sources", "/reports/sources", "reports", "Customers by source and lifecycle stage, without the archived", customers,
-	}, s.reportSources)
-	serveQuery(s, query{"report.sources.events", "/reports/sources/events", "reports", drillSummary, drillModels}, s.drillSources)
-	serveQuery(s, query{
-		"report.consent_coverage", "/reports/consent-coverage", "reports", "Consents by purpose, channel and status", consents,
-	}, s.reportConsentCoverage)
-	serveQuery(s, query{
-		"report.consent_coverage.events", "/reports/consent-coverage/events", "reports", drillSummary, append(consents, drillModels...),
-	}, s.drillConsentCoverage)
+type sourcesDrill struct {
+	SourcesInput
+	Drill
 }
 
-func (s *Server) reportChurn(ctx context.Context, in *ChurnInput) (*plain[report[churnLine]], error) {
-	asked, err := in.question(s)
-	if err != nil {
-		return nil, err
-	}
-	lines, err := s.cfg.Models.Customers.Churn(ctx, asked)
-	if err != nil {
-		return nil, err
-	}
-	return reportOf(lines, func(l readmodels.ChurnLine) churnLine {
-		return churnLine{
-			Key: l.Key, AtStart: l.AtStart, New: l.New, Churned: l.Churned, WonBack: l.WonBack, Reverted: l.Reverted, AtEnd: l.AtEnd,
-			ChurnRate: roundedIf(l.ChurnRate()), WinBackRate: roundedIf(l.WinBackRate()),
-		}
-	}), nil
+type coverageDrill struct {
+	CoverageInput
+	Drill
 }
 
-func (s *Server) drillChurn(ctx context.Context, in *struct {
+type churnDrill struct {
 	ChurnInput
-	Line
 	Drill
-},
-) (*listed[entryCard], error) {
-	asked, err := in.question(s)
-	return drillLine(ctx, s, "report.churn", asked, err, churnKeys[asked.By], in.Line, in.Drill)
 }
 
-func (s *Server) reportSources(ctx context.Context, in *ReportInput) (*plain[report[sourceLine]], error) {
-	counts, err := s.cfg.Models.Customers.Sources(ctx, readmodels.SourcesQuestion{AsOf: in.asOf()})
-	if err != nil {
-		return nil, err
+func (s *Server) customerReportQueries() {
+	serveReport[ChurnInput, churnDrill](s, query{
+		"report.churn", "/reports/churn", "reports", "Which customers left and came back", []string{"customers"},
+	}, func(asked readmodels.ChurnQuestion) lineKeys { return churnKeys[asked.By] },
+		func(ctx context.Context, asked readmodels.ChurnQuestion) (report[churnLine], error) {
+			lines, err := s.cfg.Models.Customers.Churn(ctx, asked)
+			return report[churnLine]{each(lines, churnLineOf)}, err
+		})
+	serveReport[SourcesInput, sourcesDrill](s, query{
+		"report.sources", "/reports/sources", "reports", "Customers by source and lifecycle stage, without the archived", []string{"customers"},
+	}, always[readmodels.SourcesQuestion](sourceKeys),
+		func(ctx context.Context, asked readmodels.SourcesQuestion) (report[sourceLine], error) {
+			lines, err := s.cfg.Models.Customers.Sources(ctx, asked)
+			return report[sourceLine]{each(lines, sourceLineOf)}, err
+		})
+	serveReport[CoverageInput, coverageDrill](s, query{
+		"report.consent_coverage", "/reports/consent-coverage", "reports", "Consents by purpose, channel and status", []string{"consents"},
+	}, always[readmodels.CoverageQuestion](coverageKeys),
+		func(ctx context.Context, asked readmodels.CoverageQuestion) (report[coverageLine], error) {
+			lines, err := s.cfg.Models.Consents.Coverage(ctx, asked)
+			return report[coverageLine]{each(lines, coverageLineOf)}, err
+		})
+}
+
+func churnLineOf(l readmodels.ChurnLine) churnLine {
+	return churnLine{
+		Key: l.Key, AtStart: l.AtStart, New: l.New, Churned: l.Churned, WonBack: l.WonBack, Reverted: l.Reverted, AtEnd: l.AtEnd,
+		ChurnRate: roundedIf(l.ChurnRate()), WinBackRate: roundedIf(l.WinBackRate()),
 	}
-	return reportOf(counts, func(c readmodels.SourceCount) sourceLine { return sourceLine{c.Line(), c.Source, c.Stage, c.Count} }), nil
 }
 
-func (s *Server) drillSources(ctx context.Context, in *struct {
-	ReportInput
-	Line
-	Drill
-},
-) (*listed[entryCard], error) {
-	return drillLine(ctx, s, "report.sources", readmodels.SourcesQuestion{AsOf: in.asOf()}, nil, sourceKeys, in.Line, in.Drill)
+func sourceLineOf(c readmodels.SourceCount) sourceLine {
+	return sourceLine{c.Line(), c.Source, c.Stage, c.Count}
 }
 
-func (s *Server) reportConsentCoverage(ctx context.Context, in *ReportInput) (*plain[report[coverageLine]], error) {
-	counts, err := s.cfg.Models.Consents.Coverage(ctx, readmodels.CoverageQuestion{Now: s.cfg.Now(), AsOf: in.asOf()})
-	if err != nil {
-		return nil, err
-	}
-	return reportOf(counts, func(c readmodels.Coverage) coverageLine {
-		return coverageLine{Key: c.Line(), Purpose: c.Purpose, Channel: c.Channel, Status: c.Status, Count: c.Count}
-	}), nil
-}
-
-func (s *Server) drillConsentCoverage(ctx context.Context, in *struct {
-	ReportInput
-	Line
-	Drill
-},
-) (*listed[entryCard], error) {
-	asked := readmodels.CoverageQuestion{Now: s.cfg.Now(), AsOf: in.asOf()}
-	return drillLine(ctx, s, "report.consent_coverage", asked, nil, coverageKeys, in.Line, in.Drill)
+func coverageLineOf(c readmodels.Coverage) coverageLine {
+	return coverageLine{Key: c.Line(), Purpose: c.Purpose, Channel: c.Channel, Status: c.Status, Count: c.Count}
 }

@@ -2,6 +2,7 @@ package http
 
 import (
 	"context"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -35,7 +36,7 @@ type ForecastInput struct {
 	GroupBy string `query:"group_by" enum:"all,month,category,owner" default:"month" doc:"Month: in which an open deal is expected to close, or a won one was won. Category: closed is what was won. Owner: of a won deal, at closing."`
 }
 
-func (in *ForecastInput) question() (readmodels.ForecastQuestion, error) {
+func (in *ForecastInput) question(time.Time) (readmodels.ForecastQuestion, error) {
 	period, err := in.period()
 	return readmodels.ForecastQuestion{
 		Pipeline: domain.PipelineID{UUID: in.Pipeline}, By: readmodels.ForecastGrouping(in.GroupBy), Period: period, AsOf: in.asOf(),
@@ -69,7 +70,7 @@ type AccuracyInput struct {
 	GroupBy   string `query:"group_by" enum:"all,month,category,owner,stage" default:"month" doc:"Category and stage: where the deal stood at on."`
 }
 
-func (in *AccuracyInput) question() (asked readmodels.AccuracyQuestion, err error) {
+func (in *AccuracyInput) question(time.Time) (asked readmodels.AccuracyQuestion, err error) {
 	asked.Pipeline, asked.By, asked.AsOf = domain.PipelineID{UUID: in.Pipeline}, readmodels.ForecastGrouping(in.GroupBy), in.asOf()
 	if asked.Period, err = in.period(); err != nil {
 		return asked, err
@@ -81,69 +82,45 @@ func (in *AccuracyInput) question() (asked readmodels.AccuracyQuestion, err erro
 	return asked, err
 }
 
+type forecastDrill struct {
+	ForecastInput
+	Drill
+}
+
+type accuracyDrill struct {
+	AccuracyInput
+	Drill
+}
+
 func (s *Server) forecastQueries() {
 	own := []string{"deals", "sales", "catalog"}
-	serveQuery(s, query{"report.forecast", "/reports/forecast", "reports", "The weighted forecast", own}, s.reportForecast)
-	serveQuery(s, query{"report.forecast.events", "/reports/forecast/events", "reports", drillSummary, append(own, drillModels...)}, s.drillForecast)
-	serveQuery(s, query{
+	serveReport[ForecastInput, forecastDrill](s, query{
+		"report.forecast", "/reports/forecast", "reports", "The weighted forecast", own,
+	}, func(asked readmodels.ForecastQuestion) lineKeys { return forecastKeys[asked.By] },
+		func(ctx context.Context, asked readmodels.ForecastQuestion) (report[forecastLine], error) {
+			lines, err := s.cfg.Models.Deals.Forecast(ctx, asked)
+			return report[forecastLine]{each(lines, forecastLineOf)}, err
+		})
+	serveReport[AccuracyInput, accuracyDrill](s, query{
 		"report.forecast_accuracy", "/reports/forecast-accuracy", "reports", "A forecast as it stood on any day, against what came of it", own,
-	}, s.reportAccuracy)
-	serveQuery(s, query{
-		"report.forecast_accuracy.events", "/reports/forecast-accuracy/events", "reports", drillSummary, append(own, drillModels...),
-	}, s.drillAccuracy)
+	}, func(asked readmodels.AccuracyQuestion) lineKeys { return forecastKeys[asked.By] },
+		func(ctx context.Context, asked readmodels.AccuracyQuestion) (report[accuracyLine], error) {
+			lines, err := s.cfg.Models.Deals.ForecastAccuracy(ctx, asked)
+			return report[accuracyLine]{each(lines, accuracyLineOf)}, err
+		})
 }
 
-func (s *Server) reportForecast(ctx context.Context, in *ForecastInput) (*plain[report[forecastLine]], error) {
-	asked, err := in.question()
-	if err != nil {
-		return nil, err
+func forecastLineOf(l readmodels.ForecastLine) forecastLine {
+	return forecastLine{
+		Key: l.Key, Name: l.Name, OpenCount: l.Open, WonCount: l.Won,
+		Worth: amounts(l.Worth), Weighted: amounts(l.Weighted), WonValue: amounts(l.Value),
 	}
-	lines, err := s.cfg.Models.Deals.Forecast(ctx, asked)
-	if err != nil {
-		return nil, err
-	}
-	return reportOf(lines, func(l readmodels.ForecastLine) forecastLine {
-		return forecastLine{
-			Key: l.Key, Name: l.Name, OpenCount: l.Open, WonCount: l.Won,
-			Worth: amounts(l.Worth), Weighted: amounts(l.Weighted), WonValue: amounts(l.Value),
-		}
-	}), nil
 }
 
-func (s *Server) drillForecast(ctx context.Context, in *struct {
-	ForecastInput
-	Line
-	Drill
-},
-) (*listed[entryCard], error) {
-	asked, err := in.question()
-	return drillLine(ctx, s, "report.forecast", asked, err, forecastKeys[asked.By], in.Line, in.Drill)
-}
-
-func (s *Server) reportAccuracy(ctx context.Context, in *AccuracyInput) (*plain[report[accuracyLine]], error) {
-	asked, err := in.question()
-	if err != nil {
-		return nil, err
+func accuracyLineOf(l readmodels.AccuracyLine) accuracyLine {
+	return accuracyLine{
+		Key: l.Key, Name: l.Name, Currency: l.Currency, Forecast: l.Forecast.Minor, Actual: l.Actual.Minor,
+		Accuracy: roundedIf(l.Accuracy()), Bias: roundedIf(l.Bias()),
+		WonInPeriod: l.WonInPeriod, WonOutside: l.WonOutside, Lost: l.Lost, Open: l.Open, Unforeseen: l.Unforeseen,
 	}
-	lines, err := s.cfg.Models.Deals.ForecastAccuracy(ctx, asked)
-	if err != nil {
-		return nil, err
-	}
-	return reportOf(lines, func(l readmodels.AccuracyLine) accuracyLine {
-		return accuracyLine{
-			Key: l.Key, Name: l.Name, Currency: l.Currency, Forecast: l.Forecast.Minor, Actual: l.Actual.Minor,
-			Accuracy: roundedIf(l.Accuracy()), Bias: roundedIf(l.Bias()),
-			WonInPeriod: l.WonInPeriod, WonOutside: l.WonOutside, Lost: l.Lost, Open: l.Open, Unforeseen: l.Unforeseen,
-		}
-	}), nil
-}
-
-func (s *Server) drillAccuracy(ctx context.Context, in *struct {
-	AccuracyInput
-	Line
-	Drill
-},
-) (*listed[entryCard], error) {
-	asked, err := in.question()
-	return drillLine(ctx, s, "report.forecast_accuracy", asked, err, forecastKeys[asked.By], in.Line, in.Drill)
 }

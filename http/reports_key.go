@@ -61,6 +61,9 @@ var (
 	coverageKeys = keysLike(`[^:]+:[^:]+:[^:]+`, "a purpose, channel and status like newsletter:email:granted")
 )
 
+// always are the keys of a report whose lines are the same whatever it is asked.
+func always[Q any](keys lineKeys) func(Q) lineKeys { return func(Q) lineKeys { return keys } }
+
 // The keys of the reports that are asked for in several groupings.
 var (
 	salesKeys = map[readmodels.SalesGrouping]lineKeys{
@@ -78,8 +81,8 @@ var (
 )
 
 // check refuses a key that no line can have.
-func (k lineKeys) check(key readmodels.LineKey) error {
-	if key == nil || k.fit(*key) {
+func (k lineKeys) check(key string) error {
+	if k.fit(key) {
 		return nil
 	}
 	return &parameterFault{"key", "The key of a line is " + k.look + "."}

@@ -2,6 +2,7 @@ package http
 
 import (
 	"context"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -50,7 +51,7 @@ type FunnelInput struct {
 	PipelineOfReport
 }
 
-func (in *FunnelInput) question() (readmodels.FunnelQuestion, error) {
+func (in *FunnelInput) question(time.Time) (readmodels.FunnelQuestion, error) {
 	period, err := in.period()
 	return readmodels.FunnelQuestion{Pipeline: in.pipeline(), Period: period, AsOf: in.asOf()}, err
 }
@@ -84,83 +85,61 @@ type DurationsInput struct {
 	PipelineOfReport
 }
 
-func (in *DurationsInput) question() (readmodels.DurationsQuestion, error) {
+func (in *DurationsInput) question(time.Time) (readmodels.DurationsQuestion, error) {
 	period, err := in.period()
 	return readmodels.DurationsQuestion{Pipeline: in.pipeline(), Period: period, AsOf: in.asOf()}, err
 }
 
+type funnelDrill struct {
+	FunnelInput
+	Drill
+}
+
+type durationsDrill struct {
+	DurationsInput
+	Drill
+}
+
 func (s *Server) pipelineReportQueries() {
 	own := []string{"deals"}
-	serveQuery(s, query{"report.funnel", "/reports/funnel", "reports", "How far deals came, and the conversion from stage to stage", own}, s.reportFunnel)
-	serveQuery(s, query{"report.funnel.events", "/reports/funnel/events", "reports", drillSummary, drillModels}, s.drillFunnel)
-	serveQuery(s, query{
+	serveReport[FunnelInput, funnelDrill](s, query{
+		"report.funnel", "/reports/funnel", "reports", "How far deals came, and the conversion from stage to stage", own,
+	}, always[readmodels.FunnelQuestion](placeKeys),
+		func(ctx context.Context, asked readmodels.FunnelQuestion) (funnelCard, error) {
+			f, err := s.cfg.Models.Deals.Funnel(ctx, asked)
+			return funnelCard{
+				Opened: f.Opened, Won: f.Won, WonConversion: roundedIf(f.WonConversion()), WonShare: roundedIf(f.WonShare()),
+				Steps: each(f.Steps, funnelStepOf),
+			}, err
+		})
+	serveReport[DurationsInput, durationsDrill](s, query{
 		"report.stage_durations", "/reports/stage-durations", "reports", "How long deals stood in each stage, and which way they left it", own,
-	}, s.reportDurations)
-	serveQuery(s, query{"report.stage_durations.events", "/reports/stage-durations/events", "reports", drillSummary, drillModels}, s.drillDurations)
+	}, always[readmodels.DurationsQuestion](stageKeys),
+		func(ctx context.Context, asked readmodels.DurationsQuestion) (report[stageDuration], error) {
+			lines, err := s.cfg.Models.Deals.Durations(ctx, asked, s.cfg.Now())
+			return report[stageDuration]{each(lines, stageDurationOf)}, err
+		})
 }
 
-func (s *Server) reportFunnel(ctx context.Context, in *FunnelInput) (*plain[funnelCard], error) {
-	asked, err := in.question()
-	if err != nil {
-		return nil, err
+func funnelStepOf(t readmodels.FunnelStep) funnelStep {
+	return funnelStep{
+		Key: string(t.Stage), Name: t.Name, Reached: t.Reached, Visited: t.Visited, Standing: t.Standing, Lost: t.Lost,
+		Conversion: roundedIf(t.Conversion), Share: roundedIf(t.Share),
 	}
-	f, err := s.cfg.Models.Deals.Funnel(ctx, asked)
-	if err != nil {
-		return nil, err
-	}
-	return &plain[funnelCard]{funnelCard{
-		Opened: f.Opened, Won: f.Won, WonConversion: roundedIf(f.WonConversion()), WonShare: roundedIf(f.WonShare()),
-		Steps: each(f.Steps, func(t readmodels.FunnelStep) funnelStep {
-			return funnelStep{
-				Key: string(t.Stage), Name: t.Name, Reached: t.Reached, Visited: t.Visited, Standing: t.Standing, Lost: t.Lost,
-				Conversion: roundedIf(t.Conversion), Share: roundedIf(t.Share),
-			}
-		}),
-	}}, nil
 }
 
-func (s *Server) drillFunnel(ctx context.Context, in *struct {
-	FunnelInput
-	Line
-	Drill
-},
-) (*listed[entryCard], error) {
-	asked, err := in.question()
-	return drillLine(ctx, s, "report.funnel", asked, err, placeKeys, in.Line, in.Drill)
-}
-
-func (s *Server) reportDurations(ctx context.Context, in *DurationsInput) (*plain[report[stageDuration]], error) {
-	asked, err := in.question()
-	if err != nil {
-		return nil, err
+func stageDurationOf(d readmodels.StageDuration) stageDuration {
+	shown := stageDuration{
+		Key: string(d.Stage), Name: d.Name, Retired: d.Retired, Stays: d.Stays, MeanDays: roundedIf(d.Days),
+		Forward: d.Forward, Backward: d.Backward, Won: d.Won, Lost: d.Lost,
+		Standing: d.Standing, StandingDays: roundedIf(d.StandingDays),
 	}
-	stages, err := s.cfg.Models.Deals.Durations(ctx, asked, s.cfg.Now())
-	if err != nil {
-		return nil, err
-	}
-	return reportOf(stages, func(d readmodels.StageDuration) stageDuration {
-		shown := stageDuration{
-			Key: string(d.Stage), Name: d.Name, Retired: d.Retired, Stays: d.Stays, MeanDays: roundedIf(d.Days),
-			Forward: d.Forward, Backward: d.Backward, Won: d.Won, Lost: d.Lost,
-			Standing: d.Standing, StandingDays: roundedIf(d.StandingDays),
+	for i, count := range d.Lengths {
+		length := stayLength{Count: count}
+		if i < len(readmodels.StayBounds) {
+			length.Days = &readmodels.StayBounds[i]
 		}
-		for i, count := range d.Lengths {
-			length := stayLength{Count: count}
-			if i < len(readmodels.StayBounds) {
-				length.Days = &readmodels.StayBounds[i]
-			}
-			shown.Lengths = append(shown.Lengths, length)
-		}
-		return shown
-	}), nil
-}
-
-func (s *Server) drillDurations(ctx context.Context, in *struct {
-	DurationsInput
-	Line
-	Drill
-},
-) (*listed[entryCard], error) {
-	asked, err := in.question()
-	return drillLine(ctx, s, "report.stage_durations", asked, err, stageKeys, in.Line, in.Drill)
+		shown.Lengths = append(shown.Lengths, length)
+	}
+	return shown
 }

@@ -2,6 +2,7 @@ package http
 
 import (
 	"context"
+	"time"
 
 	"crm/domain"
 	"crm/projections/readmodels"
@@ -28,7 +29,7 @@ type SalesInput struct {
 	GroupBy string `query:"group_by" enum:"all,month,quarter,year,owner,manager,office,product,family" default:"month" doc:"Owner: at closing, with the manager and office of today. Product and family: each with its share of the value, in proportion to the line items' totals; deals and lines without a product count for none. all: one line."`
 }
 
-func (in *SalesInput) question() (readmodels.SalesQuestion, error) {
+func (in *SalesInput) question(time.Time) (readmodels.SalesQuestion, error) {
 	period, err := in.period()
 	return readmodels.SalesQuestion{By: readmodels.SalesGrouping(in.GroupBy), Period: period, AsOf: in.asOf()}, err
 }
@@ -52,76 +53,53 @@ type OwnersInput struct {
 	Days
 }
 
-func (in *OwnersInput) question() (readmodels.OwnersQuestion, error) {
+func (in *OwnersInput) question(time.Time) (readmodels.OwnersQuestion, error) {
 	period, err := in.period()
 	return readmodels.OwnersQuestion{Period: period, AsOf: in.asOf()}, err
 }
 
-func (s *Server) salesQueries() {
-	sales, owners := []string{"sales", "catalog"}, []string{"activity", "sales", "catalog"}
-	serveQuery(s, query{"report.sales", "/reports/sales", "reports", "Won and lost deals", sales}, s.reportSales)
-	serveQuery(s, query{"report.sales.events", "/reports/sales/events", "reports", drillSummary, append(sales, drillModels...)}, s.drillSales)
-	serveQuery(s, query{"report.owners", "/reports/owners", "reports", "What each employee did: interactions, and deals opened and closed", owners}, s.reportOwners)
-	serveQuery(s, query{"report.owners.events", "/reports/owners/events", "reports", drillSummary, append(owners, drillModels...)}, s.drillOwners)
-}
-
-// drillModels are what a drill-down is answered from, besides its report's own.
-var drillModels = []string{"timeline", "deals", "customers"}
-
-func (s *Server) reportSales(ctx context.Context, in *SalesInput) (*plain[report[salesLine]], error) {
-	asked, err := in.question()
-	if err != nil {
-		return nil, err
-	}
-	lines, err := s.cfg.Models.Sales.Report(ctx, asked)
-	if err != nil {
-		return nil, err
-	}
-	return reportOf(lines, func(l readmodels.SalesLine) salesLine {
-		return salesLine{
-			Key: l.Key, Name: l.Name, WonCount: l.Won, LostCount: l.Lost, WinRate: rounded(l.WinRate()), WonValue: amounts(l.Value),
-			MeanDaysToClose: roundedIf(l.DaysToClose), MeanDaysToWin: roundedIf(l.DaysToWin), MeanDaysToLose: roundedIf(l.DaysToLose),
-		}
-	}), nil
-}
-
-func (s *Server) drillSales(ctx context.Context, in *struct {
+type salesDrill struct {
 	SalesInput
-	Line
 	Drill
-},
-) (*listed[entryCard], error) {
-	asked, err := in.question()
-	return drillLine(ctx, s, "report.sales", asked, err, salesKeys[asked.By], in.Line, in.Drill)
 }
 
-func (s *Server) reportOwners(ctx context.Context, in *OwnersInput) (*plain[report[ownerLine]], error) {
-	asked, err := in.question()
-	if err != nil {
-		return nil, err
-	}
-	owners, err := s.cfg.Models.Activity.Owners(ctx, asked)
-	if err != nil {
-		return nil, err
-	}
-	return reportOf(owners, func(o readmodels.OwnerActivity) ownerLine {
-		line := ownerLine{
-			Key: o.Key, Name: o.Name, Interactions: o.Interactions, Channels: map[string]int64{},
-			OpenedCount: o.Opened, WonCount: o.Won, WonValue: amounts(o.Value), LostCount: o.Lost,
-		}
-		for _, c := range o.Channels {
-			line.Channels[string(c.Channel)] = c.Count
-		}
-		return line
-	}), nil
-}
-
-func (s *Server) drillOwners(ctx context.Context, in *struct {
+type ownersDrill struct {
 	OwnersInput
-	Line
 	Drill
-},
-) (*listed[entryCard], error) {
-	asked, err := in.question()
-	return drillLine(ctx, s, "report.owners", asked, err, idKeys.orNone(), in.Line, in.Drill)
+}
+
+func (s *Server) salesQueries() {
+	serveReport[SalesInput, salesDrill](s, query{
+		"report.sales", "/reports/sales", "reports", "Won and lost deals", []string{"sales", "catalog"},
+	}, func(asked readmodels.SalesQuestion) lineKeys { return salesKeys[asked.By] },
+		func(ctx context.Context, asked readmodels.SalesQuestion) (report[salesLine], error) {
+			lines, err := s.cfg.Models.Sales.Report(ctx, asked)
+			return report[salesLine]{each(lines, salesLineOf)}, err
+		})
+	serveReport[OwnersInput, ownersDrill](s, query{
+		"report.owners", "/reports/owners", "reports", "What each employee did: interactions, and deals opened and closed",
+		[]string{"activity", "sales", "catalog"},
+	}, always[readmodels.OwnersQuestion](idKeys.orNone()),
+		func(ctx context.Context, asked readmodels.OwnersQuestion) (report[ownerLine], error) {
+			lines, err := s.cfg.Models.Activity.Owners(ctx, asked)
+			return report[ownerLine]{each(lines, ownerLineOf)}, err
+		})
+}
+
+func salesLineOf(l readmodels.SalesLine) salesLine {
+	return salesLine{
+		Key: l.Key, Name: l.Name, WonCount: l.Won, LostCount: l.Lost, WinRate: rounded(l.WinRate()), WonValue: amounts(l.Value),
+		MeanDaysToClose: roundedIf(l.DaysToClose), MeanDaysToWin: roundedIf(l.DaysToWin), MeanDaysToLose: roundedIf(l.DaysToLose),
+	}
+}
+
+func ownerLineOf(o readmodels.OwnerActivity) ownerLine {
+	line := ownerLine{
+		Key: o.Key, Name: o.Name, Interactions: o.Interactions, Channels: map[string]int64{},
+		OpenedCount: o.Opened, WonCount: o.Won, WonValue: amounts(o.Value), LostCount: o.Lost,
+	}
+	for _, c := range o.Channels {
+		line.Channels[string(c.Channel)] = c.Count
+	}
+	return line
 }
