@@ -43,6 +43,9 @@ type Refusal struct {
 }
 
 func (r *Refusal) Error() string {
+	if r.Pointer == "" {
+		return r.Cause.Slug + ": " + r.Detail
+	}
 	return r.Cause.Slug + " at " + r.Pointer + ": " + r.Detail
 }
 

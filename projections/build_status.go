@@ -2,11 +2,9 @@ package projections
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 
 	"crm/domain"
 )
@@ -77,7 +75,7 @@ func Builds(ctx context.Context, db Querier) ([]BuildStatus, error) {
 	if err == nil {
 		found, err = pgx.CollectRows(rows, pgx.RowToStructByNameLax[BuildStatus])
 	}
-	if refused, ok := errors.AsType[*pgconn.PgError](err); ok && (refused.Code == noTable || refused.Code == noSchema) {
+	if notMade(err) {
 		return nil, nil
 	}
 	for i := range found {

@@ -27,6 +27,9 @@ func (r *Rebuilder) Diff(ctx context.Context, name string, before, after, keys i
 		return none, err
 	}
 	all, err := buildsOf(ctx, r.pool, name)
+	if notMade(err) {
+		return none, ErrNoTables
+	}
 	if err != nil {
 		return none, Unavailable(err)
 	}

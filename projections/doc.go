@@ -93,7 +93,7 @@
 //	failed                         as in a model; the build stays where it is for a program that knows better
 //	connection lost, Postgres away opened again, from the last commit
 //	process stopped in the swap    Postgres ends its session after 3 s, and nothing has happened
-//	retired build                  kept for a rollback: until the next rebuild begins, or 24 h
+//	retired build                  kept for a rollback: until a rebuild begins that is to be read, or 24 h
 //
 // What takes long takes no connection of the pool, for which requests would wait: a
 // rebuild of n read models holds n others, a verification up to 2n+1.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -66,7 +67,8 @@ type Job struct {
 	StartedAt time.Time  `json:"started_at"`
 	EndedAt   *time.Time `json:"ended_at,omitempty"`
 	Progress  Progress   `json:"progress"`
-	// Failure is why it failed: a class and a place, never a value.
+	// Failure is why it failed, of each read model that did: a refusal, or a class and a
+	// place; never a value.
 	Failure string `json:"failure,omitempty"`
 	// Version is, of a rollback that is done, of the tables that are read now.
 	Version int `json:"version,omitempty" doc:"Of a rollback that is done: of the tables that are read now."`
@@ -193,13 +195,21 @@ func (s *Job) end(err error) {
 	}
 }
 
-// reason is why something ended, for anybody to see.
+// reason is why something ended, for anybody to see: of each read model, where it is
+// about several.
 func reason(err error) string {
+	if all, ok := errors.AsType[modelErrors](err); ok {
+		each := make([]string, len(all))
+		for i, of := range all {
+			each[i] = of.name + ": " + reason(of.err)
+		}
+		return strings.Join(each, "; ")
+	}
 	if failure, ok := errors.AsType[*Failure](err); ok {
 		return failure.Error()
 	}
 	if refusal, ok := errors.AsType[*domain.Error](err); ok {
-		return refusal.Slug
+		return refusal.Error()
 	}
 	return "failed"
 }

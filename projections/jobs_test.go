@@ -1,6 +1,7 @@
 package projections_test
 
 import (
+	"strings"
 	"sync"
 	"testing"
 
@@ -47,5 +48,38 @@ func TestJobsForgetWhatIsOver(t *testing.T) {
 	}
 	if n := len(jobs.List()); n != 50 {
 		t.Errorf("%d jobs are remembered", n)
+	}
+}
+
+// A job that failed says why, of each read model.
+func TestJobSaysWhyItFailed(t *testing.T) {
+	t.Parallel()
+	events := history(100)
+	pool := built(t, notes{name: "good"}, events)
+	cfg := rebuildConfig(newSource(events, 50))
+	cfg.Parking.Max = -1
+	ill := func(*projections.Writer, domain.Recorded) error { panic(canary) }
+	jobs := projections.NewJobs(projections.NewRebuilder(pool, cfg,
+		notes{name: "bad", apply: ill}, notes{name: "good"}, notes{name: "worse", apply: ill}))
+	t.Cleanup(jobs.Close)
+	over := func(job projections.Job, err error) projections.Job {
+		t.Helper()
+		for err == nil && job.State == projections.JobRunning {
+			var changed <-chan struct{}
+			if job, changed, err = jobs.Find(job.ID); err == nil && job.State == projections.JobRunning {
+				<-changed
+			}
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return job
+	}
+	why := over(jobs.Rebuild(nil, false)).Failure
+	if !strings.HasPrefix(why, "bad: panic") || !strings.Contains(why, "; worse: panic") || strings.Contains(why, canary) {
+		t.Errorf("it says %q", why)
+	}
+	if why := over(jobs.Verify([]string{"bad"}, 1)).Failure; why != projections.ErrNoTables.Error() {
+		t.Errorf("it says %q", why)
 	}
 }

@@ -255,8 +255,11 @@ func parkedOf(ctx context.Context, db asker, where string, args ...any) ([]Parke
 type ParkedStreams struct{ DB Querier }
 
 // Of lists the streams that the read model of that name has parked, the longest
-// waiting first.
+// waiting first; none in a database that [Migrate] has not seen.
 func (p ParkedStreams) Of(ctx context.Context, model string) ([]Parked, error) {
 	parked, err := parkedOf(ctx, p.DB, "b.schema_name = $1", model)
+	if notMade(err) {
+		return nil, nil
+	}
 	return parked, Unavailable(err)
 }

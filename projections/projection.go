@@ -1,6 +1,7 @@
 package projections
 
 import (
+	"slices"
 	"strings"
 
 	"crm/domain"
@@ -28,14 +29,16 @@ type Projection interface {
 	Apply(w *Writer, e domain.Recorded) error
 }
 
-// Named is the one of that name, or [ErrUnknownModel].
+// Named is the one of that name, or an [ErrUnknownModel] that says which there are.
 func Named(all []Projection, name string) (Projection, error) {
-	for _, p := range all {
-		if p.Name() == name {
+	names := make([]string, len(all))
+	for i, p := range all {
+		if names[i] = p.Name(); names[i] == name {
 			return p, nil
 		}
 	}
-	return nil, ErrUnknownModel
+	slices.Sort(names)
+	return nil, ErrUnknownModel.At("", "There is no read model %s. There are: %s.", name, strings.Join(names, ", "))
 }
 
 // Schema is the DDL of one read model, without schema names: the engine creates

@@ -28,11 +28,11 @@ var ErrUnavailable = &domain.Error{
 	Detail: "The read models cannot be asked right now. Try again.",
 }
 
-// What Postgres says of what is not there.
-const (
-	noTable  = "42P01"
-	noSchema = "3F000"
-)
+// notMade reports whether Postgres says that there is no such table or schema.
+func notMade(err error) bool {
+	refused, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && (refused.Code == "42P01" || refused.Code == "3F000")
+}
 
 // Unavailable wraps in ErrUnavailable what asking again later may heal: Postgres is
 // away, refuses for a moment, or has no such table yet. Other errors it returns as they
@@ -41,13 +41,7 @@ func Unavailable(err error) error {
 	if _, said := errors.AsType[*domain.Error](err); said || err == nil {
 		return err
 	}
-	if refused, ok := errors.AsType[*pgconn.PgError](err); ok {
-		switch refused.Code {
-		case noTable, noSchema: // not built yet
-			return fmt.Errorf("%w: %w", ErrUnavailable, err)
-		}
-	}
-	if _, passes := passing(err); passes {
+	if _, passes := passing(err); passes || notMade(err) { // yet
 		return fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
 	return err

@@ -72,6 +72,11 @@ var (
 		Code: domain.Conflict, Slug: "read-model-rebuild-cancelled",
 		Detail: "The rebuild was cancelled. What is read is as it was.",
 	}
+	// ErrNoTables is a read model that cannot be read yet.
+	ErrNoTables = &domain.Error{
+		Code: domain.Conflict, Slug: "read-model-without-tables",
+		Detail: "This read model has no tables yet. A server builds them when it starts, and so does a rebuild.",
+	}
 	// ErrOtherVersion is a read model whose tables are of another version than
 	// this program's.
 	ErrOtherVersion = &domain.Error{
@@ -89,7 +94,7 @@ func (r *Rebuilder) find(names []string) ([]Projection, error) {
 	for _, name := range names {
 		p, err := r.named(name)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", name, err)
+			return nil, err
 		}
 		if !slices.ContainsFunc(found, func(f Projection) bool { return f.Name() == name }) {
 			found = append(found, p)
@@ -153,7 +158,11 @@ func (r *Rebuilder) begin(ctx context.Context, f *feed, projections []Projection
 // adopt finds the build that an earlier rebuild has left, or creates one, and
 // drops what is of no more use.
 func (r *Rebuilder) adopt(ctx context.Context, p Projection, why purpose) (build, error) {
-	if err := r.sweep(ctx, p, 0); err != nil {
+	retired := time.Duration(0)
+	if why == hold { // nothing takes the place of what is read yet, so what was read before is of use
+		retired = keepRetired
+	}
+	if err := r.sweep(ctx, p, retired); err != nil {
 		return build{}, err
 	}
 	var found build

@@ -76,7 +76,7 @@ type ModelProgress struct {
 	Parked   int    `json:"parked,omitempty" doc:"Streams that its tables stand still for."`
 	// Trouble is why it is not getting on, for now.
 	Trouble Class `json:"trouble,omitempty"`
-	// Failure is why it failed: a class and a place, never a value.
+	// Failure is why it failed: a refusal, or a class and a place; never a value.
 	Failure string `json:"failure,omitempty"`
 	// SwapSeconds is how long its writer was held up by the swap. Readers are not.
 	SwapSeconds float64 `json:"swap_seconds,omitempty"`
@@ -139,7 +139,7 @@ func (f *feed) phase(s *shadow, phase Phase) {
 	f.show(s, func(p *ModelProgress) {
 		p.Phase = phase
 		if s.err != nil {
-			p.Failure = s.err.Error()
+			p.Failure = reason(s.err)
 		}
 	})
 	if phase != Failed {

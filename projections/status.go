@@ -58,7 +58,7 @@ type Status struct {
 	Rebuild *BuildStatus
 	// RebuildFailed is why the tables are of an older version and will stay so: their
 	// rebuild has failed or was cancelled, and is not tried again. A class and a place,
-	// or the slug of a refusal; "" while there is nothing of that kind.
+	// or a refusal; "" while there is nothing of that kind.
 	RebuildFailed string
 	// Leads reports whether this engine writes the tables.
 	Leads bool

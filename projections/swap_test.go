@@ -58,6 +58,24 @@ func TestCancel(t *testing.T) {
 	}
 }
 
+// A build that is held beside takes nobody's place, and so leaves what a rollback
+// would read again.
+func TestHeldBuildLeavesTheRetiredOne(t *testing.T) {
+	t.Parallel()
+	events := history(300)
+	pool := built(t, notes{name: "notes"}, events)
+	r := rebuilder(pool, newSource(events, 50), notes{name: "notes"})
+	for _, keep := range []bool{false, true} {
+		if err := r.Rebuild(t.Context(), nil, keep, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	wantBuilds(t, pool, "notes", map[string][]int{"live": {1}, "retired": {1}, "ready": {1}})
+	if _, err := r.Rollback(t.Context(), "notes", nil); err != nil {
+		t.Error(err)
+	}
+}
+
 // A rollback puts the former tables back, which have caught up before; another one
 // undoes it.
 func TestRollback(t *testing.T) {

@@ -38,7 +38,7 @@ func (r *Rebuilder) Verify(ctx context.Context, names []string, keys int, tell f
 		read, err := readBuild(ctx, r.pool, p.Name())
 		switch {
 		case errors.Is(err, pgx.ErrNoRows):
-			return nil, fmt.Errorf("verify %s: %w", p.Name(), ErrUnavailable)
+			return nil, fmt.Errorf("verify %s: %w", p.Name(), ErrNoTables)
 		case err != nil:
 			return nil, fmt.Errorf("verify %s: %w", p.Name(), err)
 		case read.version != p.Version():

@@ -131,7 +131,7 @@ func (t *modelsTarget) parking(ctx context.Context, std streams, use func(parkin
 		return use(server)
 	}
 	return t.open(ctx, std, func(store *eventstore.Store, pool *pgxpool.Pool) error {
-		return use(parkedHere{readmodels.NewModels(pool), commands.New(store, commands.Config{})})
+		return callers(use(parkedHere{readmodels.NewModels(pool), commands.New(store, commands.Config{})}))
 	})
 }
 
@@ -144,17 +144,10 @@ type parkedHere struct {
 
 // Parked asks Postgres.
 func (p parkedHere) Parked(ctx context.Context, model string) ([]projections.Parked, error) {
-	if err := p.known(model); err != nil {
+	if _, err := projections.Named(p.models.Projections(), model); err != nil {
 		return nil, err
 	}
 	return p.models.Parked.Of(ctx, model)
-}
-
-func (p parkedHere) known(model string) error {
-	if _, err := projections.Named(p.models.Projections(), model); err != nil {
-		return fmt.Errorf("%s: %w", model, err)
-	}
-	return nil
 }
 
 // Ask leaves an event, whose actor is who runs this program.

@@ -16,7 +16,7 @@ import (
 
 // modelTools is `crm projections`.
 type modelTools struct {
-	List     modelsList     `cmd:"" help:"List the read models: every set of tables, how far it is, and who writes it."`
+	List     modelsList     `cmd:"" help:"List the read models: every set of tables, what part of the log it holds, and who writes it. Changes nothing: a role does that may read the schema crm."`
 	Rebuild  modelsRebuild  `cmd:"" help:"Build read models anew, from the start of the log, beside those that are read, and swap them in. Interrupted, it goes on where it was when it is run again."`
 	Verify   modelsVerify   `cmd:"" help:"Build read models anew beside, and compare them with what is read, row by row. Exit 1 when they differ."`
 	Diff     modelsDiff     `cmd:"" help:"Tell which rows of a read model are other ones in another version of it. Exit 1 when there are any."`
@@ -77,7 +77,7 @@ func (l *modelsList) Run(ctx context.Context, std streams) error {
 
 // modelsRebuild is `crm projections rebuild`.
 type modelsRebuild struct {
-	Names     []string `arg:"" optional:"" name:"name" help:"Read models; all, when none is named. They are built from one reading of the log."`
+	Names     []string `arg:"" optional:"" name:"name" help:"Read models, as crm projections list names them; all, when none is named. They are built from one reading of the log."`
 	NoSwap    bool     `help:"Do not swap: keep the new tables beside, complete, for crm projections diff. The next rebuild goes on with them."`
 	ToVersion int      `placeholder:"N" help:"Refuse unless this program builds version N of the read models."`
 	modelsTarget
@@ -200,24 +200,36 @@ func (v *modelsVerify) Run(ctx context.Context, std streams) error {
 // modelsDiff is `crm projections diff`.
 type modelsDiff struct {
 	Name     string `arg:"" help:"Read model."`
-	Versions []int  `required:"" placeholder:"3,4" help:"The version before and the one after. One that has no tables is built beside, if it is this program's, and dropped again."`
+	Versions string `required:"" placeholder:"3,4" help:"The version before and the one after. One that has no tables is built beside, if it is this program's and the role may write, and dropped again."`
 	shown
 	modelsTarget
 }
 
 // Validate is called with what was parsed.
 func (d *modelsDiff) Validate() error {
-	if len(d.Versions) != 2 || d.Versions[0] == d.Versions[1] {
-		return errors.New("--versions is not two versions such as 3,4")
+	if _, _, ok := d.versions(); !ok {
+		return fmt.Errorf("--versions %s is not two versions such as 3,4", d.Versions)
 	}
 	return errors.Join(d.check(), d.modelsTarget.Validate())
+}
+
+// versions are the one before and the one after.
+func (d *modelsDiff) versions() (before, after int, ok bool) {
+	one, other, _ := strings.Cut(d.Versions, ",")
+	before, err := strconv.Atoi(one)
+	if err != nil {
+		return 0, 0, false
+	}
+	after, err = strconv.Atoi(other)
+	return before, after, err == nil && before > 0 && after > 0 && before != after
 }
 
 // Run compares, and fails where something differs.
 func (d *modelsDiff) Run(ctx context.Context, std streams) error {
 	return d.reading(ctx, std, func(r rebuilding) error {
 		bar := newDisplay(std.err)
-		found, err := r.Diff(ctx, d.Name, d.Versions[0], d.Versions[1], d.Keys, bar.tell)
+		before, after, _ := d.versions()
+		found, err := r.Diff(ctx, d.Name, before, after, d.Keys, bar.tell)
 		bar.close()
 		if ctx.Err() != nil {
 			return errors.New("interrupted; nothing was changed")
@@ -225,7 +237,7 @@ func (d *modelsDiff) Run(ctx context.Context, std streams) error {
 		if err != nil {
 			return err
 		}
-		if err := printComparison(std.out, found, "version "+strconv.Itoa(d.Versions[0]), "version "+strconv.Itoa(d.Versions[1])); err != nil {
+		if err := printComparison(std.out, found, "version "+strconv.Itoa(before), "version "+strconv.Itoa(after)); err != nil {
 			return err
 		}
 		if !found.Equal() {
@@ -247,9 +259,15 @@ func (m *modelsRollback) Run(ctx context.Context, std streams) error {
 		bar := newDisplay(std.err)
 		version, err := r.Rollback(ctx, m.Name, bar.tell)
 		bar.close()
-		if err == nil {
-			_, err = fmt.Fprintf(std.out, "%s: version %d is read again\n", m.Name, version)
+		switch {
+		case err != nil && ctx.Err() != nil && m.Server != "":
+			return errors.New("interrupted; the server goes on with it. crm projections list tells what is read")
+		case err != nil && ctx.Err() != nil:
+			return errors.New("interrupted; what is read is as it was. Run it again and it goes on where it was")
+		case err != nil:
+			return err
 		}
+		_, err = fmt.Fprintf(std.out, "%s: version %d is read again\n", m.Name, version)
 		return err
 	})
 }
@@ -268,7 +286,14 @@ func (m *modelsCancel) Run(ctx context.Context, std streams) error {
 			if err != nil {
 				return err
 			}
-			if _, err := fmt.Fprintf(std.out, "%s: %d unfinished builds dropped\n", name, dropped); err != nil {
+			said := "nothing was begun"
+			switch {
+			case dropped == 1:
+				said = "1 unfinished build dropped"
+			case dropped > 1:
+				said = strconv.Itoa(dropped) + " unfinished builds dropped"
+			}
+			if _, err := fmt.Fprintf(std.out, "%s: %s\n", name, said); err != nil {
 				return err
 			}
 		}

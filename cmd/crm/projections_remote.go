@@ -83,7 +83,7 @@ func (m *remoteModels) job(ctx context.Context, path string, query url.Values, t
 	}
 	for job.State == projections.JobRunning {
 		if err := m.follow(ctx, &job, tell); err != nil {
-			return job, err
+			return job, fmt.Errorf("the server went away while it worked: %w; once it is back, crm projections list tells how far it is, and what was begun to be read it goes on with", err)
 		}
 	}
 	if job.State == projections.JobFailed {
@@ -162,5 +162,10 @@ func (m *remoteModels) do(request *http.Request) (*http.Response, error) {
 	if err := json.NewDecoder(response.Body).Decode(&problem); err != nil || problem.Detail == "" {
 		return nil, fmt.Errorf("the server answers %s", response.Status)
 	}
-	return nil, fmt.Errorf("the server says: %s", problem.Detail)
+	err = fmt.Errorf("the server says: %s", problem.Detail)
+	switch response.StatusCode {
+	case http.StatusBadRequest, http.StatusNotFound, http.StatusUnprocessableEntity:
+		err = usage(err)
+	}
+	return nil, err
 }

@@ -76,8 +76,16 @@ func (t *modelsTarget) look(
 		if err := prepare(ctx, pool); err != nil {
 			return err
 		}
-		return use(newRebuilder(store, pool, t.log(std)))
+		return callers(use(newRebuilder(store, pool, t.log(std))))
 	})
+}
+
+// callers marks what is the caller's to mend.
+func callers(err error) error {
+	if errors.Is(err, projections.ErrUnknownModel) {
+		return usage(err)
+	}
+	return err
 }
 
 // remote is the server that is to do it.
@@ -114,6 +122,9 @@ func (t *modelsTarget) open(ctx context.Context, std streams, use func(*eventsto
 		return fmt.Errorf("postgres: %w", err)
 	}
 	defer pool.Close()
+	if err := pool.Ping(opening); err != nil {
+		return fmt.Errorf("postgres: %w", err)
+	}
 	return use(store, pool)
 }
 
@@ -125,6 +136,9 @@ func (t *modelsTarget) folder(ctx context.Context, log *slog.Logger) (socket, ds
 		folder.Data = ".crm"
 	}
 	if err := folder.mustHaveEvents(); err != nil {
+		if t.Data == "" {
+			err = usage(fmt.Errorf("%w; name another data folder (--data), a server (--server), or both databases (--eventstore, --postgres)", err))
+		}
 		return "", "", nil, err
 	}
 	if dsn, err = postgres.DSN(filepath.Join(folder.Data, "postgres"), database); err != nil {

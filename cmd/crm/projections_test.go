@@ -70,9 +70,12 @@ func TestReadModelsAreLookedAfter(t *testing.T) {
 		run(0, where, "rollback", "customers")
 		has(run(0, where, "rebuild", "customers", "--no-swap"), "ready beside")
 		has(run(0, where, "list"), "ready, hold")
-		has(run(0, where, "cancel", "customers"), "customers: 1 unfinished builds dropped")
-		run(1, where, "verify", "no_such_model")
-		run(1, where, "diff", "customers", "--versions", "1,2000")
+		has(run(0, where, "cancel", "customers"), "customers: 1 unfinished build dropped")
+		has(run(0, where, "cancel", "customers"), "customers: nothing was begun")
+		for _, wrong := range [][]string{{"verify"}, {"rebuild", "customers"}, {"rollback"}, {"cancel"}, {"parked"}, {"retry"}} {
+			has(run(2, where, append(wrong, "no_such_model")...), "There is no read model no_such_model. There are: activity, catalog,")
+		}
+		has(run(1, where, "diff", "customers", "--versions", "1,2000"), "There are no tables of that version")
 	}
 	run(2, folder, "rebuild", "customers", "--to-version", "2000")
 	run(2, folder, "diff", "customers", "--versions", "3")
@@ -127,6 +130,8 @@ func TestReadModelsOfNothing(t *testing.T) {
 		{[]string{"verify", "--keys", "-1"}, exitUsage, "--keys"},
 		{[]string{"cancel"}, exitUsage, "name"},
 		{[]string{"diff", "customers"}, exitUsage, "--versions"},
+		{[]string{"diff", "customers", "--versions", "3,4,5"}, exitUsage, "3,4,5 is not two versions"},
+		{[]string{"diff", "customers", "--versions", "3,3"}, exitUsage, "3,3 is not two versions"},
 	} {
 		code, _, errs := runCommand(t, append([]string{"projections"}, c.args...)...)
 		if code != c.code || !strings.Contains(errs, c.says) {
