@@ -118,6 +118,8 @@ func codecFor(k *kind, oid uint32) (codec, bool) {
 		return codec{pgtype.UUIDOID, pgtype.UUIDArrayOID, "uuid", encodeUUID, decodeUUID}, true
 	case k == bytesKind && oid == pgtype.ByteaOID:
 		return codec{pgtype.ByteaOID, pgtype.ByteaArrayOID, "bytea", encodeBytes, decodeBytes}, true
+	case k == bytesKind && oid == pgtype.JSONOID: // its binary format is its text
+		return codec{pgtype.JSONOID, pgtype.JSONArrayOID, "json", encodeBytes, decodeBytes}, true
 	case k == bytesKind && oid == pgtype.JSONBOID:
 		return codec{pgtype.JSONBOID, pgtype.JSONBArrayOID, "jsonb", encodeJSON, decodeJSON}, true
 	}

@@ -45,6 +45,7 @@ type everything struct {
 	UUID     uuid.UUID         `db:"uuid"`
 	Bytes    []byte            `db:"bytes"`
 	Raw      json.RawMessage   `db:"raw"`
+	Said     json.RawMessage   `db:"said"`
 	Address  address           `db:"address"`
 	List     []address         `db:"list"`
 	Map      map[string]string `db:"map"`
@@ -66,7 +67,7 @@ const everythingSQL = `(
 	id uuid PRIMARY KEY, text text NOT NULL, personal text NOT NULL, short varchar(10) NOT NULL, day date, born date NOT NULL,
 	json_text jsonb NOT NULL, yes boolean NOT NULL, int bigint NOT NULL, int_in_integer integer NOT NULL, int64 bigint NOT NULL,
 	int32 integer NOT NULL, int16 smallint NOT NULL, int16_in_bigint bigint NOT NULL, float double precision NOT NULL,
-	at timestamptz NOT NULL, uuid uuid NOT NULL, bytes bytea, raw jsonb, address jsonb NOT NULL, list jsonb, map jsonb,
+	at timestamptz NOT NULL, uuid uuid NOT NULL, bytes bytea, raw jsonb, said json, address jsonb NOT NULL, list jsonb, map jsonb,
 	ids uuid[] NOT NULL, numbers bigint[] NOT NULL, huge numeric NOT NULL,
 	maybe_text text, maybe_day date, maybe_int bigint, maybe_at timestamptz, maybe_uuid uuid, maybe_float double precision,
 	maybe_yes boolean, maybe_bytes jsonb);`
@@ -111,7 +112,7 @@ func full() everything {
 		Day: "2024-02-29", Born: time.Date(1815, 12, 10, 0, 0, 0, 0, time.UTC), JSONText: `{"a": "b"}`, Yes: true,
 		Int: math.MaxInt64, IntInInt: math.MinInt32, Int64: math.MinInt64, Int32: math.MaxInt32, Int16: math.MinInt16, Wide: -7, Float: math.Pi,
 		At: time.Date(2026, 11, 22, 23, 59, 59, 999_999_000, time.UTC), UUID: uuid.NewSHA1(domain.Namespace, []byte("uuid")),
-		Bytes: []byte{0, 1, 255}, Raw: json.RawMessage(`{"z": [true, null]}`), Address: address{City: "Brno", Tags: []string{"hq"}},
+		Bytes: []byte{0, 1, 255}, Raw: json.RawMessage(`{"z": [true, null]}`), Said: json.RawMessage(`{"b":1, "a":2}`), Address: address{City: "Brno", Tags: []string{"hq"}},
 		List: []address{{City: "Oslo"}}, Map: map[string]string{"b": "2", "a": "1"},
 		IDs: []domain.DealID{id, {}}, Numbers: []int64{math.MinInt64, 0, 7}, Huge: *new(big.Int).Mul(big.NewInt(math.MinInt64), big.NewInt(1e15)),
 		MaybeText: &text, MaybeDay: &day, MaybeInt: &number, MaybeAt: &at, MaybeUUID: &id, MaybeFloat: &float, MaybeYes: &yes, MaybeBytes: &raw,

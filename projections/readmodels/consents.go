@@ -48,11 +48,12 @@ func (Consents) Apply(w *projections.Writer, e domain.Recorded) error {
 		return err
 	}
 	about := keyOf(event)
+	at, eventID, position, revision := e.Meta.OccurredAt, e.ID, int64(e.Position.Commit), int64(e.Revision)
 	consents.Change(w, consentKey{id, about.Purpose, about.Channel}, e, func(row *consentRow) {
 		s := consent.State{Answers: map[consent.Key]consent.Answer{about: row.answer()}}
 		row.take(consent.Decider.Evolve(s, event).Answers[about])
-		row.Since, row.EventID = e.Meta.OccurredAt, e.ID
-		row.Position, row.Revision = int64(e.Position.Commit), int64(e.Revision)
+		row.Since, row.EventID = at, eventID
+		row.Position, row.Revision = position, revision
 	})
 	return nil
 }

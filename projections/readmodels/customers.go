@@ -56,17 +56,18 @@ func (Customers) Apply(w *projections.Writer, e domain.Recorded) error {
 	if err != nil {
 		return err
 	}
+	at, revision := e.Meta.OccurredAt, int64(e.Revision) // not e, which would move to the heap with the func
 	customers.Change(w, id, e, func(row *customerRow) {
 		if _, first := event.(customer.Registered); first {
-			row.RegisteredAt = e.Meta.OccurredAt
+			row.RegisteredAt = at
 		}
 		row.evolve(event)
 		switch event.(type) {
 		case customer.Registered, customer.LifecycleStageChanged:
-			row.move(string(row.Stage), later(e.Meta.OccurredAt, row.RegisteredAt))
+			row.move(string(row.Stage), later(at, row.RegisteredAt))
 		default: // moves nobody
 		}
-		row.ChangedAt, row.Revision = e.Meta.OccurredAt, int64(e.Revision)
+		row.ChangedAt, row.Revision = at, revision
 	})
 	return nil
 }

@@ -24,7 +24,7 @@ var dealsSQL string
 func (Deals) Name() string { return "deals" }
 
 // Version changes with the tables or what is written into them.
-func (Deals) Version() int { return 6 }
+func (Deals) Version() int { return 7 }
 
 // Schema is its tables and indexes.
 func (Deals) Schema() projections.Schema {
@@ -58,19 +58,20 @@ func (Deals) Apply(w *projections.Writer, e domain.Recorded) error {
 	if err != nil {
 		return err
 	}
+	at, revision := e.Meta.OccurredAt, int64(e.Revision)
 	switch event := e.Event.(type) {
 	case deal.Event:
 		deals.Change(w, id, e, func(row *dealRow) {
-			row.evolve(event, e.Meta.OccurredAt)
-			row.ChangedAt, row.Revision = e.Meta.OccurredAt, int64(e.Revision)
+			row.evolve(event, at)
+			row.ChangedAt, row.Revision = at, revision
 		})
 	case pipeline.Event:
 		pipelines.Change(w, id, e, func(row *pipelineRow) {
 			if _, first := event.(pipeline.Defined); first {
-				row.DefinedAt = e.Meta.OccurredAt
+				row.DefinedAt = at
 			}
 			row.take(pipeline.Decider.Evolve(row.state(), event))
-			row.ChangedAt, row.Revision = e.Meta.OccurredAt, int64(e.Revision)
+			row.ChangedAt, row.Revision = at, revision
 		})
 	}
 	return nil

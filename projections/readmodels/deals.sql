@@ -139,16 +139,19 @@ CREATE TABLE stays (
 
 -- The list is newest first under every filter; each index gives a page in order.
 CREATE INDEX deals_by_age ON deals (opened_at DESC, deal_id DESC);
-CREATE INDEX deals_by_status ON deals (status, opened_at DESC, deal_id DESC);
+-- One for each status: to sort a million rows by few texts first costs three times as much.
+CREATE INDEX deals_open ON deals (opened_at DESC, deal_id DESC) WHERE status = 'open';
+CREATE INDEX deals_won ON deals (opened_at DESC, deal_id DESC) WHERE status = 'won';
+CREATE INDEX deals_lost ON deals (opened_at DESC, deal_id DESC) WHERE status = 'lost';
 CREATE INDEX deals_by_customer ON deals (customer_id, opened_at DESC, deal_id DESC);
 CREATE INDEX deals_by_owner ON deals (owner_id, opened_at DESC, deal_id DESC);
 -- A customer's deals as of a past day.
 CREATE INDEX deals_history_by_customer ON deals_history (customer_id);
 -- The board: the open columns newest first, the closed ones by their latest close.
-CREATE INDEX deals_by_stage ON deals (pipeline_id, status, stage, opened_at DESC, deal_id DESC);
+CREATE INDEX deals_by_stage ON deals (pipeline_id, stage, opened_at DESC, deal_id DESC) WHERE status = 'open';
 CREATE INDEX deals_by_close ON deals (pipeline_id, status, closed_at DESC, deal_id DESC) WHERE closed_at IS NOT NULL;
 -- The same of the past.
-CREATE INDEX deals_history_by_stage ON deals_history (pipeline_id, status, stage, opened_at DESC, deal_id DESC);
+CREATE INDEX deals_history_by_stage ON deals_history (pipeline_id, stage, opened_at DESC, deal_id DESC) WHERE status = 'open';
 CREATE INDEX deals_history_by_close ON deals_history (pipeline_id, status, closed_at DESC, deal_id DESC) WHERE closed_at IS NOT NULL;
 -- What began and ended on a day.
 CREATE INDEX deals_begin ON deals (valid_from);

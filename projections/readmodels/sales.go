@@ -55,10 +55,11 @@ func (Sales) Apply(w *projections.Writer, e domain.Recorded) error {
 	if err != nil {
 		return err
 	}
+	at, revision := e.Meta.OccurredAt, int64(e.Revision)
 	sales.Change(w, id, e, func(row *saleRow) {
 		switch event := event.(type) {
 		case deal.Opened:
-			row.PipelineID, row.LineItems, row.OpenedAt = event.Stage.Pipeline, "[]", e.Meta.OccurredAt
+			row.PipelineID, row.LineItems, row.OpenedAt = event.Stage.Pipeline, "[]", at
 			row.CustomerID, row.OwnerID = nullable(event.Customer), nullable(event.Owner)
 		case deal.CustomerLinked:
 			row.CustomerID = nullable(event.Customer)
@@ -68,9 +69,9 @@ func (Sales) Apply(w *projections.Writer, e domain.Recorded) error {
 			s := deal.State{LineItems: lineItems(row.LineItems)}
 			row.LineItems = encoded(deal.Decider.Evolve(s, event).LineItems)
 		case deal.Won:
-			row.close(e, deal.IsWon, event.Value)
+			row.close(at, revision, deal.IsWon, event.Value)
 		case deal.Lost:
-			row.close(e, deal.IsLost, domain.Money{})
+			row.close(at, revision, deal.IsLost, domain.Money{})
 		case deal.Reopened:
 			row.closingColumns = closingColumns{}
 		default: // Handles does not ask for it
@@ -105,8 +106,7 @@ type closingColumns struct {
 	ProductValues    []int64            `db:"product_values"` // none where the value is not known
 }
 
-func (r *saleRow) close(e domain.Recorded, outcome deal.Status, value domain.Money) {
-	closing, at := int64(e.Revision), e.Meta.OccurredAt
+func (r *saleRow) close(at time.Time, closing int64, outcome deal.Status, value domain.Money) {
 	days := float64(at.UnixMicro()-r.OpenedAt.UnixMicro()) / float64(24*time.Hour/time.Microsecond)
 	r.closingColumns = closingColumns{
 		Outcome: outcome, Closing: &closing, ClosedAt: &at,

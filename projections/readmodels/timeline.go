@@ -25,7 +25,7 @@ func (Timeline) Name() string { return "timeline" }
 
 // Version changes with the tables or what is written into them, also with the
 // wording of a summary.
-func (Timeline) Version() int { return 3 }
+func (Timeline) Version() int { return 4 }
 
 // Schema is its tables and indexes.
 func (Timeline) Schema() projections.Schema {

@@ -41,9 +41,9 @@ func (m Timeline) name(ctx context.Context, entries []Entry, asOf AsOf) error {
 	partNames, err := m.names(ctx, parts, asOf.args(pgx.NamedArgs{"ids": parts, "wholes": wholes}), `
 		SELECT (part->>'id')::uuid AS id, coalesce(part->>'typed', part->>'name', part->>'subject', '') AS name
 		FROM timeline.entries, LATERAL (SELECT CASE type
-		    WHEN 'customer.contact_point_added' THEN data->'contact_point'
-		    WHEN 'interaction.logged' THEN data->'details' || jsonb_build_object('id', data->'id')
-		    ELSE data->'item'
+		    WHEN 'customer.contact_point_added' THEN (data->'contact_point')::jsonb
+		    WHEN 'interaction.logged' THEN (data->'details')::jsonb || jsonb_build_object('id', data->'id')
+		    ELSE (data->'item')::jsonb
 		  END) AS said (part)
 		WHERE entity_id = ANY(@wholes) AND (part->>'id')::uuid = ANY(@ids)
 		  AND type IN ('customer.contact_point_added', 'interaction.logged', 'deal.line_item_added', 'deal.line_item_changed')
