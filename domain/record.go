@@ -32,7 +32,7 @@ func (s Stream) ID() (uuid.UUID, bool) {
 		return uuid.Nil, false
 	}
 	id, err := uuid.Parse(rest)
-	return id, err == nil && id.String() == rest
+	return id, err == nil && len(rest) == len("00000000-0000-0000-0000-000000000000") && strings.ToLower(rest) == rest
 }
 
 // Revision counts a stream's events from 0. As the revision a writer expects it

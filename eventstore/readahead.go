@@ -53,8 +53,8 @@ func (a *readAhead) add(event domain.Recorded) bool {
 		return false
 	}
 	b := a.last()
-	if a.full(b) {
-		a.batches = append(a.batches, filling{})
+	if a.full(b) { // the next one is likely to be as long
+		a.batches = append(a.batches, filling{Batch: domain.Batch{Events: make([]domain.Recorded, 0, len(b.Events)+len(b.Events)/8)}})
 		b = a.last()
 	}
 	b.Events = append(b.Events, event)

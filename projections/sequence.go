@@ -41,7 +41,7 @@ func (gap) Unwrap() error { return ErrMissing }
 // newSequence is for a projection that handles these types of events, whose names
 // begin with the category of their streams.
 func newSequence(handles []string) sequence {
-	s := sequence{categories: make(map[string]bool), recent: make(map[domain.Stream]domain.Revision)}
+	s := sequence{categories: make(map[string]bool), recent: make(map[domain.Stream]domain.Revision), earlier: make(map[domain.Stream]domain.Revision)}
 	for _, eventType := range handles {
 		category, _, _ := strings.Cut(eventType, ".")
 		s.categories[category] = true
@@ -62,17 +62,21 @@ func (s *sequence) follow(e *domain.Recorded) error {
 	if known && e.Revision > last+1 {
 		return gap{e.Stream, last + 1}
 	}
-	s.see(e)
+	s.note(e)
 	return nil
 }
 
 // see takes an event for the last one of its stream.
 func (s *sequence) see(e *domain.Recorded) {
-	if !s.categories[e.Stream.Category()] {
-		return
+	if s.categories[e.Stream.Category()] {
+		s.note(e)
 	}
+}
+
+func (s *sequence) note(e *domain.Recorded) {
 	if len(s.recent) >= sequenceSize {
-		s.recent, s.earlier = make(map[domain.Stream]domain.Revision, sequenceSize), s.recent
+		s.recent, s.earlier = s.earlier, s.recent
+		clear(s.recent) // its memory is used again
 	}
 	s.recent[e.Stream] = e.Revision
 }

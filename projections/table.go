@@ -118,9 +118,9 @@ func (t keyedShape) sign(row, key unsafe.Pointer) {
 type keyedBuffer[K comparable, R any] struct {
 	of      *Keyed[K, R]
 	slots   map[K]int
-	touched []keyedRow[K, R] // in order of first touch
-	before  map[int]R        // as the table has them, where it does and somebody is to be told
-	known   int              // how many rows stand as the table has them, or as changes left them
+	touched pages[keyedRow[K, R]] // in order of first touch
+	before  map[int]R             // as the table has them, where it does and somebody is to be told
+	known   int                   // how many rows stand as the table has them, or as changes left them
 	changes []keyedChange[R]
 }
 
@@ -148,27 +148,27 @@ func newKeyedBuffer[K comparable, R any](t *Keyed[K, R]) *keyedBuffer[K, R] {
 }
 
 func (b *keyedBuffer[K, R]) table() table             { return b.of }
-func (b *keyedBuffer[K, R]) rows() int                { return len(b.touched) }
-func (b *keyedBuffer[K, R]) row(i int) unsafe.Pointer { return address(&b.touched[i].row) }
-func (b *keyedBuffer[K, R]) key(i int) unsafe.Pointer { return address(&b.touched[i].key) }
-func (b *keyedBuffer[K, R]) fate(i int) *fate         { return &b.touched[i].fate }
+func (b *keyedBuffer[K, R]) rows() int                { return b.touched.len() }
+func (b *keyedBuffer[K, R]) row(i int) unsafe.Pointer { return address(&b.touched.at(i).row) }
+func (b *keyedBuffer[K, R]) key(i int) unsafe.Pointer { return address(&b.touched.at(i).key) }
+func (b *keyedBuffer[K, R]) fate(i int) *fate         { return &b.touched.at(i).fate }
 func (b *keyedBuffer[K, R]) name(i int)               { b.of.sign(b.row(i), b.key(i)) }
 
 // touch is the slot of the row of key.
 func (b *keyedBuffer[K, R]) touch(key K) int {
 	slot, found := b.slots[key]
 	if !found {
-		slot = len(b.touched)
+		slot = b.touched.len()
 		b.slots[key] = slot
-		b.touched = append(b.touched, keyedRow[K, R]{key: key})
+		b.touched.add(keyedRow[K, R]{key: key})
 	}
-	b.touched[slot].asked = true
+	b.touched.at(slot).asked = true
 	return slot
 }
 
 func (b *keyedBuffer[K, R]) fold(_ *Writer, index int) error {
 	c := b.changes[index]
-	r := &b.touched[c.slot]
+	r := b.touched.at(c.slot)
 	r.gone = c.change == nil
 	if r.gone {
 		var zero R
@@ -184,16 +184,16 @@ func (b *keyedBuffer[K, R]) fresh() int { return b.known }
 
 func (b *keyedBuffer[K, R]) loaded() {
 	if b.of.settled != nil {
-		for i := b.known; i < len(b.touched); i++ {
+		for i := b.known; i < b.touched.len(); i++ {
 			b.remember(i)
 		}
 	}
-	b.known = len(b.touched)
+	b.known = b.touched.len()
 }
 
 // remember keeps the row as the table has it.
 func (b *keyedBuffer[K, R]) remember(i int) {
-	if r := &b.touched[i]; r.stored {
+	if r := b.touched.at(i); r.stored {
 		b.before[i] = r.row
 	} else {
 		delete(b.before, i)
@@ -206,8 +206,8 @@ func (b *keyedBuffer[K, R]) settle(w *Writer) {
 	if b.of.settled == nil {
 		return
 	}
-	for i := range b.touched {
-		r := &b.touched[i]
+	for i := range b.touched.len() {
+		r := b.touched.at(i)
 		if !r.asked {
 			continue
 		}
@@ -226,20 +226,21 @@ func (b *keyedBuffer[K, R]) settle(w *Writer) {
 func (b *keyedBuffer[K, R]) reset() {
 	clear(b.slots)
 	clear(b.before)
-	b.touched, b.changes = emptied(b.touched), emptied(b.changes)
+	b.touched.reset()
+	b.changes = emptied(b.changes)
 	b.known = 0
 }
 
 func (b *keyedBuffer[K, R]) weight() int {
-	return len(b.touched)*int(unsafe.Sizeof(keyedRow[K, R]{})+referred) + len(b.before)*int(unsafe.Sizeof(*new(R)))
+	return b.touched.len()*int(unsafe.Sizeof(keyedRow[K, R]{})+referred) + len(b.before)*int(unsafe.Sizeof(*new(R)))
 }
 
 // referred is what a row's fields lead to, about, in bytes.
 const referred = 256
 
 func (b *keyedBuffer[K, R]) written() {
-	for i := range b.touched {
-		r := &b.touched[i]
+	for i := range b.touched.len() {
+		r := b.touched.at(i)
 		if !r.asked {
 			continue
 		}

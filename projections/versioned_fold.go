@@ -47,8 +47,8 @@ type begin struct {
 // seek finds the rows with backdated changes and makes the searches for their former
 // versions: one for each row that the table has. The rows are loaded.
 func (b *versionedBuffer[K, R]) seek() int {
-	for i := len(b.begins); i < len(b.touched); i++ {
-		r := &b.touched[i]
+	for i := len(b.begins); i < b.touched.len(); i++ {
+		r := b.touched.at(i)
 		b.begins = append(b.begins, begin{r.row.ValidFrom, r.exists()})
 	}
 	since := make(map[int]time.Time) // when the earliest backdated change of a slot occurred
@@ -64,7 +64,7 @@ func (b *versionedBuffer[K, R]) seek() int {
 	}
 	for _, slot := range slices.Sorted(maps.Keys(since)) {
 		b.former[slot] = &former[R]{}
-		if r := &b.touched[slot]; r.exists() {
+		if r := b.touched.at(slot); r.exists() {
 			b.searching = append(b.searching, slot)
 			b.searches = append(b.searches, search[K]{Key: r.key, Since: since[slot]})
 		}
@@ -85,7 +85,7 @@ func (b *versionedBuffer[K, R]) found(i int) unsafe.Pointer {
 
 func (b *versionedBuffer[K, R]) fold(w *Writer, index int) error {
 	c := &b.changes[index]
-	r := &b.touched[c.slot]
+	r := b.touched.at(c.slot)
 	exists := r.exists()
 	if next := b.next(w, c, &r.row.Row, exists); next != c.revision {
 		return gap{c.stream, min(next, c.revision)}
@@ -188,7 +188,7 @@ func (r *keyedRow[K, R]) exists() bool { return r.stored || r.begun }
 func (b *versionedBuffer[K, R]) folded(w *Writer) {
 	if len(b.former) > 0 {
 		past := pastOf(w, b.of.past)
-		for slot := range b.touched {
+		for slot := range b.touched.len() {
 			if f := b.former[slot]; f != nil {
 				b.put(past, f)
 			}
