@@ -93,6 +93,9 @@ func TestParkedIsTold(t *testing.T) {
 	absent := map[string]string{ // whose first event is parked
 		"customer-" + id("grace"): "/v1/customers/" + id("grace"),
 		"deal-" + id("lost"):      "/v1/deals/" + id("lost"),
+		"employee-" + id("joe"):   "/v1/employees/" + id("joe"),
+		"product-" + id("chair"):  "/v1/products/" + id("chair"),
+		"pipeline-" + id("third"): "/v1/pipelines/" + id("third"),
 	}
 	for _, path := range absent {
 		w.must(http.StatusNotFound, "GET", path, "")
@@ -101,7 +104,8 @@ func TestParkedIsTold(t *testing.T) {
 		if _, err := w.pool.Exec(t.Context(), `
 			INSERT INTO crm.parked (build, stream, revision, position_commit, position_prepare, event_id, event_type, class, in_table, detail, attempts, waiting)
 			SELECT build, $1, 1, 7, 7, gen_random_uuid(), 'deal.won', 'rejected', 'deals', '22003', 2, 5 FROM crm.projections
-			WHERE name = CASE split_part($1, '-', 1) WHEN 'customer' THEN 'customers' WHEN 'deal' THEN 'deals' ELSE 'consents' END`, stream); err != nil {
+			WHERE name = CASE split_part($1, '-', 1) WHEN 'customer' THEN 'customers' WHEN 'consent' THEN 'consents'
+				WHEN 'employee' THEN 'catalog' WHEN 'product' THEN 'catalog' ELSE 'deals' END`, stream); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -119,7 +123,7 @@ func TestParkedIsTold(t *testing.T) {
 		t.Error("a consent allows while its stream is parked")
 	}
 	parked := w.must(http.StatusOK, "GET", "/v1/projections/deals/parked", "").json["data"].([]any)
-	if len(parked) != 2 {
+	if len(parked) != 3 {
 		t.Fatalf("parked is %v", parked)
 	}
 	card := parked[slices.IndexFunc(parked, func(p any) bool { return p.(map[string]any)["stream"] == "deal-"+id("deal") })].(map[string]any)

@@ -153,3 +153,50 @@ func TestRollbackInterrupted(t *testing.T) {
 	}
 	diffTables(t, pool, "notes", events)
 }
+
+// What is read, what was read before, and a rollback that is on its way to it are not
+// cancelled; a build that is held beside is.
+func TestCancelLeavesWhatIsKept(t *testing.T) {
+	t.Parallel()
+	events := history(400)
+	pool := built(t, notes{name: "notes"}, events[:300])
+	var armed atomic.Bool
+	reading, goOn := make(chan struct{}), make(chan struct{})
+	r := rebuilder(pool, newSource(events, 50), notes{name: "notes", apply: func(*projections.Writer, domain.Recorded) error {
+		if armed.CompareAndSwap(true, false) {
+			reading <- struct{}{}
+			<-goOn
+		}
+		return nil
+	}})
+	cancels := func(what string, want int) {
+		t.Helper()
+		if dropped, err := r.Cancel(t.Context(), "notes"); dropped != want || err != nil {
+			t.Errorf("%s: %d builds were dropped, %v; want %d", what, dropped, err, want)
+		}
+	}
+	cancels("nothing was begun", 0)
+	if err := r.Rebuild(t.Context(), nil, false, nil); err != nil {
+		t.Fatal(err)
+	}
+	cancels("one is retired", 0)
+	ended := make(chan error, 1)
+	armed.Store(true)
+	go func() { _, err := r.Rollback(t.Context(), "notes", nil); ended <- err }()
+	<-reading
+	cancels("one is rolled back to", 0)
+	goOn <- struct{}{}
+	if err := <-ended; err != nil {
+		t.Errorf("the rollback ended with %v", err)
+	}
+	diffTables(t, pool, "notes", events)
+	if err := r.Rebuild(t.Context(), nil, true, nil); err != nil {
+		t.Fatal(err)
+	}
+	wantBuilds(t, pool, "notes", map[string][]int{"live": {1}, "retired": {1}, "ready": {1}})
+	cancels("one is held", 1)
+	wantBuilds(t, pool, "notes", map[string][]int{"live": {1}, "retired": {1}})
+	if _, err := r.Cancel(t.Context(), "other"); !errors.Is(err, projections.ErrUnknownModel) {
+		t.Errorf("a strange name: %v", err)
+	}
+}
