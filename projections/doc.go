@@ -59,8 +59,8 @@
 //	   │   lock free │  ▼                                        ▼
 //	   └────────▶ standby: the tables grow by another server's hand ◀──▶ outdated: a new version is due
 //
-// Each server holds one connection per read model. The leader writes on it and
-// says something each half second. A standby asks for the lock every 200 ms, and
+// Each server holds one connection per read model and per reactor. The leader writes
+// on it and says something each half second. A standby asks for the lock every 200 ms, and
 // for the checkpoint every 5 ms while someone waits for a position. How the lead
 // changes hands:
 //
@@ -71,6 +71,7 @@
 //	stands still, though the log goes on      it resigns after Config.StallAfter, for who has a better way to the log
 //	program older than the tables             it stands by (class Replaced): its reads go on
 //	program newer than the tables             Outdated: they are read as they stand, until new ones take their place
+//	no tables yet, and a long log             Outdated: nothing can be read until they are built; not healthy
 //
 // # How tables are made anew
 //
@@ -89,10 +90,11 @@
 //	                               writer for some ms, seldom 1 s, never much more than 3 s; then it meets
 //	                               ErrFenced and opens the new one
 //	interrupted, killed, crashed   what is read is as it was; the next rebuild, or server, goes on with the build
-//	cancelled                      the build is dropped, and whoever works on it ends with ErrCancelled
+//	cancelled                      the build is dropped, and whoever works on it ends with ErrCancelled;
+//	                               not so a rollback, which reads on from a retired build
 //	failed                         as in a model; the build stays where it is for a program that knows better
 //	connection lost, Postgres away opened again, from the last commit
-//	process stopped in the swap    Postgres ends its session after 3 s, and nothing has happened
+//	process stopped in the swap    Postgres ends its session after 1.5 s, and nothing has happened
 //	retired build                  kept for a rollback: until a rebuild begins that is to be read, or 24 h
 //
 // What takes long takes no connection of the pool, for which requests would wait: a
@@ -115,13 +117,17 @@
 //	tables not as the code describes them         Stopped: BadSchema, with the names of the columns
 //	log ends before the checkpoint                Stopped: WentBack; it was restored, or lost its end
 //	the feed ends without a word                  Stalled after Config.StallAfter; [Engine.Healthy] says so
+//	a reactor fails                               Failing: asked again, for ever; nothing later is met before
 //	Close                                         the batch at work is committed, or broken off after CloseTimeout
 //
 // A stopped model keeps its message unacknowledged and its tables as they are, and
 // gives up the lead: a server that runs a newer program may get further, and then
-// it stands by. Else it tries again when the program starts again. Neither the log nor
-// crm.projections ever holds a payload or the text of a foreign error, which may
-// quote one: a Failure is told by class, place and SQLSTATE.
+// it stands by. Else it tries again when the program starts again. Of an event that
+// cannot be applied neither our log nor Postgres is told a payload, or the text of a
+// foreign error, which may quote one: a Failure is told by class, place and SQLSTATE.
+//
+// Healthy is a server whose read models can be asked and get on. One that builds a new
+// version beside is; one that has no tables to be asked is not.
 //
 // # What is parked
 //
@@ -149,7 +155,8 @@
 // crm.projections has a row per set of tables, which is called a build: name,
 // version, schema, state, epoch, position, and who leads it. The build whose schema
 // is called as the read model is what is read; the schemas of others end in __b and
-// their number. It is created by [Migrate], with goose; the function
+// their number. crm.reactors has a row per reactor: how far it is, and who runs it. What
+// is there tells every server how far the others are. It is created by [Migrate], with goose; the function
 // crm.move_checkpoint in it is the fence, a function so that it can fail in the
 // middle of a pipeline. Read models have no migrations.
 //
@@ -324,9 +331,9 @@
 //     only what differs twice. Sums do not depend on order and see a row that is there twice.
 //   - 2026-11-22 A rebuild is not a handler of the router, as was weighed: it needs one
 //     subscription for many builds, a batch cut at a position, and its end.
-//   - 2026-11-22 Progress over HTTP is the memory of the server that works. Kept in
-//     Postgres it would hold rows that differ, which are payload; what counts after
-//     a crash, the builds and their positions, is there.
+//   - 2026-11-22 A job is the memory of the server that works on it. Kept in Postgres it
+//     would hold rows that differ, which are payload; what counts after a crash, the
+//     builds and their positions, is there, and any server shows it (Status.Rebuild).
 //
 // Sources: Watermill 1.5.1 (message/router.go, message/router/middleware),
 // PostgreSQL 15 chapters 55 (protocol: extended query, COPY), 64 (array and COPY

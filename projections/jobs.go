@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"crm/domain"
 )
@@ -174,8 +175,8 @@ func (j *Jobs) start(task Task, names []string, do func(context.Context, *job) e
 	j.running.Go(func() {
 		err := do(j.lifetime, started)
 		started.change(func(s *Job) { s.end(err) })
-		if err != nil {
-			j.rebuilder.cfg.Log.LogAttrs(j.lifetime, slog.LevelWarn, string(task)+" failed", slog.Any("error", err))
+		if over, _ := started.look(); over.State == JobFailed {
+			j.rebuilder.cfg.Log.LogAttrs(j.lifetime, slog.LevelWarn, string(task)+" failed", slog.String("error", over.Failure))
 		}
 	})
 	shown, _ := started.look()
@@ -210,6 +211,9 @@ func reason(err error) string {
 	}
 	if refusal, ok := errors.AsType[*domain.Error](err); ok {
 		return refusal.Error()
+	}
+	if refused, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return "Postgres refuses, SQLSTATE " + refused.Code
 	}
 	return "failed"
 }

@@ -207,7 +207,7 @@ func (n *renewal) putOff(ctx context.Context, r *Rebuilder, err error) {
 // itself.
 func (r *Rebuilder) gaveUp(ctx context.Context, p Projection, err error) {
 	r.cfg.Log.LogAttrs(ctx, slog.LevelError, "rebuild failed, and is not tried again",
-		slog.String("read_model", p.Name()), slog.Any("error", err))
+		slog.String("read_model", p.Name()), slog.String("error", reason(err)))
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.givenUp[p.Name()] = err
