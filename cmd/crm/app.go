@@ -78,6 +78,7 @@ func openApp(ctx context.Context, s settings, b backends, keys map[string]string
 		return nil, usage(errors.New("the Postgres connection string is not one"))
 	}
 	config.MaxConns = s.Connections
+	config.ConnConfig.RuntimeParams["jit"] = "off" // compiling a report takes longer than answering it
 	if a.pool, err = pgxpool.NewWithConfig(ctx, config); err != nil {
 		return nil, fmt.Errorf("postgres: %w", err)
 	}
