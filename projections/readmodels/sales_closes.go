@@ -27,21 +27,22 @@ func (a AsOf) settled() time.Time {
 }
 
 // closesOf is a query of the closes in a period for which the condition holds, in the
-// columns part, value_currency, won, lost, value_minor, days_won and days_lost. There may
+// columns part, value_currency, won, lost, value_minor, micros_won and micros_lost. There may
 // be several rows of a part and currency, which are to be added up. The condition is on
 // pipeline_id, where the closes are counted by deals.
 func closesOf(p Period, a AsOf, of, part, condition string) string {
+	const micros = `round(days_to_close * 86400000000)::bigint` // as they were before they were days: whole, so that no order of adding changes the sum
 	counted := func(sign, table, which string) string {
 		return `
 	  UNION ALL
 	  SELECT ` + part + ` AS part, value_currency,
 	    ` + sign + `count(*) FILTER (WHERE outcome = 'won'), ` + sign + `count(*) FILTER (WHERE outcome = 'lost'),
 	    ` + sign + `sum(value_minor),
-	    ` + sign + `sum(days_to_close) FILTER (WHERE outcome = 'won'), ` + sign + `sum(days_to_close) FILTER (WHERE outcome = 'lost')
+	    ` + sign + `sum(` + micros + `) FILTER (WHERE outcome = 'won'), ` + sign + `sum(` + micros + `) FILTER (WHERE outcome = 'lost')
 	  FROM (` + closedDeals(of, table, which+` AND `+condition) + `) AS d GROUP BY 1, 2`
 	}
 	sums := `
-	  SELECT ` + part + ` AS part, value_currency, won, lost, value_minor, days_won, days_lost
+	  SELECT ` + part + ` AS part, value_currency, won, lost, value_minor, micros_won, micros_lost
 	  FROM (` + summedCloses(of) + `) AS d WHERE ` + condition
 	_, rest := p.months("closed_at", a.settled())
 	if a.IsZero() {
@@ -66,19 +67,24 @@ var (
 // summedCloses is the closes of the months that count whole: of deals, of products, or
 // of families, where each sale counts once with any of its products of the family.
 func summedCloses(of string) string {
-	const days = `won, lost, value_minor, (micros_won / 86400000000)::double precision AS days_won, (micros_lost / 86400000000)::double precision AS days_lost`
+	const columns = `won, lost, value_minor, micros_won, micros_lost`
 	const none = `'00000000-0000-0000-0000-000000000000'`
 	switch of {
 	case "products":
-		return `SELECT nullif(product_id, ` + none + `) AS product_id, nullif(currency, '') AS value_currency, ` + days + ` FROM sales.sold WHERE ` + wholeMonths
+		return `SELECT nullif(product_id, ` + none + `) AS product_id, nullif(currency, '') AS value_currency, sum(won) AS won, sum(lost) AS lost,
+	    sum(value_minor) AS value_minor, sum(micros_won) AS micros_won, sum(micros_lost) AS micros_lost
+	  FROM sales.sold WHERE ` + wholeMonths + ` GROUP BY 1, 2`
 	case "families":
 		return `SELECT coalesce(p.family, '') AS family, nullif(currency, '') AS value_currency,
-	    max(won) AS won, max(lost) AS lost, sum(value_minor) AS value_minor,
-	    max(micros_won / 86400000000)::double precision AS days_won, max(micros_lost / 86400000000)::double precision AS days_lost
-	  FROM sales.sold AS s LEFT JOIN catalog.products AS p ON p.product_id = s.product_id
-	  WHERE ` + wholeMonths + ` GROUP BY s.month, s.products, s.currency, coalesce(p.family, '')`
+	    max(won) AS won, max(lost) AS lost, sum(value_minor) AS value_minor, max(micros_won) AS micros_won, max(micros_lost) AS micros_lost
+	  FROM (
+	    SELECT products, product_id, currency, sum(won) AS won, sum(lost) AS lost, sum(value_minor) AS value_minor,
+	      sum(micros_won) AS micros_won, sum(micros_lost) AS micros_lost
+	    FROM sales.sold WHERE ` + wholeMonths + ` GROUP BY 1, 2, 3
+	  ) AS s LEFT JOIN catalog.products AS p ON p.product_id = s.product_id
+	  GROUP BY s.products, s.currency, coalesce(p.family, '')`
 	default:
-		return `SELECT month AS closed_at, pipeline_id, nullif(owner_id, ` + none + `) AS closed_owner_id, nullif(currency, '') AS value_currency, ` + days + `
+		return `SELECT month AS closed_at, pipeline_id, nullif(owner_id, ` + none + `) AS closed_owner_id, nullif(currency, '') AS value_currency, ` + columns + `
 	  FROM sales.closings WHERE ` + wholeMonths
 	}
 }

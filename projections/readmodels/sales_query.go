@@ -80,25 +80,27 @@ func (q SalesQuestion) wrong() error {
 // Rows come by key and currency; a key with several currencies is one line.
 func salesLines(rows []salesRead) []SalesLine {
 	var lines []SalesLine
-	var daysWon, daysLost float64
+	var microsWon, microsLost float64
 	for i, r := range rows {
 		if i == 0 || rows[i-1].Key != r.Key || rows[i-1].Name != r.Name {
 			lines = append(lines, SalesLine{Key: r.Key, Name: r.Name})
-			daysWon, daysLost = 0, 0
+			microsWon, microsLost = 0, 0
 		}
 		line := &lines[len(lines)-1]
 		line.Won += r.Won
 		line.Lost += r.Lost
-		daysWon += r.DaysWon
-		daysLost += r.DaysLost
+		microsWon += r.MicrosWon
+		microsLost += r.MicrosLost
 		if r.Currency != nil {
 			line.Value = append(line.Value, domain.Money{Minor: r.ValueMinor, Currency: *r.Currency})
 		}
-		line.DaysToWin, line.DaysToLose = mean(daysWon, line.Won), mean(daysLost, line.Lost)
-		line.DaysToClose = mean(daysWon+daysLost, line.Won+line.Lost)
+		line.DaysToWin, line.DaysToLose = mean(microsWon/microsOfDay, line.Won), mean(microsLost/microsOfDay, line.Lost)
+		line.DaysToClose = mean((microsWon+microsLost)/microsOfDay, line.Won+line.Lost)
 	}
 	return lines
 }
+
+const microsOfDay = secondsOfDay * 1_000_000
 
 func mean(sum float64, count int64) *float64 {
 	if count == 0 {
@@ -115,8 +117,8 @@ type salesRead struct {
 	Won        int64            `db:"won"`
 	Lost       int64            `db:"lost"`
 	ValueMinor int64            `db:"value_minor"`
-	DaysWon    float64          `db:"days_won"`
-	DaysLost   float64          `db:"days_lost"`
+	MicrosWon  float64          `db:"micros_won"` // from opening to closing
+	MicrosLost float64          `db:"micros_lost"`
 }
 
 // salesPart says how a grouping makes its lines: it first adds up the closed deals, or
@@ -180,7 +182,7 @@ func (q SalesQuestion) statement(part salesPart) string {
 	)
 	SELECT ` + part.key + ` AS key, ` + part.name + ` AS name, value_currency, sum(won)::bigint AS won, sum(lost)::bigint AS lost,
 	  ` + clipped("sum(value_minor)") + ` AS value_minor,
-	  coalesce(sum(days_won), 0) AS days_won, coalesce(sum(days_lost), 0) AS days_lost
+	  coalesce(sum(micros_won), 0)::double precision AS micros_won, coalesce(sum(micros_lost), 0)::double precision AS micros_lost
 	FROM sums ` + part.join + `
 	GROUP BY 1, 2, 3 HAVING sum(won) + sum(lost) > 0 ORDER BY ` + part.order + `, value_currency`
 }
