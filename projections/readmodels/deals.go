@@ -47,7 +47,7 @@ var (
 	deals = projections.NewVersioned[uuid.UUID, dealRow]("deals", "deal_id").
 		Following(func(row *dealRow) domain.Revision { return domain.Revision(row.Revision) }).
 		Settled(settleDeal).
-		Retold(retellColumns)
+		Retold(retellDeal)
 	pipelines = projections.NewVersioned[uuid.UUID, pipelineRow]("pipelines", "pipeline_id").
 			Following(func(row *pipelineRow) domain.Revision { return domain.Revision(row.Revision) })
 )

@@ -90,32 +90,36 @@ CREATE TABLE column_sums (
   CONSTRAINT column_sums_pk PRIMARY KEY (pipeline_id, status, stage, currency)
 );
 
--- The same by time: what came into a column, less what left it. As of an instant the
--- column holds the months before and, of the last one, the days before, and what changed
--- on its own day.
+-- The same by time, and by what a forecast is grouped by: what came into a column, less
+-- what left it. As of an instant the column holds the months before and, of the last one,
+-- the days before, and what changed on its own day.
 CREATE TABLE column_changes (
   pipeline_id uuid        NOT NULL, -- whose board it is
   span        text        NOT NULL, -- month, day: how long
   since       timestamptz NOT NULL, -- its first instant, in UTC, by the clock of the business
   status      text        NOT NULL, -- open, won, lost
   stage       text        NOT NULL, -- '' of a closed column
+  category    text        NOT NULL, -- forecast category; '' of a closed column
+  expected    text        NOT NULL, -- month in which they are expected to close: 2026-03; '' where that is unknown, and of a closed column
   currency    text        NOT NULL, -- '' of deals that are worth nothing known
   count       bigint      NOT NULL, -- deals that came, less those that left
   worth_minor numeric     NOT NULL, -- what they are worth, in minor units of the currency
   weighted    numeric     NOT NULL, -- worth_minor times percent
-  CONSTRAINT column_changes_pk PRIMARY KEY (pipeline_id, span, since, status, stage, currency)
+  CONSTRAINT column_changes_pk PRIMARY KEY (span, since, pipeline_id, status, stage, category, expected, currency)
 );
 
--- How many of today's deals went the same way, by the month in which they were opened,
--- for the funnel.
-CREATE TABLE ways (
+-- How many deals came to have stood in the same stages, by time, less those that went on
+-- from there; and by the month in which they were opened, for the funnel.
+CREATE TABLE way_changes (
   pipeline_id uuid        NOT NULL, -- of the deals
+  span        text        NOT NULL, -- month, day: how long
+  since       timestamptz NOT NULL, -- its first instant, in UTC, by the clock of the business
   month       timestamptz NOT NULL, -- in which they were opened: its first instant, in UTC
   status      text        NOT NULL, -- open, won, lost
   stage       text        NOT NULL, -- the last open one
-  way         text        NOT NULL, -- the places of the path, a space between
-  deals       bigint      NOT NULL, -- how many
-  CONSTRAINT ways_pk PRIMARY KEY (pipeline_id, month, status, stage, way)
+  visited     text        NOT NULL, -- the stages where they stood, each once and in order, a space between
+  deals       bigint      NOT NULL, -- those that came, less those that went on
+  CONSTRAINT way_changes_pk PRIMARY KEY (pipeline_id, span, since, month, status, stage, visited)
 );
 
 -- How long today's deals stood where, by the day on which they left, for the stage
@@ -157,6 +161,11 @@ CREATE INDEX deals_history_by_close ON deals_history (pipeline_id, status, close
 CREATE INDEX deals_begin ON deals (valid_from);
 CREATE INDEX deals_history_begin ON deals_history (valid_from);
 CREATE INDEX deals_history_end ON deals_history (valid_until);
+-- The funnel adds up all months, which lie scattered among the days.
+CREATE INDEX way_changes_by_month ON way_changes (pipeline_id, since) INCLUDE (month, status, stage, visited, deals) WHERE span = 'month';
 -- The forecast looks at the open deals only.
 CREATE INDEX deals_expected ON deals (expected_close)
-  INCLUDE (pipeline_id, category, stage, owner_id, worth_minor, worth_currency, probability) WHERE status = 'open';
+  INCLUDE (pipeline_id, category, stage, owner_id, worth_minor, worth_currency, probability, valid_from, known_from, deal_id) WHERE status = 'open';
+-- What held at an instant ended later, and lies in the younger part of the history. It is
+-- a few hundred kilobytes, whatever the history's size.
+CREATE INDEX deals_history_ends ON deals_history USING brin (valid_until, end_known_from) WITH (pages_per_range = 32, autosummarize = on);

@@ -29,10 +29,19 @@ type inColumn struct {
 	Weighted   big.Int `db:"weighted"` // the worth times percent
 }
 
-// columnSpan is a column in a month or on a day.
+// columnSpan is a column in a month or on a day, taken apart by what a forecast is
+// grouped by.
 type columnSpan struct {
 	timeSpan
 	boardColumn
+	prospect
+}
+
+// prospect is what a forecast says of an open deal besides where it stands; none of a
+// closed one.
+type prospect struct {
+	Category domain.ForecastCategory `db:"category"`
+	Expected string                  `db:"expected"` // the month of the expected day; empty: unknown
 }
 
 // columnChange is what came into the column then, less what left it.
@@ -43,7 +52,8 @@ type columnChange struct {
 
 var (
 	columnSums    = projections.NewSums[boardColumn, columnSum]("column_sums", "pipeline_id", "status", "stage", "currency")
-	columnChanges = projections.NewSums[columnSpan, columnChange]("column_changes", "pipeline_id", "span", "since", "status", "stage", "currency")
+	columnChanges = projections.NewSums[columnSpan, columnChange]("column_changes",
+		"span", "since", "pipeline_id", "status", "stage", "category", "expected", "currency")
 )
 
 // moveColumns takes a deal out of the column that it was in and puts it into the one
@@ -51,6 +61,7 @@ var (
 // counting them took 600 ms for a million.
 func moveColumns(w *projections.Writer, before, after *dealRow) {
 	was, is := standingOf(before), standingOf(after)
+	was.prospect, is.prospect = prospect{}, prospect{} // which the board of today does not tell
 	if was == is {
 		return
 	}
@@ -58,7 +69,13 @@ func moveColumns(w *projections.Writer, before, after *dealRow) {
 	is.add(w, 1)
 }
 
-// retellColumns does the same for the board as of any instant, from one until another.
+// retellDeal tells the sums of the past what a deal is from one instant until another.
+func retellDeal(w *projections.Writer, from, until time.Time, before, after *dealRow) {
+	retellColumns(w, from, until, before, after)
+	retellWays(w, from, until, before, after)
+}
+
+// retellColumns does as moveColumns does for the board and the forecast as of any instant.
 func retellColumns(w *projections.Writer, from, until time.Time, before, after *dealRow) {
 	was, is := standingOf(before), standingOf(after)
 	if was == is {
@@ -75,6 +92,7 @@ func retellColumns(w *projections.Writer, from, until time.Time, before, after *
 // standing is where a deal stands on its board and what it comes to there.
 type standing struct {
 	column             boardColumn
+	prospect           prospect
 	count              int64 // 0 of a deal that is nowhere
 	worth, probability int64
 }
@@ -86,6 +104,7 @@ func standingOf(r *dealRow) standing {
 	p := standing{column: boardColumn{PipelineID: r.PipelineID, Status: r.Status}, count: 1, probability: int64(r.Probability)}
 	if r.Status == deal.Running {
 		p.column.Stage = r.Stage
+		p.prospect = prospect{r.Category, string(r.ExpectedClose[:min(len("2026-03"), len(r.ExpectedClose))])}
 	}
 	if worth := money(r.WorthMinor, r.WorthCurrency); !worth.IsZero() {
 		p.column.Currency, p.worth = worth.Currency, worth.Minor
@@ -106,7 +125,7 @@ func (p standing) turn(w *projections.Writer, at time.Time, sign int64) {
 	}
 	change := p.times(sign)
 	for _, span := range spansOf(at) {
-		columnChanges.Add(w, columnSpan{span, p.column}, func(sum *columnChange) { sum.add(&change) })
+		columnChanges.Add(w, columnSpan{span, p.column, p.prospect}, func(sum *columnChange) { sum.add(&change) })
 	}
 }
 

@@ -3,11 +3,9 @@ package readmodels
 import (
 	"math/big"
 	"slices"
-	"strings"
 	"time"
 
 	"crm/domain"
-	"crm/domain/deal"
 	"crm/projections"
 )
 
@@ -20,25 +18,9 @@ func settleDeal(w *projections.Writer, before, after *dealRow) {
 	if before != nil && after != nil && before.sameWay(after) {
 		return
 	}
-	before.countWay(w, -1)
-	after.countWay(w, 1)
 	same := before.commonStays(after)
 	before.countStays(w, same, -1)
 	after.countStays(w, same, 1)
-}
-
-// wayKey is the deals opened in a month that went the same way.
-type wayKey struct {
-	PipelineID domain.PipelineID `db:"pipeline_id"`
-	Month      time.Time         `db:"month"`
-	Status     deal.Status       `db:"status"`
-	Stage      domain.StageID    `db:"stage"`
-	Way        string            `db:"way"` // the places of the path, a space between
-}
-
-type waySum struct {
-	wayKey
-	Deals int64 `db:"deals"`
 }
 
 // stayKey is the stays at a place that ended on a day with a move to the next, or, with
@@ -64,10 +46,7 @@ type staySum struct {
 	Longer      int64   `db:"longer"`
 }
 
-var (
-	ways     = projections.NewSums[wayKey, waySum]("ways", "pipeline_id", "month", "status", "stage", "way")
-	staySums = projections.NewSums[stayKey, staySum]("stays", "pipeline_id", "place", "day", "next")
-)
+var staySums = projections.NewSums[stayKey, staySum]("stays", "pipeline_id", "place", "day", "next")
 
 // goingOn is the day of stays that go on: one before all others.
 var goingOn = time.Date(1, 1, 1, 0, 0, 0, 0, time.UTC)
@@ -82,14 +61,6 @@ const (
 func (r *dealRow) sameWay(other *dealRow) bool {
 	return r.Status == other.Status && r.Stage == other.Stage && r.OpenedAt.Equal(other.OpenedAt) &&
 		slices.Equal(r.Places, other.Places) && slices.EqualFunc(r.Since, other.Since, time.Time.Equal)
-}
-
-func (r *dealRow) countWay(w *projections.Writer, sign int64) {
-	if r == nil {
-		return
-	}
-	key := wayKey{r.PipelineID, monthOf(r.OpenedAt), r.Status, r.Stage, strings.Join(r.Places, " ")}
-	ways.Add(w, key, func(sum *waySum) { sum.Deals += sign })
 }
 
 // commonStays is how many stays, from the first, both have with the same end.

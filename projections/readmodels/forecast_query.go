@@ -3,6 +3,7 @@ package readmodels
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -72,9 +73,7 @@ func (m Deals) Forecast(ctx context.Context, q ForecastQuestion) ([]ForecastLine
 	parts := forecastKeys[q.By]
 	rows, err := all[forecastRead](ctx, m.db, `
 		WITH sums AS (
-		  SELECT `+parts.open+` AS part, worth_currency AS currency, count(*) AS open, 0 AS won,
-		    sum(worth_minor) AS worth, sum(worth_minor::numeric * probability) AS weighted, 0 AS value
-		  FROM `+q.from("deals.deals")+` AS d WHERE `+forecastOpen+` GROUP BY 1, 2
+		  `+q.open()+`
 		  UNION ALL
 		  `+q.won(parts.won)+`
 		)
@@ -107,34 +106,76 @@ func (q ForecastQuestion) wrong() error {
 	return nil
 }
 
+// open is the open deals expected in the period: those of whole months by the sums of the
+// board's columns, which know the month and the category of each, and where those do not
+// tell, deal by deal.
+func (q ForecastQuestion) open() string {
+	parts := forecastKeys[q.By]
+	counted := func(deals, which string) string {
+		return `
+		  SELECT ` + parts.open + ` AS part, worth_currency AS currency, sum(sign) AS open, 0 AS won,
+		    sum(sign * worth_minor) AS worth, sum(sign * worth_minor) * probability AS weighted, 0 AS value
+		  FROM ` + deals + ` AS d WHERE ` + openDeals + ` AND ` + which + ` GROUP BY 1, 2, probability`
+	}
+	each := `(SELECT 1 AS sign, * FROM ` + q.from("deals.deals") + ` AS v)`
+	if parts.sums == "" || !q.KnownAt.IsZero() {
+		return counted(each, withinDays("d.expected_close"))
+	}
+	summed := func(spans string) string {
+		return `
+		  SELECT ` + parts.sums + ` AS part, nullif(d.currency, '') AS currency, sum(count) AS open, 0 AS won,
+		    sum(worth_minor) AS worth, sum(weighted) AS weighted, 0 AS value
+		  FROM deals.column_changes AS d WHERE ` + openDeals + ` AND ` + dueMonths + ` AND ` + spans + ` GROUP BY 1, 2`
+	}
+	_, edges := q.months("", time.Time{})
+	if edges != "FALSE" {
+		edges = withinDays("d.expected_close") + ` AND NOT coalesce(` + inDueMonths + `, FALSE)`
+	}
+	if q.IsZero() {
+		return summed(`span = 'month'`) + ` UNION ALL ` + counted(each, edges)
+	}
+	return summed(spansBefore) +
+		` UNION ALL ` + counted(q.turned("deals.deals"), inDueMonths) +
+		` UNION ALL ` + counted(each, edges)
+}
+
 // won is the deals won in the period.
 func (q ForecastQuestion) won(part string) string {
 	return `SELECT part, value_currency, 0, won, 0, 0, value_minor
 		  FROM (` + closesOf(q.Period, q.AsOf, "deals", part, ofPipeline) + `) AS c`
 }
 
-// The deals of a forecast; d are those of deals.deals and of sales.deals.
+// The deals of a forecast; d are those of deals.deals and of sales.deals. The months of
+// which the sums of the board's columns tell are those from @due_from until @due_until.
 var (
 	ofPipeline   = `(@pipeline_id::uuid IS NULL OR d.pipeline_id = @pipeline_id)`
-	forecastOpen = `d.status = 'open' AND d.category <> 'omitted' AND ` + ofPipeline + ` AND ` + withinDays("d.expected_close")
-	forecastWon  = `d.outcome = 'won' AND ` + ofPipeline + ` AND ` + within("d.closed_at")
+	openDeals    = `d.status = 'open' AND d.category <> 'omitted' AND ` + ofPipeline
+	forecastOpen = openDeals + ` AND ` + withinDays("d.expected_close")
+	inDueMonths  = `(@due_from::date IS NULL OR d.expected_close >= @due_from) AND (@due_until::date IS NULL OR d.expected_close < @due_until)`
+	dueMonths    = `(@due_from::date IS NULL OR d.expected >= to_char(@due_from::date, 'YYYY-MM'))
+		    AND (@due_until::date IS NULL OR d.expected <> '' AND d.expected < to_char(@due_until::date, 'YYYY-MM'))`
+	forecastWon = `d.outcome = 'won' AND ` + ofPipeline + ` AND ` + within("d.closed_at")
 )
 
 // forecastKeys are the parts by which a forecast groups: of an open deal and of a won
-// one, and how they are called.
-var forecastKeys = map[ForecastGrouping]struct{ open, won, name, join string }{
-	ForecastInOne:      {"'all'", "'all'", "part", ""},
-	ForecastByMonth:    {"to_char(d.expected_close, 'YYYY-MM')", "to_char(d.closed_at AT TIME ZONE 'UTC', 'YYYY-MM')", "coalesce(part, '')", ""},
-	ForecastByCategory: {"d.category", "'closed'", "coalesce(part, '')", ""},
-	ForecastByStage:    {"d.stage", "NULL::text", "coalesce(part, '')", ""},
+// one, and how they are called; and in the sums of the board's columns, which do not know
+// owners.
+var forecastKeys = map[ForecastGrouping]struct{ open, sums, won, name, join string }{
+	ForecastInOne:      {"'all'", "'all'", "'all'", "part", ""},
+	ForecastByMonth:    {"to_char(d.expected_close, 'YYYY-MM')", "d.expected", "to_char(d.closed_at AT TIME ZONE 'UTC', 'YYYY-MM')", "coalesce(part, '')", ""},
+	ForecastByCategory: {"d.category", "d.category", "'closed'", "coalesce(part, '')", ""},
+	ForecastByStage:    {"d.stage", "d.stage", "NULL::text", "coalesce(part, '')", ""},
 	ForecastByOwner: {
-		"d.owner_id", "d.closed_owner_id", "coalesce(o.name, '')",
+		"d.owner_id", "", "d.closed_owner_id", "coalesce(o.name, '')",
 		"LEFT JOIN catalog.employees AS o ON o.employee_id = part",
 	},
 }
 
 func (q ForecastQuestion) args() pgx.NamedArgs {
-	return q.monthArgs(q.settled(), q.AsOf.args(pgx.NamedArgs{"pipeline_id": nullable(q.Pipeline)}))
+	due, _ := q.months("", time.Time{})
+	return q.monthArgs(q.settled(), q.spanArgs(pgx.NamedArgs{
+		"pipeline_id": nullable(q.Pipeline), "due_from": bound(due.From), "due_until": bound(due.Until),
+	}))
 }
 
 // Behind is the deals of a line with what their forecast is made of; nil are those of

@@ -84,7 +84,7 @@ func (m Deals) Funnel(ctx context.Context, q FunnelQuestion) (Funnel, error) {
 }
 
 func (q FunnelQuestion) args() pgx.NamedArgs {
-	return q.monthArgs(time.Time{}, q.AsOf.args(pgx.NamedArgs{"pipeline_id": q.Pipeline.UUID}))
+	return q.monthArgs(time.Time{}, q.spanArgs(pgx.NamedArgs{"pipeline_id": q.Pipeline.UUID}))
 }
 
 // WonShare is the part of the cohort that was won.
@@ -121,22 +121,30 @@ func (q FunnelQuestion) statement() string {
 	GROUP BY s.ordinal, s.id, s.name, s.retired ORDER BY s.ordinal`
 }
 
-// ways are the ways that the deals of the cohort went, and how many went each: today
-// from the sums of the months that lie in the period whole.
+// ways are the ways that the deals of the cohort went, and how many went each: of the
+// months that lie in the period whole by the sums of what came and went, of its edges deal
+// by deal; and all deal by deal where sums do not answer.
 func (q FunnelQuestion) ways() string {
-	counted := func(condition string) string {
+	counted := func(deals, condition string) string {
 		return `
-	  SELECT status, stage, path, count(*) AS n FROM ` + q.from("deals.deals") + `
+	  SELECT status, stage, path, sum(sign) AS n FROM ` + deals + ` AS d
 	  WHERE pipeline_id = @pipeline_id AND ` + condition + ` GROUP BY status, stage, path`
 	}
-	if !q.IsZero() {
-		return counted(within("opened_at"))
+	if !q.KnownAt.IsZero() {
+		return counted(`(SELECT 1 AS sign, * FROM `+q.from("deals.deals")+` AS v)`, within("opened_at"))
 	}
-	_, rest := q.months("opened_at", time.Time{})
-	return `
-	  SELECT status, stage, string_to_array(way, ' ') AS path, sum(deals) AS n FROM deals.ways
-	  WHERE pipeline_id = @pipeline_id AND ` + wholeMonths + ` GROUP BY status, stage, way
-	  UNION ALL` + counted(rest)
+	_, edges := q.months("opened_at", time.Time{})
+	summed := func(spans string) string {
+		return `
+	  SELECT status, stage, string_to_array(visited, ' ') AS path, sum(deals) AS n FROM deals.way_changes
+	  WHERE pipeline_id = @pipeline_id AND ` + wholeMonths + ` AND ` + spans + ` GROUP BY status, stage, visited
+	  UNION ALL` + counted(`(`+q.fixed("1 AS sign, pipeline_id, status, stage, path", "deals.deals", "deal_id", edges)+`)`, "TRUE")
+	}
+	if q.IsZero() {
+		return summed(`span = 'month'`)
+	}
+	return summed(spansBefore) + `
+	  UNION ALL` + counted(q.turned("deals.deals"), inWholeMonths("opened_at"))
 }
 
 // stagesThen is a common table of the pipeline's stages in their order as of then.

@@ -24,8 +24,13 @@ func within(instant string) string {
 	return `(@from::timestamptz IS NULL OR ` + instant + ` >= @from) AND (@until::timestamptz IS NULL OR ` + instant + ` < @until)`
 }
 
-// withinDays is the same for a day, which is at its first instant in UTC.
-func withinDays(day string) string { return within("(" + day + `::timestamp AT TIME ZONE 'UTC')`) }
+// withinDays is the same for a day, which is at its first instant in UTC; the second half
+// follows from the first, and is said for indexes.
+func withinDays(day string) string {
+	return within("("+day+`::timestamp AT TIME ZONE 'UTC')`) +
+		` AND (@from::timestamptz IS NULL OR ` + day + ` >= (@from::timestamptz AT TIME ZONE 'UTC')::date)` +
+		` AND (@until::timestamptz IS NULL OR ` + day + ` <= (@until::timestamptz AT TIME ZONE 'UTC')::date)`
+}
 
 // wholeMonths is the condition that a month lies in the period whole.
 var wholeMonths = inWholeMonths("month")

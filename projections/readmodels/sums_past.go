@@ -49,6 +49,23 @@ func (a AsOf) turned(table string) string {
 	)`, "{table}", table)
 }
 
+// fixed is some columns of the rows as of then that meet a condition on what never
+// changes of a row. Today's indexes find them, and what has not changed since is read
+// from there.
+func (a AsOf) fixed(columns, table, key, condition string) string {
+	if !a.isSummed() {
+		return `SELECT ` + columns + ` FROM ` + a.from(table) + ` AS v WHERE ` + condition
+	}
+	return strings.NewReplacer("{columns}", columns, "{table}", table, "{key}", key, "{condition}", condition).Replace(`
+	  SELECT {columns} FROM {table} WHERE {condition} AND valid_from <= @as_of
+	  UNION ALL
+	  SELECT was.* FROM (SELECT {key} FROM {table} WHERE {condition} AND valid_from > @as_of) AS today
+	  CROSS JOIN LATERAL (
+	    SELECT {columns} FROM {table}_history AS h
+	    WHERE h.{key} = today.{key} AND valid_from <= @as_of AND valid_until > @as_of AND known_until = 'infinity' OFFSET 0
+	  ) AS was`)
+}
+
 // first is the keys of the first @first rows that meet a condition, newest first by an
 // instant that lies in the past of those that have one. Both of today's rows and of
 // former versions it walks an index in that order, or reads the few that began before
