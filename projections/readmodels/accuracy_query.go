@@ -69,22 +69,37 @@ func (m Deals) ForecastAccuracy(ctx context.Context, q AccuracyQuestion) ([]Accu
 		return nil, err
 	}
 	parts := forecastKeys[q.By]
-	rows, err := all[accuracyRead](ctx, m.db, `
+	then := `coalesce(f.part, CASE WHEN ` + q.wonAlike() + ` THEN ` + parts.won + ` END)`
+	var rows []accuracyRead
+	err := roomy(ctx, m.db, func(tx pgx.Tx) (err error) {
+		rows, err = all[accuracyRead](ctx, tx, `
 		WITH `+q.forecastThen()+`,
+		deals AS (
+		  SELECT `+then+` AS part,
+		    CASE WHEN f.deal_id IS NULL THEN d.value_currency ELSE f.currency END AS currency,
+		    f.deal_id IS NOT NULL OR `+q.wonAlike()+` AS foreseen, `+q.actualPart(then)+` AS actual_part, d.value_currency AS actual_currency,
+		    coalesce(`+forecastWon+`, FALSE) AS won_in, coalesce(d.outcome, '') AS outcome,
+		    count(*) AS n, sum(CASE WHEN f.deal_id IS NULL THEN d.value_minor::numeric * 100 ELSE f.weighted END) AS weighted, sum(d.value_minor) AS value
+		  FROM forecast AS f FULL JOIN `+q.from("sales.deals")+` AS d ON d.deal_id = f.deal_id
+		  WHERE f.deal_id IS NOT NULL OR `+forecastWon+`
+		  GROUP BY 1, 2, 3, 4, 5, 6, 7
+		),
 		sums AS (
-		  SELECT f.part, f.currency, f.weighted, 0 AS actual, `+q.outcomes()+`, 0 AS unforeseen
-		  FROM forecast AS f LEFT JOIN `+q.from("sales.deals")+` AS d ON d.deal_id = f.deal_id
+		  SELECT part, currency, weighted, 0 AS actual, CASE WHEN won_in THEN n ELSE 0 END AS won_in,
+		    CASE WHEN outcome = 'won' AND NOT won_in THEN n ELSE 0 END AS won_outside,
+		    CASE WHEN outcome = 'lost' THEN n ELSE 0 END AS lost, CASE WHEN outcome = '' THEN n ELSE 0 END AS running, 0 AS unforeseen
+		  FROM deals WHERE foreseen
 		  UNION ALL
-		  SELECT `+q.actualPart()+`, d.value_currency, 0, d.value_minor, 0, 0, 0, 0, (f.deal_id IS NULL)::int
-		  FROM `+q.from("sales.deals")+` AS d LEFT JOIN forecast AS f ON f.deal_id = d.deal_id
-		  WHERE `+forecastWon+`
+		  SELECT actual_part, actual_currency, 0, value, 0, 0, 0, 0, CASE WHEN foreseen THEN 0 ELSE n END FROM deals WHERE won_in
 		)
 		SELECT coalesce(part::text, '') AS key, `+parts.name+` AS name, coalesce(currency, '') AS currency,
 		  `+clipped("round(sum(weighted) / 100)")+` AS forecast, `+clipped("sum(actual)")+` AS actual,
-		  coalesce(sum(won_in), 0)::bigint AS won_in, coalesce(sum(won_outside), 0)::bigint AS won_outside,
-		  coalesce(sum(lost), 0)::bigint AS lost, sum(running)::bigint AS running, sum(unforeseen)::bigint AS unforeseen
+		  sum(won_in)::bigint AS won_in, sum(won_outside)::bigint AS won_outside,
+		  sum(lost)::bigint AS lost, sum(running)::bigint AS running, sum(unforeseen)::bigint AS unforeseen
 		FROM sums `+parts.join+`
-		GROUP BY 1, 2, 3 ORDER BY name, key, currency`, q.args())
+		GROUP BY 1, 2, 3 ORDER BY name, key, currency`, pgx.QueryExecModeCacheDescribe, q.args())
+		return err
+	})
 	lines := make([]AccuracyLine, len(rows))
 	for i, r := range rows {
 		lines[i] = AccuracyLine{
@@ -97,16 +112,42 @@ func (m Deals) ForecastAccuracy(ctx context.Context, q AccuracyQuestion) ([]Accu
 }
 
 // forecastThen is a common table of the deals in the forecast on the day: for how
-// much, in hundredths, and in which group.
+// much, in hundredths, and in which group. Those that wonAlike finds are left out.
 func (q AccuracyQuestion) forecastThen() string {
+	won := `sales.deals_at(@on, @on_known)`
+	if q.looksBack() {
+		won = `(
+	    SELECT * FROM sales.deals_history WHERE valid_from <= @on AND known_from <= @on_known AND known_until > @on_known
+	      AND (valid_until > @on OR end_known_from > @on_known)
+	  )`
+	}
+	return q.forecastOf(won)
+}
+
+func (q AccuracyQuestion) forecastOf(won string) string {
 	parts := forecastKeys[q.By]
 	return `forecast AS (
 	  SELECT d.deal_id, ` + parts.open + ` AS part, d.worth_currency AS currency, d.worth_minor::numeric * d.probability AS weighted
 	  FROM deals.deals_at(@on, @on_known) AS d WHERE ` + forecastOpen + `
 	  UNION ALL
 	  SELECT d.deal_id, ` + parts.won + `, d.value_currency, d.value_minor::numeric * 100
-	  FROM sales.deals_at(@on, @on_known) AS d WHERE ` + forecastWon + `
+	  FROM ` + won + ` AS d WHERE ` + forecastWon + `
 	)`
+}
+
+// looksBack reports whether the outcome is told as of an instant that is not before that
+// of the forecast, as it mostly is.
+func (q AccuracyQuestion) looksBack() bool {
+	return q.KnownAt.IsZero() && (q.At.IsZero() || !q.At.Before(q.On.At))
+}
+
+// wonAlike is the condition that a deal was won then, and nothing has changed since: it
+// needs no second reading. Nearly all that had been won are such.
+func (q AccuracyQuestion) wonAlike() string {
+	if !q.looksBack() {
+		return "FALSE"
+	}
+	return `coalesce(` + forecastWon + ` AND d.valid_from <= @on AND d.known_from <= @on_known, FALSE)`
 }
 
 func (q AccuracyQuestion) wrong() error {
@@ -116,19 +157,12 @@ func (q AccuracyQuestion) wrong() error {
 	return nil
 }
 
-// outcomes are what came of a deal of the forecast.
-func (q AccuracyQuestion) outcomes() string {
-	in := within("d.closed_at")
-	return `(d.outcome = 'won' AND ` + in + `)::int AS won_in, (d.outcome = 'won' AND NOT (` + in + `))::int AS won_outside,
-	  (d.outcome = 'lost')::int AS lost, (coalesce(d.outcome, '') = '')::int AS running`
-}
-
 // actualPart is the group of a deal that was won in the period: where the group is a
-// place in the forecast, the one that the deal had there.
-func (q AccuracyQuestion) actualPart() string {
+// place in the forecast, then, which is the one that the deal had there.
+func (q AccuracyQuestion) actualPart(then string) string {
 	switch q.By {
 	case ForecastByCategory, ForecastByStage:
-		return "f.part"
+		return then
 	default:
 		return forecastKeys[q.By].won
 	}
@@ -150,11 +184,11 @@ func (q AccuracyQuestion) Behind(key LineKey) Figure {
 	args["key"] = key
 	is := func(part string) string { return `(@key::text IS NULL OR coalesce((` + part + `)::text, '') = @key)` }
 	return Figure{wrong: q.wrong(), asOf: q.AsOf, args: args, types: forecastEvents, subjects: `
-	WITH ` + q.forecastThen() + `
+	WITH ` + q.forecastOf(`sales.deals_at(@on, @on_known)`) + `
 	SELECT f.deal_id, NULL::bigint[] FROM forecast AS f WHERE ` + is("f.part") + `
 	UNION
 	SELECT d.deal_id, NULL FROM ` + q.from("sales.deals") + ` AS d LEFT JOIN forecast AS f ON f.deal_id = d.deal_id
-	WHERE ` + forecastWon + ` AND ` + is(q.actualPart())}
+	WHERE ` + forecastWon + ` AND ` + is(q.actualPart("f.part"))}
 }
 
 type accuracyRead struct {

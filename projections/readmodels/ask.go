@@ -69,3 +69,14 @@ func snapshot(ctx context.Context, db projections.Querier, ask func(pgx.Tx) erro
 	}
 	return projections.Unavailable(err)
 }
+
+// roomy runs a query that joins a large part of a table: in memory, and by no way that
+// sorts it, which the planner takes when it expects as many groups as rows.
+func roomy(ctx context.Context, db projections.Querier, ask func(pgx.Tx) error) error {
+	return snapshot(ctx, db, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, "SET LOCAL work_mem = '64MB'; SET LOCAL enable_sort = off"); err != nil {
+			return err
+		}
+		return ask(tx)
+	})
+}
