@@ -63,13 +63,13 @@ func (m Customers) Churn(ctx context.Context, q ChurnQuestion) ([]ChurnLine, err
 		return nil, err
 	}
 	rows, err := all[churnRead](ctx, m.db, `
-		WITH steps AS (`+q.steps()+`)
+		WITH steps AS (`+meaning(q.steps())+`)
 		SELECT date_trunc('`+string(q.By)+`', since AT TIME ZONE 'UTC') AS period,
-		  count(*) FILTER (WHERE became) AS became, count(*) FILTER (WHERE churned) AS churned,
-		  count(*) FILTER (WHERE won_back) AS won_back, count(*) FILTER (WHERE reverted) AS reverted,
-		  count(*) FILTER (WHERE to_former) AS to_former, count(*) FILTER (WHERE from_former) AS from_former
+		  coalesce(sum(n) FILTER (WHERE became), 0)::bigint AS became, coalesce(sum(n) FILTER (WHERE churned), 0)::bigint AS churned,
+		  coalesce(sum(n) FILTER (WHERE won_back), 0)::bigint AS won_back, coalesce(sum(n) FILTER (WHERE reverted), 0)::bigint AS reverted,
+		  coalesce(sum(n) FILTER (WHERE to_former), 0)::bigint AS to_former, coalesce(sum(n) FILTER (WHERE from_former), 0)::bigint AS from_former
 		FROM steps WHERE became OR churned OR won_back OR reverted OR to_former OR from_former
-		GROUP BY 1 ORDER BY 1`, q.AsOf.args(pgx.NamedArgs{}))
+		GROUP BY 1 ORDER BY 1`, pgx.QueryExecModeCacheDescribe, q.spanArgs(pgx.NamedArgs{}))
 	if err != nil {
 		return nil, err
 	}
@@ -83,23 +83,46 @@ func (q ChurnQuestion) wrong() error {
 	return nil
 }
 
-// steps are the steps on the paths of customers, each with what it means.
-func (q ChurnQuestion) steps() string {
+// meaning is steps, each with what it means.
+func meaning(steps string) string {
 	return `
-	  SELECT s.customer_id, s.since,
-	    s.now AND NOT s.was AND NOT s.came_back AS became,
-	    s.was AND s.place = 'former' AS churned,
-	    s.now AND NOT s.was AND s.came_back AS won_back,
-	    s.was AND NOT s.now AND s.place <> 'former' AS reverted,
-	    s.place = 'former' AS to_former,
-	    s.before = 'former' AS from_former
+	  SELECT s.*,
+	    now AND NOT was AND NOT came_back AS became,
+	    was AND place = 'former' AS churned,
+	    now AND NOT was AND came_back AS won_back,
+	    was AND NOT now AND place <> 'former' AS reverted,
+	    place = 'former' AS to_former,
+	    before = 'former' AS from_former
 	  FROM (
-	    SELECT c.customer_id, p.place, p.since, coalesce(c.path[p.n - 1], '') AS before,
-	      p.place IN ('customer', 'won_back') AS now,
-	      coalesce(c.path[p.n - 1], '') IN ('customer', 'won_back') AS was,
-	      p.place = 'won_back' OR coalesce(c.path[p.n - 1], '') = 'former' AS came_back
-	    FROM ` + q.from("customers.customers") + ` AS c, unnest(c.path, c.path_since) WITH ORDINALITY AS p (place, since, n)
+	    SELECT s.*, place IN ('customer', 'won_back') AS now, before IN ('customer', 'won_back') AS was,
+	      place = 'won_back' OR before = 'former' AS came_back
+	    FROM (` + steps + `) AS s
 	  ) AS s`
+}
+
+// stepsOf are the steps on the paths of customers, one by one.
+func stepsOf(customers string) string {
+	return `
+	  SELECT c.customer_id, p.since, coalesce(c.path[p.n - 1], '') AS before, p.place, 1 AS n
+	  FROM ` + customers + ` AS c, unnest(c.path, c.path_since) WITH ORDINALITY AS p (place, since, n)`
+}
+
+// steps are how many customers took which step when: by the sums of days, and, of the day
+// on which the instant lies, by the paths of those who turned on it.
+func (q ChurnQuestion) steps() string {
+	const sums = `SELECT day AS since, before, place, customers AS n FROM customers.life_steps`
+	switch {
+	case q.IsZero():
+		return sums
+	case q.isSummed():
+		return sums + ` WHERE day < @day UNION ALL
+	  SELECT since, before, place, n FROM (` + stepsOf(`(
+	    SELECT * FROM customers.customers
+	    WHERE customer_id IN (SELECT t.customer_id FROM customers.source_turns AS t WHERE t.at >= @day AND t.at <= @as_of)
+	  )`) + `) AS s WHERE since >= @day AND since <= @as_of`
+	default:
+		return stepsOf(q.from("customers.customers"))
+	}
 }
 
 var churnMonths = map[ChurnGrouping]int{ChurnByMonth: 1, ChurnByQuarter: 3, ChurnByYear: 12}
@@ -168,7 +191,7 @@ func (q ChurnQuestion) Behind(key LineKey) Figure {
 		return `date_trunc(@by, (` + instant + `) AT TIME ZONE 'UTC')`
 	}
 	return Figure{wrong: q.wrong(), asOf: q.AsOf, args: args, types: []string{"customer.registered", "customer.lifecycle_stage_changed"}, subjects: `
-	SELECT DISTINCT customer_id, NULL::bigint[] FROM (` + q.steps() + `) AS steps
+	SELECT DISTINCT customer_id, NULL::bigint[] FROM (` + meaning(stepsOf(q.from("customers.customers"))) + `) AS steps
 	WHERE (became OR churned OR won_back OR reverted)
 	  AND (@key::text IS NULL OR to_char(since AT TIME ZONE 'UTC', '` + format + `') = @key)
 	  AND (@from::timestamptz IS NULL OR ` + period("since") + ` >= ` + period("@from::timestamptz") + `)

@@ -25,7 +25,7 @@ var customersSQL string
 func (Customers) Name() string { return "customers" }
 
 // Version changes with the tables or what is written into them.
-func (Customers) Version() int { return 4 }
+func (Customers) Version() int { return 5 }
 
 // Schema is its tables and indexes.
 func (Customers) Schema() projections.Schema {
@@ -44,7 +44,7 @@ var customerEvents = typesOf[customer.Event](
 
 var customers = projections.NewVersioned[uuid.UUID, customerRow]("customers", "customer_id").
 	Following(func(row *customerRow) domain.Revision { return domain.Revision(row.Revision) }).
-	Retold(retellOrigin)
+	Retold(retellCustomer)
 
 // Apply folds one event.
 func (Customers) Apply(w *projections.Writer, e domain.Recorded) error {

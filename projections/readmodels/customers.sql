@@ -86,10 +86,22 @@ CREATE TABLE source_changes (
 
 -- The same, one by one.
 CREATE TABLE source_turns (
-  at        timestamptz NOT NULL, -- the instant, by the clock of the business
-  source    text        NOT NULL, -- of the latest touchpoint; empty: unknown
-  stage     text        NOT NULL, -- of the life cycle
-  customers bigint      NOT NULL  -- 1: one came, -1: one left
+  at          timestamptz NOT NULL, -- the instant, by the clock of the business
+  customer_id uuid        NOT NULL, -- whose turn
+  source      text        NOT NULL, -- of the latest touchpoint; empty: unknown
+  stage       text        NOT NULL, -- of the life cycle
+  customers   bigint      NOT NULL  -- 1: one came, -1: one left, 0: one who is archived moved
+);
+
+-- How many customers went from which stage of the life cycle to which, by day, for the
+-- churn report: the steps of the paths that they have today. The path of a past instant is
+-- the beginning of that.
+CREATE TABLE life_steps (
+  day       timestamptz NOT NULL, -- its first instant, in UTC, by the clock of the business
+  before    text        NOT NULL, -- the stage; '' of those who were registered
+  place     text        NOT NULL, -- the stage
+  customers bigint      NOT NULL, -- how many
+  CONSTRAINT life_steps_pk PRIMARY KEY (day, before, place)
 );
 
 -- indexes

@@ -3,6 +3,8 @@ package readmodels
 import (
 	"time"
 
+	"github.com/google/uuid"
+
 	"crm/domain/customer"
 	"crm/projections"
 )
@@ -29,7 +31,8 @@ type originChange struct {
 // index on when those of today begin would be one more for each change of a customer,
 // and most of them change no index yet.
 type originTurn struct {
-	At time.Time `db:"at"`
+	At         time.Time `db:"at"`
+	CustomerID uuid.UUID `db:"customer_id"`
 	origin
 	Customers int64 `db:"customers"`
 }
@@ -39,19 +42,30 @@ var (
 	originTurns   = projections.NewAppended[originTurn]("source_turns")
 )
 
-// retellOrigin takes a customer out of what they were and puts them into what they are,
-// from one instant until another.
+// retellCustomer tells the sums of the past what a customer is from one instant until
+// another.
+func retellCustomer(w *projections.Writer, from, until time.Time, before, after *customerRow) {
+	retellOrigin(w, from, until, before, after)
+	if !until.Before(projections.Infinity) { // the row of today
+		moveLife(w, before, after)
+	}
+}
+
+// retellOrigin takes a customer out of what they were and puts them into what they are.
 func retellOrigin(w *projections.Writer, from, until time.Time, before, after *customerRow) {
 	was, wasOne := before.origin()
 	is, isOne := after.origin()
 	if was == is && wasOne == isOne {
+		if !isOne && before != nil && before.Stage != after.Stage {
+			is.turn(w, after.CustomerID, from, until, 0)
+		}
 		return
 	}
 	if wasOne {
-		was.turn(w, from, until, -1)
+		was.turn(w, after.CustomerID, from, until, -1)
 	}
 	if isOne {
-		is.turn(w, from, until, 1)
+		is.turn(w, after.CustomerID, from, until, 1)
 	}
 }
 
@@ -62,12 +76,14 @@ func (r *customerRow) origin() (is origin, counts bool) {
 	return origin{r.TouchpointSource, r.Stage}, true
 }
 
-func (o origin) turn(w *projections.Writer, from, until time.Time, sign int64) {
-	originTurns.Add(w, originTurn{from, o, sign})
-	for _, span := range spansOf(from) {
-		originChanges.Add(w, originSpan{span, o}, func(sum *originChange) { sum.Customers += sign })
+func (o origin) turn(w *projections.Writer, customer uuid.UUID, from, until time.Time, sign int64) {
+	originTurns.Add(w, originTurn{from, customer, o, sign})
+	if sign != 0 {
+		for _, span := range spansOf(from) {
+			originChanges.Add(w, originSpan{span, o}, func(sum *originChange) { sum.Customers += sign })
+		}
 	}
 	if until.Before(projections.Infinity) {
-		o.turn(w, until, projections.Infinity, -sign)
+		o.turn(w, customer, until, projections.Infinity, -sign)
 	}
 }
