@@ -2,6 +2,7 @@ package readmodels
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -109,17 +110,33 @@ func (q OwnersQuestion) interactionsDone() string {
 
 const isAmended = `(i.customer_id, i.interaction_id) IN (SELECT a.customer_id, a.interaction_id FROM activity.amendments AS a)`
 
-// dealsOpened counts the deals opened in the period: today's by the sums of whole months.
+// dealsOpened counts the deals opened in the period by whose they are: whole months by
+// sums, and as of an instant less what went from hand to hand since.
 func (q OwnersQuestion) dealsOpened() string {
-	counted := func(which string) string {
-		return `SELECT owner_id AS owner, count(*) AS opened FROM ` + q.from("sales.deals") + ` AS d WHERE ` + which + ` GROUP BY 1`
+	if !q.KnownAt.IsZero() {
+		return `SELECT owner_id AS owner, count(*) AS opened FROM ` + q.from("sales.deals") + ` AS d WHERE ` + within("opened_at") + ` GROUP BY 1`
 	}
-	if !q.IsZero() {
-		return counted(within("opened_at"))
+	_, edges := q.opened().months("opened_at", time.Time{})
+	own := strings.NewReplacer("@whole_", "@opened_whole_", "@from", "@opened_from", "@until", "@opened_until")
+	sums := own.Replace(`
+	  SELECT nullif(owner_id, '00000000-0000-0000-0000-000000000000') AS owner, deals AS opened FROM sales.openings WHERE ` + wholeMonths + `
+	  UNION ALL
+	  SELECT owner_id, count(*) FROM sales.deals WHERE ` + edges + ` GROUP BY 1`)
+	if q.IsZero() {
+		return sums
 	}
-	_, rest := q.months("opened_at", time.Time{})
-	return `SELECT nullif(owner_id, '00000000-0000-0000-0000-000000000000') AS owner, deals AS opened FROM sales.openings WHERE ` + wholeMonths + `
-	  UNION ALL ` + counted(rest)
+	return sums + own.Replace(`
+	  UNION ALL
+	  SELECT owner_id, -sum(deals) FROM sales.handovers WHERE at > @as_of AND `+within("opened_at")+` GROUP BY 1`)
+}
+
+// opened is the part of the period in which deals could be opened by then.
+func (q OwnersQuestion) opened() Period {
+	p := q.Period
+	if end := q.At.Add(time.Microsecond); !q.At.IsZero() && (p.Until.IsZero() || end.Before(p.Until)) {
+		p.Until = end
+	}
+	return p
 }
 
 // interactions are the interactions as of then. The present is the same with no bound:
@@ -127,7 +144,12 @@ func (q OwnersQuestion) dealsOpened() string {
 func (q OwnersQuestion) interactions() string { return "activity.interactions_at(@as_of, @known_at)" }
 
 func (q OwnersQuestion) args() pgx.NamedArgs {
-	return q.monthArgs(q.settled(), q.AsOf.args(pgx.NamedArgs{}))
+	opened := q.opened()
+	whole, _ := opened.months("", time.Time{})
+	return q.monthArgs(q.settled(), q.AsOf.args(pgx.NamedArgs{
+		"opened_from": bound(opened.From), "opened_until": bound(opened.Until),
+		"opened_whole_from": bound(whole.From), "opened_whole_until": bound(whole.Until),
+	}))
 }
 
 // Behind is the interactions of an employee, which is the key, and the deals that they

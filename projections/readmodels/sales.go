@@ -32,7 +32,7 @@ var salesSQL string
 func (Sales) Name() string { return "sales" }
 
 // Version changes with the tables or what is written into them.
-func (Sales) Version() int { return 4 }
+func (Sales) Version() int { return 5 }
 
 // Schema is its tables and indexes.
 func (Sales) Schema() projections.Schema { return projections.ParseSchema(salesSQL).Remembering(sales) }
@@ -43,7 +43,7 @@ func (Sales) Handles() []string {
 		deal.LineItemChanged{}, deal.LineItemRemoved{}, deal.Won{}, deal.Lost{}, deal.Reopened{})
 }
 
-var sales = projections.NewVersioned[uuid.UUID, saleRow]("deals", "deal_id").Settled(settleSale)
+var sales = projections.NewVersioned[uuid.UUID, saleRow]("deals", "deal_id").Settled(settleSale).Retold(retellOwner)
 
 // Apply folds one event.
 func (Sales) Apply(w *projections.Writer, e domain.Recorded) error {

@@ -66,13 +66,26 @@ CREATE TABLE openings (
   CONSTRAINT openings_pk PRIMARY KEY (month, owner_id)
 );
 
+-- Deals that went from one owner to another after they were opened, for the same as of
+-- an instant: today's, less what happened since.
+CREATE TABLE handovers (
+  at        timestamptz NOT NULL, -- when, by the clock of the business
+  opened_at timestamptz NOT NULL, -- when the deal was opened
+  owner_id  uuid,                 -- who got it or gave it away; NULL: nobody
+  deals     bigint      NOT NULL  -- 1: got it, -1: gave it away
+);
+
 -- indexes
+
+CREATE INDEX handovers_at ON handovers (at) INCLUDE (opened_at, owner_id, deals);
 
 CREATE INDEX deals_by_closing ON deals (closed_at)
   INCLUDE (outcome, pipeline_id, closed_owner_id, value_minor, value_currency, days_to_close, valid_from, known_from) WHERE outcome <> '';
 -- Reports about the past start from today's sums, and look for the few closes that were
 -- otherwise: which changed after they closed, were told late, or hold no longer.
-CREATE INDEX deals_changed_closed ON deals (valid_from) WHERE outcome <> '' AND valid_from > closed_at;
-CREATE INDEX deals_closed_late ON deals (known_from) WHERE outcome <> '' AND known_from - closed_at > '1 day';
+CREATE INDEX deals_changed_closed ON deals (valid_from)
+  INCLUDE (closed_at, outcome, pipeline_id, closed_owner_id, value_minor, value_currency, days_to_close, known_from) WHERE outcome <> '' AND valid_from > closed_at;
+CREATE INDEX deals_closed_late ON deals (known_from)
+  INCLUDE (closed_at, outcome, pipeline_id, closed_owner_id, value_minor, value_currency, days_to_close, valid_from) WHERE outcome <> '' AND known_from - closed_at > '1 day';
 CREATE INDEX deals_history_by_closing ON deals_history (closed_at, valid_until) WHERE outcome <> '';
 CREATE INDEX deals_by_opening ON deals (opened_at);

@@ -54,6 +54,14 @@ type openingSum struct {
 	Deals int64 `db:"deals"`
 }
 
+// handover is a deal that one owner got or gave away after it was opened.
+type handover struct {
+	At       time.Time          `db:"at"`
+	OpenedAt time.Time          `db:"opened_at"`
+	OwnerID  *domain.EmployeeID `db:"owner_id"`
+	Deals    int64              `db:"deals"`
+}
+
 // closed adds up closes.
 type closed struct {
 	Won        int64   `db:"won"`
@@ -64,9 +72,10 @@ type closed struct {
 }
 
 var (
-	closings = projections.NewSums[closingKey, closingSum]("closings", "month", "pipeline_id", "owner_id", "currency")
-	sold     = projections.NewSums[soldKey, soldSum]("sold", "month", "products", "product_id", "currency")
-	openings = projections.NewSums[openingKey, openingSum]("openings", "month", "owner_id")
+	closings  = projections.NewSums[closingKey, closingSum]("closings", "month", "pipeline_id", "owner_id", "currency")
+	sold      = projections.NewSums[soldKey, soldSum]("sold", "month", "products", "product_id", "currency")
+	openings  = projections.NewSums[openingKey, openingSum]("openings", "month", "owner_id")
+	handovers = projections.NewAppended[handover]("handovers")
 )
 
 // settleSale brings all sums from a deal's row before to the one after.
@@ -84,6 +93,21 @@ func (r *saleRow) opening() openingKey { return openingKey{monthOf(r.OpenedAt), 
 func (r *saleRow) countOpening(w *projections.Writer, sign int64) {
 	if r != nil {
 		openings.Add(w, r.opening(), func(sum *openingSum) { sum.Deals += sign })
+	}
+}
+
+// retellOwner tells who got a deal from one instant until another, and who had it.
+func retellOwner(w *projections.Writer, from, until time.Time, before, after *saleRow) {
+	if before == nil || known(before.OwnerID) == known(after.OwnerID) {
+		return
+	}
+	turn := func(at time.Time, got, gave *domain.EmployeeID) {
+		handovers.Add(w, handover{at, after.OpenedAt, got, 1})
+		handovers.Add(w, handover{at, after.OpenedAt, gave, -1})
+	}
+	turn(from, after.OwnerID, before.OwnerID)
+	if until.Before(projections.Infinity) {
+		turn(until, before.OwnerID, after.OwnerID)
 	}
 }
 

@@ -37,7 +37,11 @@ func TestSumsOfThePastAreThoseOfTheVersions(t *testing.T) {
 					t.Fatal(err)
 				}
 				customers += len(sources)
-				return []any{board, sources}
+				answers := []any{board, sources}
+				if i%5 == 0 { // each kind of instant, and not all of them
+					answers = append(answers, summedReports(t, m, asOf, i/5))
+				}
+				return answers
 			}
 			if diff := cmp.Diff(ask(readmodels.AsOf{At: at, KnownAt: today}), ask(readmodels.AsOf{At: at})); diff != "" {
 				t.Fatalf("seed %d, as of %s (-versions +sums)\n%s", seed, at, diff)
@@ -47,6 +51,36 @@ func TestSumsOfThePastAreThoseOfTheVersions(t *testing.T) {
 			t.Errorf("%d deals and %d customers, so nothing was compared", deals, customers)
 		}
 	}
+}
+
+// summedReports are those that sums answer, for one of several periods.
+func summedReports(t *testing.T, m readmodels.Models, asOf readmodels.AsOf, n int) any {
+	t.Helper()
+	day := func(month, day int) time.Time { return time.Date(2025, time.Month(month), day, 0, 0, 0, 0, time.UTC) }
+	period := []readmodels.Period{
+		{}, {From: day(4, 1), Until: day(15, 1)}, {From: day(2, 11), Until: day(9, 20)}, {Until: day(12, 3)}, {From: day(5, 2), Until: day(5, 20)},
+	}[n%5]
+	funnel, err := m.Deals.Funnel(t.Context(), readmodels.FunnelQuestion{Pipeline: domain.DefaultPipeline, Period: period, AsOf: asOf})
+	if err != nil && !errors.Is(err, pipeline.ErrUnknown) {
+		t.Fatal(err)
+	}
+	answers := []any{funnel}
+	for _, by := range []readmodels.ForecastGrouping{readmodels.ForecastByMonth, readmodels.ForecastByCategory, readmodels.ForecastByOwner, readmodels.ForecastInOne} {
+		forecast, err := m.Deals.Forecast(t.Context(), readmodels.ForecastQuestion{By: by, Period: period, AsOf: asOf})
+		if err != nil {
+			t.Fatal(err)
+		}
+		answers = append(answers, forecast)
+	}
+	churn, err := m.Customers.Churn(t.Context(), readmodels.ChurnQuestion{By: readmodels.ChurnByMonth, Period: period, AsOf: asOf})
+	if err != nil {
+		t.Fatal(err)
+	}
+	owners, err := m.Activity.Owners(t.Context(), readmodels.OwnersQuestion{Period: period, AsOf: asOf})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return append(answers, churn, owners)
 }
 
 // instantsOf are some instants, of which the first is before all events and the last
