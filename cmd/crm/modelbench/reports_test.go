@@ -18,7 +18,7 @@ import (
 	"crm/projections/readmodels"
 )
 
-// BenchmarkReports asks each report, today's and as of a day a year before, over all
+// BenchmarkReports asks the board and each report, today's and as of a day a year before, over all
 // years. CRM_BENCH_DEALS is of how many deals and customers (20,000 if it is not set),
 // and CRM_BENCH_DATABASE a database to keep their read models in: it is filled where
 // it is empty, and else asked as it is.
@@ -46,6 +46,10 @@ func BenchmarkReports(b *testing.B) {
 
 func asked(b *testing.B, m readmodels.Models, period readmodels.Period, asOf readmodels.AsOf, then time.Time) {
 	b.Helper()
+	latency(b, "board", func(ctx context.Context) error {
+		_, err := m.Deals.Board(ctx, domain.DefaultPipeline, asOf, 10)
+		return err
+	})
 	for _, by := range []readmodels.SalesGrouping{readmodels.ByMonth, readmodels.ByOwner, readmodels.ByProduct, readmodels.ByFamily} {
 		latency(b, "sales by "+string(by), func(ctx context.Context) error {
 			_, err := m.Sales.Report(ctx, readmodels.SalesQuestion{By: by, Period: period, AsOf: asOf})
