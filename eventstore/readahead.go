@@ -18,6 +18,7 @@ type readAhead struct {
 	mu      sync.Mutex
 	changed sync.Cond
 	batches []filling
+	length  int             // of the batch taken last; the next one is likely to be as long
 	after   domain.Position // where the next batch to be taken begins
 	err     error           // why nothing more will come
 }
@@ -53,9 +54,12 @@ func (a *readAhead) add(event domain.Recorded) bool {
 		return false
 	}
 	b := a.last()
-	if a.full(b) { // the next one is likely to be as long
-		a.batches = append(a.batches, filling{Batch: domain.Batch{Events: make([]domain.Recorded, 0, len(b.Events)+len(b.Events)/8)}})
+	if a.full(b) {
+		a.batches = append(a.batches, filling{})
 		b = a.last()
+	}
+	if b.Events == nil {
+		b.Events = make([]domain.Recorded, 0, a.length+a.length/8+1)
 	}
 	b.Events = append(b.Events, event)
 	b.Through = event.Position
@@ -114,7 +118,7 @@ func (a *readAhead) take() (domain.Batch, error) {
 	}
 	batch := a.batches[0].Batch
 	a.batches = append(a.batches[:0], a.batches[1:]...)
-	batch.After, a.after = a.after, batch.Through
+	batch.After, a.after, a.length = a.after, batch.Through, len(batch.Events)
 	a.changed.Broadcast()
 	return batch, nil
 }
