@@ -188,6 +188,10 @@
 // a whole server under SIGSTOP. A standby knows of a commit 0.2 ms (median) to 5 ms
 // (p99) after the leader does (TestWaitForAtAStandby).
 //
+// crm projections verify over a log of 1 M events (crm bench projections, load average
+// 11): timeline, 1.2 M rows, 27 s, with 7 s of CPU in Go, 9 in Postgres and 4 in the event
+// store; all read models, 2.4 M rows, 67 s, with 22, 33 and 5.
+//
 // # Decisions
 //
 //   - 2026-11-22 A batch with an event that cannot be applied is cut, without

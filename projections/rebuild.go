@@ -81,7 +81,7 @@ var (
 	// this program's.
 	ErrOtherVersion = &domain.Error{
 		Code: domain.Conflict, Slug: "read-model-other-version",
-		Detail: "The tables that are read are of another version than this program builds.",
+		Detail: "The tables that are read are of another version than this program builds. Use a program of their version, or rebuild them first.",
 	}
 )
 
