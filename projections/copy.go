@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"sync"
 )
 
 // copy appends rows of the buffer by COPY.
@@ -15,6 +16,7 @@ func (b *Builder) copy(ctx context.Context, buf buffer, bound *binding, slots []
 	}
 	rows := &copying{columns: bound.columns, buffer: buf, slots: slots, encoded: append(b.scratch[:0], copyHeader...)}
 	_, err := b.conn.PgConn().CopyFrom(ctx, rows, statement)
+	rows.stop()
 	b.scratch = rows.encoded
 	if rows.err != nil {
 		return b.refused(rows.err, buf.table())
@@ -25,6 +27,8 @@ func (b *Builder) copy(ctx context.Context, buf buffer, bound *binding, slots []
 // copying is rows in the binary format of COPY, encoded as they are read: while the next
 // ones are, Postgres takes in those before.
 type copying struct {
+	mu      sync.Mutex // pgx reads in a goroutine, which it leaves behind when the connection is lost
+	stopped bool
 	columns []column
 	buffer  buffer
 	slots   []int // what is left
@@ -42,6 +46,11 @@ var errNotEncoded = errors.New("a row cannot be encoded")
 
 // Read implements io.Reader.
 func (c *copying) Read(into []byte) (int, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.stopped {
+		return 0, io.EOF
+	}
 	if c.taken == len(c.encoded) {
 		c.encoded, c.taken = c.encoded[:0], 0
 	}
@@ -61,6 +70,14 @@ func (c *copying) Read(into []byte) (int, error) {
 		return 0, io.EOF
 	}
 	return n, nil
+}
+
+// stop waits for a Read at work, and has later ones read nothing: the buffer is somebody
+// else's from then on.
+func (c *copying) stop() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.stopped = true
 }
 
 func (c *copying) encode(slot int) (err error) {
