@@ -183,12 +183,12 @@ func (q AccuracyQuestion) Behind(key LineKey) Figure {
 	args := q.args()
 	args["key"] = key
 	is := func(part string) string { return `(@key::text IS NULL OR coalesce((` + part + `)::text, '') = @key)` }
-	return Figure{wrong: q.wrong(), asOf: q.AsOf, args: args, types: forecastEvents, subjects: `
+	return Figure{wrong: q.wrong(), asOf: q.AsOf, args: args, types: forecastEvents, subjects: []string{`
 	WITH ` + q.forecastOf(`sales.deals_at(@on, @on_known)`) + `
-	SELECT f.deal_id, NULL::bigint[] FROM forecast AS f WHERE ` + is("f.part") + `
-	UNION
-	SELECT d.deal_id, NULL FROM ` + q.from("sales.deals") + ` AS d LEFT JOIN forecast AS f ON f.deal_id = d.deal_id
-	WHERE ` + forecastWon + ` AND ` + is(q.actualPart("f.part"))}
+	SELECT f.deal_id, NULL::bigint[] FROM forecast AS f WHERE ` + is("f.part"), `
+	WITH ` + q.forecastOf(`sales.deals_at(@on, @on_known)`) + `
+	SELECT d.deal_id, NULL::bigint[] FROM ` + q.from("sales.deals") + ` AS d LEFT JOIN forecast AS f ON f.deal_id = d.deal_id
+	WHERE ` + forecastWon + ` AND ` + is(q.actualPart("f.part"))}}
 }
 
 type accuracyRead struct {

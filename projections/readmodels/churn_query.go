@@ -190,12 +190,12 @@ func (q ChurnQuestion) Behind(key LineKey) Figure {
 	period := func(instant string) string {
 		return `date_trunc(@by, (` + instant + `) AT TIME ZONE 'UTC')`
 	}
-	return Figure{wrong: q.wrong(), asOf: q.AsOf, args: args, types: []string{"customer.registered", "customer.lifecycle_stage_changed"}, subjects: `
+	return Figure{wrong: q.wrong(), asOf: q.AsOf, args: args, types: []string{"customer.registered", "customer.lifecycle_stage_changed"}, subjects: []string{`
 	SELECT DISTINCT customer_id, NULL::bigint[] FROM (` + meaning(stepsOf(q.from("customers.customers"))) + `) AS steps
 	WHERE (became OR churned OR won_back OR reverted)
 	  AND (@key::text IS NULL OR to_char(since AT TIME ZONE 'UTC', '` + format + `') = @key)
 	  AND (@from::timestamptz IS NULL OR ` + period("since") + ` >= ` + period("@from::timestamptz") + `)
-	  AND (@until::timestamptz IS NULL OR ` + period("since") + ` <= ` + period("@until::timestamptz - interval '1 microsecond'") + `)`}
+	  AND (@until::timestamptz IS NULL OR ` + period("since") + ` <= ` + period("@until::timestamptz - interval '1 microsecond'") + `)`}}
 }
 
 type churnRead struct {

@@ -50,8 +50,8 @@ func (c Coverage) Line() string {
 func (q CoverageQuestion) Behind(key LineKey) Figure {
 	args := q.args()
 	args["key"] = key
-	return Figure{asOf: q.AsOf, args: args, types: consentEvents, subjects: `
+	return Figure{asOf: q.AsOf, args: args, types: consentEvents, subjects: []string{`
 	SELECT customer_id, array_agg(position) FROM ` + q.from("consents.consents") + `
 	WHERE @key::text IS NULL OR purpose || ':' || channel || ':' || ` + coverageStatus + ` = @key
-	GROUP BY customer_id`}
+	GROUP BY customer_id`}}
 }

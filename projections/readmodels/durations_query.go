@@ -165,12 +165,12 @@ func (q DurationsQuestion) summed(days string) string {
 func (q DurationsQuestion) Behind(key LineKey) Figure {
 	args := q.args()
 	args["key"] = key
-	return Figure{asOf: q.AsOf, args: args, types: moveEvents, subjects: `
+	return Figure{asOf: q.AsOf, args: args, types: moveEvents, subjects: []string{`
 	SELECT d.deal_id, NULL::bigint[] FROM ` + q.from("deals.deals") + ` AS d
 	WHERE d.pipeline_id = @pipeline_id AND EXISTS (
 	  SELECT FROM unnest(d.path, d.path_since) WITH ORDINALITY AS p (place, since, n)
 	  WHERE (p.place = @key::text OR @key IS NULL AND p.place NOT IN ('` + WonKey + `', '` + LostKey + `'))
-	    AND (d.path_since[p.n + 1] IS NULL OR ` + within("d.path_since[p.n + 1]") + `))`}
+	    AND (d.path_since[p.n + 1] IS NULL OR ` + within("d.path_since[p.n + 1]") + `))`}}
 }
 
 type durationRead struct {

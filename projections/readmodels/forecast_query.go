@@ -184,10 +184,9 @@ func (q ForecastQuestion) Behind(key LineKey) Figure {
 	args, parts := q.args(), forecastKeys[q.By]
 	args["key"] = key
 	is := func(part string) string { return `(@key::text IS NULL OR coalesce((` + part + `)::text, '') = @key)` }
-	return Figure{wrong: q.wrong(), asOf: q.AsOf, args: args, types: forecastEvents, subjects: `
-	SELECT d.deal_id, NULL::bigint[] FROM ` + q.from("deals.deals") + ` AS d WHERE ` + forecastOpen + ` AND ` + is(parts.open) + `
-	UNION
-	SELECT d.deal_id, NULL FROM ` + q.from("sales.deals") + ` AS d WHERE ` + forecastWon + ` AND ` + is(parts.won)}
+	return Figure{wrong: q.wrong(), asOf: q.AsOf, args: args, types: forecastEvents, subjects: []string{`
+	SELECT d.deal_id, NULL::bigint[] FROM ` + q.from("deals.deals") + ` AS d WHERE ` + forecastOpen + ` AND ` + is(parts.open), `
+	SELECT d.deal_id, NULL::bigint[] FROM ` + q.from("sales.deals") + ` AS d WHERE ` + forecastWon + ` AND ` + is(parts.won)}}
 }
 
 type forecastRead struct {

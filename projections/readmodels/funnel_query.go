@@ -167,12 +167,12 @@ func stagesThen(then AsOf) string {
 func (q FunnelQuestion) Behind(key LineKey) Figure {
 	args := q.args()
 	args["key"] = key
-	return Figure{asOf: q.AsOf, args: args, types: moveEvents, subjects: `
+	return Figure{asOf: q.AsOf, args: args, types: moveEvents, subjects: []string{`
 	WITH ` + stagesThen(q.AsOf) + `
 	SELECT d.deal_id, NULL::bigint[] FROM ` + q.from("deals.deals") + ` AS d
 	WHERE d.pipeline_id = @pipeline_id AND ` + within("d.opened_at") + `
 	  AND (@key::text IS NULL OR d.status = 'won' AND (@key = '` + WonKey + `' OR EXISTS (SELECT FROM stages WHERE id = @key))
-	    OR EXISTS (SELECT FROM stages AS s, stages AS k WHERE k.id = @key AND s.ordinal >= k.ordinal AND s.id = ANY (d.path)))`}
+	    OR EXISTS (SELECT FROM stages AS s, stages AS k WHERE k.id = @key AND s.ordinal >= k.ordinal AND s.id = ANY (d.path)))`}}
 }
 
 type funnelRead struct {

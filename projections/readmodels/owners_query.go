@@ -158,15 +158,14 @@ func (q OwnersQuestion) Behind(key LineKey) Figure {
 	args := q.args()
 	args["key"] = key
 	is := func(owner string) string { return `(@key::text IS NULL OR coalesce(` + owner + `::text, '') = @key)` }
-	return Figure{asOf: q.AsOf, args: args, types: ownersEvents, subjects: `
+	return Figure{asOf: q.AsOf, args: args, types: ownersEvents, subjects: []string{`
 	SELECT i.customer_id, array_agg(i.position) || coalesce(array_agg(a.position) FILTER (WHERE a.position IS NOT NULL), '{}')
 	FROM ` + q.interactions() + ` AS i
 	LEFT JOIN activity.amendments AS a ON a.customer_id = i.customer_id AND a.interaction_id = i.interaction_id
-	WHERE ` + within("i.occurred_at") + ` AND ` + is("i.employee_id") + ` GROUP BY i.customer_id
-	UNION ALL
-	SELECT d.deal_id, NULL FROM ` + q.from("sales.deals") + ` AS d
+	WHERE ` + within("i.occurred_at") + ` AND ` + is("i.employee_id") + ` GROUP BY i.customer_id`, `
+	SELECT d.deal_id, NULL::bigint[] FROM ` + q.from("sales.deals") + ` AS d
 	WHERE ` + within("d.opened_at") + ` AND ` + is("d.owner_id") + `
-	  OR d.outcome <> '' AND ` + within("d.closed_at") + ` AND ` + is("d.closed_owner_id")}
+	  OR d.outcome <> '' AND ` + within("d.closed_at") + ` AND ` + is("d.closed_owner_id")}}
 }
 
 type ownerRead struct {

@@ -192,7 +192,7 @@ func (q SalesQuestion) statement(part salesPart) string {
 func (q SalesQuestion) Behind(key LineKey) Figure {
 	args, part := q.args(), salesParts[q.By]
 	args["key"] = key
-	return Figure{wrong: q.wrong(), asOf: q.AsOf, args: args, types: Sales{}.Handles(), subjects: `
+	return Figure{wrong: q.wrong(), asOf: q.AsOf, args: args, types: Sales{}.Handles(), subjects: []string{`
 	SELECT DISTINCT deal_id, NULL::bigint[] FROM (SELECT *, ` + part.sum + ` AS part FROM (` + closedDeals(part.of, q.from("sales.deals"), within("closed_at")) + `) AS d) AS d ` + part.join + `
-	WHERE @key::text IS NULL OR ` + part.key + ` = @key`}
+	WHERE @key::text IS NULL OR ` + part.key + ` = @key`}}
 }

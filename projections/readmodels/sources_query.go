@@ -56,8 +56,8 @@ func (q SourcesQuestion) Behind(key LineKey) Figure {
 	return Figure{
 		asOf: q.AsOf, args: q.args(pgx.NamedArgs{"key": key}),
 		types: []string{"customer.registered", "customer.lifecycle_stage_changed", "customer.archived", "customer.restored"},
-		subjects: `
+		subjects: []string{`
 	SELECT customer_id, NULL::bigint[] FROM ` + q.from("customers.customers") + `
-	WHERE NOT archived AND (@key::text IS NULL OR stage || ':' || touchpoint_source = @key)`,
+	WHERE NOT archived AND (@key::text IS NULL OR stage || ':' || touchpoint_source = @key)`},
 	}
 }
