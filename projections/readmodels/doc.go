@@ -101,7 +101,10 @@
 //     which stages a deal has stood in (as a set: there are a hundred times fewer than
 //     orders); churn is the steps of lives by day, and who opened what as of a day is
 //     today's less what went from hand to hand since. They replace sums that only today
-//     had, and are 300,000 rows for a million deals, in 100 MB with their indexes. Owners
+//     had, and are 300,000 rows for a million deals, in 100 MB with their indexes. In a
+//     rebuild of a million events of all kinds they take 0.8 µs of Go an event for the ways
+//     and 0.4 for what the columns know besides; all read models together, measured in turn
+//     with and without, 44 to 48 µs before and 42 to 51 after. Owners
 //     are no part of them: with 40 owners there is a row for nearly every change, so that
 //     the forecast by owner reads the versions that ended since.
 //   - 2026-11-22 Versions that held at an instant ended after it, so they lie at the young
