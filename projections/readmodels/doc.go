@@ -102,15 +102,16 @@
 //     orders); churn is the steps of lives by day, and who opened what as of a day is
 //     today's less what went from hand to hand since. They replace sums that only today
 //     had, and are 300,000 rows for a million deals, in 100 MB with their indexes. In a
-//     rebuild of a million events of all kinds they take 0.8 µs of Go an event for the ways
-//     and 0.4 for what the columns know besides; all read models together, measured in turn
-//     with and without, 44 to 48 µs before and 42 to 51 after. Owners
+//     rebuild of a million events of all kinds a profile has 0.8 µs of Go an event for the ways
+//     and 1.1 for the columns, which were there before with fewer parts. All read models
+//     together took 43.5 to 48.2 µs without (five runs) and 41.8 to 54.5 with (six), mostly
+//     in turn at load averages of 8 to 12: some 2 or 3 µs, less sure than that. Owners
 //     are no part of them: with 40 owners there is a row for nearly every change, so that
 //     the forecast by owner reads the versions that ended since.
 //   - 2026-11-22 Versions that held at an instant ended after it, so they lie at the young
-//     end of the history: a BRIN index of when they ended (320 kB, 0.1 µs an event to make)
-//     spares the rest. A B-tree that holds what the forecast reads would be 430 MB, and
-//     0.6 µs of each event, for the accuracy of forecasts alone.
+//     end of the history: a BRIN index of when they ended (320 kB, made in 4 s for 3.4 M
+//     versions) spares the rest. A B-tree that holds what the forecast reads was weighed: by
+//     estimate 430 MB, for the accuracy of forecasts alone.
 //   - 2026-11-22 Forecast accuracy compares deal by deal: by default it asks what was known
 //     on the day, which sums do not tell, and what came of each.
 //   - 2026-11-22 The products of a closing are two arrays in the deal's row, and no
@@ -148,8 +149,11 @@
 // Reports, of 1 M customers and 1 M deals (309,000 of them open) over three years, with
 // 3.4 M former versions and 0.9 M interactions, all years, as of a year before the end; no
 // time but what Postgres computed (log_statement_stats), since the machine was busy with
-// other work (load average 9 to 11), in ms; by the clock it was two to four times as much:
-// BenchmarkReports with CRM_BENCH_DEALS=1000000.
+// other work (load average 9 to 11), in ms, one run of each, without parallel workers; by
+// the clock it was two to seven times as much: BenchmarkReports with
+// CRM_BENCH_DEALS=1000000. The sums of deals were built from the log; handovers, steps of
+// lives and turns were put together in SQL from the same tables, to the same effect but for
+// the turns, which were fewer.
 //
 //	                              today     as of
 //	sales by month or owner       1.3       9
@@ -164,8 +168,8 @@
 // Sales by family read what was sold with what, month by month (107,000 rows); owners'
 // activity as of a day reads the interactions of the month that the day lies in, and the
 // handovers since. What was known at an instant (known_at) reads all versions that held
-// by then: 0.2 to 0.6 s for sales, 1 to 3 s for the others. The forecast by owner and that
-// of a period with parts of months read, as of a day, the versions that ended since: up to
-// 1 s. Forecast accuracy reads them as well, and all closes: 70,000 pages of history for a
+// by then: by the clock 0.5 to 1.6 s for sales, 2 to 9 s for the others. The forecast by
+// owner and that of a period with parts of months read, as of a day, the versions that ended
+// since, and were not measured. Forecast accuracy reads them as well, and all closes: 70,000 pages of history for a
 // day a year ago, and fewer the later the day.
 package readmodels
