@@ -10,6 +10,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -34,6 +35,13 @@ type Analyst struct {
 	StatementTimeout time.Duration
 	// Connections is how many the role may have at a time. Default 8.
 	Connections int
+	// GuardLocks takes advisory locks from PUBLIC, where conn's role is a superuser
+	// and there are books: a lock of a server could be held by an analyst else, and so
+	// a read model be kept from being written. It keeps them for who owns the books and
+	// for each role that holds or awaits such a lock in that moment. Everybody else of
+	// the database loses them, also other programs, and servers that log in by another
+	// role later, until they are granted again; see README.
+	GuardLocks bool
 }
 
 // ErrAnalystRole is a role of the analysts' name that may do more than read.
@@ -48,8 +56,8 @@ var ErrAnalystRole = errors.New("a role of that name exists and may do more than
 // only, a statement and an idle transaction have their time, sorts that outgrow
 // memory a GiB of disk (where conn's role may say so), and connections a limit.
 // They guard against accidents. Who means harm can lift the timeout of a session,
-// but still has no right to anything but SELECT on read models; and to advisory locks,
-// where only a superuser could take that away: see [MayLock].
+// but still has no right to anything but SELECT on read models; and to advisory locks
+// without GuardLocks: see [MayLock].
 func (a Analyst) Ensure(ctx context.Context, conn *pgx.Conn) (role string, created bool, err error) {
 	err = pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
 		if err := tx.QueryRow(ctx, "SELECT "+analystRole).Scan(&role); err != nil {
@@ -73,6 +81,10 @@ func (a Analyst) Ensure(ctx context.Context, conn *pgx.Conn) (role string, creat
 		}
 		if err := a.alter(ctx, tx, role, created); err != nil {
 			return err
+		}
+		narrowing := narrowing
+		if a.GuardLocks {
+			narrowing = append(slices.Clone(narrowing), guardLocks)
 		}
 		for _, narrower := range narrowing {
 			if _, err := permitted(ctx, tx, narrower); err != nil {
@@ -128,28 +140,34 @@ func MayLock(ctx context.Context, conn *pgx.Conn, role string) (may bool, err er
 	return may, err
 }
 
-// narrowing takes from PUBLIC what would let any role fill the disk of the database, or
-// keep servers from their work. Owners keep their rights; who may not say so leaves it.
-//
-// Advisory locks are taken from PUBLIC only where it is known which role servers have:
-// who owns their books.
+// narrowing takes from PUBLIC what would let any role fill the disk of the database.
+// Owners keep their rights; who may not say so leaves it.
 var narrowing = []string{
 	`DO $$ BEGIN EXECUTE format('REVOKE TEMPORARY ON DATABASE %I FROM PUBLIC', current_database()); END $$`,
 	"REVOKE CREATE ON SCHEMA public FROM PUBLIC", // before Postgres 15 everybody could
 	"REVOKE EXECUTE ON FUNCTION lo_creat(integer), lo_create(oid), lo_from_bytea(oid, bytea) FROM PUBLIC",
-	`DO $$
+}
+
+// guardLocks is the SQL of Analyst.GuardLocks.
+const guardLocks = `
+	DO $$
 	DECLARE lock regprocedure; server name;
 	BEGIN
-		SELECT pg_get_userbyid(nspowner) INTO server FROM pg_namespace WHERE nspname = 'crm';
-		IF NOT FOUND THEN RETURN; END IF;
+		IF to_regnamespace('crm') IS NULL THEN RETURN; END IF;
 		FOR lock IN SELECT oid FROM pg_proc
 			WHERE pronamespace = 'pg_catalog'::regnamespace AND proname ~ '^pg_(try_)?advisory_(xact_)?lock'
 		LOOP
-			EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO %I', lock, server);
+			FOR server IN
+				SELECT pg_get_userbyid(nspowner) FROM pg_namespace WHERE nspname = 'crm'
+				UNION
+				SELECT s.usename FROM pg_locks AS l JOIN pg_stat_activity AS s USING (pid)
+				WHERE l.locktype = 'advisory' AND s.datname = current_database() AND s.usename <> ` + analystRole + `
+			LOOP
+				EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO %I', lock, server);
+			END LOOP;
 			EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', lock);
 		END LOOP;
-	END $$`,
-}
+	END $$`
 
 // permitted runs a statement under a savepoint and reports whether we had the
 // right to.
@@ -158,8 +176,7 @@ func permitted(ctx context.Context, tx pgx.Tx, statement string) (bool, error) {
 		_, err := tx.Exec(ctx, statement)
 		return err
 	})
-	const insufficientPrivilege = "42501"
-	if refused, ok := errors.AsType[*pgconn.PgError](err); ok && refused.Code == insufficientPrivilege {
+	if refused, ok := errors.AsType[*pgconn.PgError](err); ok && refused.Code == deniedCode {
 		return false, nil
 	}
 	return err == nil, err

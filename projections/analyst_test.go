@@ -76,7 +76,7 @@ func TestAnalystsReadAndDoNothingElse(t *testing.T) {
 	t.Parallel()
 	pool := projectionstest.Pool(t)
 	openAll(t, pool)
-	role := analysts(t, pool, pool, projections.Analyst{StatementTimeout: 300 * time.Millisecond, Connections: 2})
+	role := analysts(t, pool, pool, projections.Analyst{StatementTimeout: 300 * time.Millisecond, Connections: 2, GuardLocks: true})
 	conn := connectAs(t, pool, role)
 
 	rows, err := pool.Query(t.Context(), `
@@ -273,20 +273,114 @@ func TestAnalystsRoleWithoutASuperuser(t *testing.T) {
 		t.Errorf("reads the books: %v", err)
 	}
 
-	// Only a superuser can take the locks from the analysts, and servers keep them.
-	super, err := pool.Acquire(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer super.Release()
-	for _, may := range []bool{true, false} {
-		role := conn.Config().User
-		if got, err := projections.MayLock(t.Context(), super.Conn(), role); err != nil || got != may {
-			t.Errorf("may take locks: %t, %v; want %t", got, err, may)
-		}
-		if _, _, err := (projections.Analyst{}).Ensure(t.Context(), super.Conn()); err != nil {
-			t.Fatal(err)
+	// Only a superuser can take the locks from the analysts, who asks for it; servers keep them.
+	for _, step := range []struct {
+		as  *pgxpool.Pool
+		a   projections.Analyst
+		may bool
+	}{
+		{own, projections.Analyst{GuardLocks: true}, true},
+		{pool, projections.Analyst{}, true},
+		{pool, projections.Analyst{GuardLocks: true}, false},
+		{pool, projections.Analyst{}, false},
+	} {
+		ensure(t, step.as, step.a)
+		if may := mayLock(t, pool, conn.Config().User); may != step.may {
+			t.Errorf("%+v: may take locks: %t", step, may)
 		}
 	}
 	openAll(t, own)
+}
+
+// ensure sets the role of a test's database right.
+func ensure(t *testing.T, as *pgxpool.Pool, a projections.Analyst) {
+	t.Helper()
+	err := as.AcquireFunc(t.Context(), func(c *pgxpool.Conn) error {
+		_, _, err := a.Ensure(t.Context(), c.Conn())
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func mayLock(t *testing.T, pool *pgxpool.Pool, role string) (may bool) {
+	t.Helper()
+	err := pool.AcquireFunc(t.Context(), func(c *pgxpool.Conn) (err error) {
+		may, err = projections.MayLock(t.Context(), c.Conn(), role)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return may
+}
+
+// Servers need not own their books: who holds a lock when it is guarded keeps it, and
+// who logs in by another role later is told what it lacks.
+func TestGuardedLocksOfServersThatOwnNothing(t *testing.T) {
+	t.Parallel()
+	pool := projectionstest.Pool(t)
+	openAll(t, pool)
+	role := analysts(t, pool, pool, projections.Analyst{})
+	running, later := login(t, pool, "running"), login(t, pool, "later")
+
+	projectionstest.Open(t, running, notes{name: "notes"})
+	ensure(t, pool, projections.Analyst{GuardLocks: true})
+	if mayLock(t, pool, role) {
+		t.Error("analysts may take locks still")
+	}
+	projectionstest.Open(t, running, things{"things"})
+
+	_, err := projections.OpenBuilder(t.Context(), later, things{"things"})
+	var refused *projections.Failure
+	if !errors.As(err, &refused) || refused.Class != projections.Denied || !strings.Contains(refused.Detail, "pg_advisory_xact_lock") {
+		t.Errorf("a role without locks: %v", err)
+	}
+	const undo = `
+		DO $$
+		DECLARE lock regprocedure;
+		BEGIN
+			FOR lock IN SELECT oid FROM pg_proc WHERE proname ~ '^pg_(try_)?advisory_(xact_)?lock' LOOP
+				EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO PUBLIC', lock);
+			END LOOP;
+		END $$`
+	if _, err := pool.Exec(t.Context(), undo); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := projections.OpenBuilder(t.Context(), later, things{"things"}); !errors.Is(err, projections.ErrLed) {
+		t.Errorf("with locks again: %v", err)
+	}
+}
+
+// login makes a role that may use all that the pool's has made so far, and owns none
+// of it.
+func login(t *testing.T, pool *pgxpool.Pool, suffix string) *pgxpool.Pool {
+	t.Helper()
+	cfg := pool.Config()
+	cfg.ConnConfig.User = cfg.ConnConfig.Database + "_" + suffix
+	name := pgx.Identifier{cfg.ConnConfig.User}.Sanitize()
+	for _, statement := range []string{
+		"CREATE ROLE " + name + " LOGIN",
+		"GRANT CREATE ON DATABASE " + pgx.Identifier{cfg.ConnConfig.Database}.Sanitize() + " TO " + name,
+		"GRANT ALL ON SCHEMA crm, notes, things TO " + name,
+		"GRANT ALL ON ALL TABLES IN SCHEMA crm, notes, things TO " + name,
+	} {
+		if _, err := pool.Exec(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Cleanup(func() { // roles are the whole cluster's
+		for _, statement := range []string{"DROP OWNED BY " + name, "DROP ROLE " + name} {
+			if _, err := pool.Exec(context.WithoutCancel(t.Context()), statement); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	own, err := pgxpool.NewWithConfig(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(own.Close)
+	return own
 }

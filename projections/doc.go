@@ -115,6 +115,7 @@
 //	more streams parked than Parking.Max          Stopped: it is not the events
 //	event type unknown to the program             Stopped, unless it is one of [Ignorer]: it may well be for this model
 //	tables not as the code describes them         Stopped: BadSchema, with the names of the columns
+//	the role in Postgres lacks a right            Stopped: Denied, with the right
 //	log ends before the checkpoint                Stopped: WentBack; it was restored, or lost its end
 //	the feed ends without a word                  Stalled after Config.StallAfter; [Engine.Healthy] says so
 //	a reactor fails                               Failing: asked again, for ever; nothing later is met before
@@ -218,7 +219,8 @@
 //     connection would outlive or be outlived by the one that writes.
 //   - 2026-11-22 Whoever may take advisory locks can hold that of a lead: a read model
 //     whose leader ends then stands still, and is called stalled. Analysts are kept from
-//     it by what PUBLIC may execute, where a superuser makes their role. To lock a row
+//     it by what PUBLIC may execute, where a superuser asks for it: not by itself, as it
+//     stops other programs of the database, and servers of a role it does not know. To lock a row
 //     or a table instead was weighed: it is held by a transaction, which would last as
 //     long as the lead, for days, and keep Postgres from cleaning up; and a key that is
 //     a secret stands in pg_locks, for all to read.

@@ -47,6 +47,7 @@ const (
 	TooManyParked Class = "too-many-parked" // so many streams that it is not the events
 	UnknownType   Class = "unknown-type"    // the program does not know the event's type
 	BadSchema     Class = "bad-schema"      // the tables are not what the code describes
+	Denied        Class = "denied"          // the server's role in Postgres lacks a right, which the detail names
 	WentBack      Class = "went-back"       // the log ends before the checkpoint: it was restored, or lost its end
 	Replaced      Class = "replaced"        // another version of the program took the tables over
 	Broken        Class = "broken"          // a mistake in the engine or in how it is wired
@@ -64,8 +65,8 @@ type Failure struct {
 	EventType string
 	// Table is the table it happened in, if known.
 	Table string
-	// Detail is a code of Postgres (SQLSTATE), a place in our source, or names of
-	// columns.
+	// Detail is a code of Postgres (SQLSTATE), a place in our source, names of
+	// columns, or which right is missing.
 	Detail string
 	cause  error
 }
@@ -139,6 +140,9 @@ func passing(err error) (Class, bool) {
 		case "25": // read-only: we reached a replica, or the primary stepped down
 			return Busy, refused.Code == "25006"
 		}
+		if refused.Code == deniedCode {
+			return Denied, false
+		}
 		return Rejected, false
 	}
 	if _, ok := errors.AsType[middleware.RecoveredPanicError](err); ok {
@@ -160,18 +164,25 @@ func lasting(err error, at domain.Position, table string) error {
 	if refused.Code == fencedCode {
 		return ErrFenced
 	}
-	if _, passes := passing(err); passes {
+	class, passes := passing(err)
+	if passes {
 		return err
 	}
 	if table == "" {
 		table = refused.TableName
 	}
-	class := Rejected
-	if strings.HasPrefix(refused.Code, "42") {
+	detail := refused.Code
+	switch {
+	case class == Denied:
+		detail += ": " + refused.Message // which names an object, and quotes no value
+	case strings.HasPrefix(refused.Code, "42"):
 		class = BadSchema
 	}
-	return &Failure{Class: class, Position: at, Table: table, Detail: refused.Code, cause: err}
+	return &Failure{Class: class, Position: at, Table: table, Detail: detail, cause: err}
 }
+
+// deniedCode is Postgres's insufficient_privilege.
+const deniedCode = "42501"
 
 // fencedCode is what crm.move_checkpoint raises.
 const fencedCode = "CR001"

@@ -235,7 +235,7 @@ func (m *model) stop(err error) {
 func (m *model) fail(err error) {
 	m.drop()
 	_ = m.leave(nil)
-	failure, ok := errors.AsType[*Failure](err)
+	failure, ok := errors.AsType[*Failure](lasting(err, domain.Position{}, ""))
 	if !ok {
 		class, _ := passing(err)
 		failure = &Failure{Class: class, cause: err}

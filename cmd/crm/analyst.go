@@ -25,6 +25,7 @@ type analystDSN struct {
 	Postgres         string        `env:"CRM_POSTGRES" placeholder:"postgres://…" help:"Connection string of the Postgres database for the read models, as of crm serve; its role needs CREATEROLE. --data goes before it."`
 	PasswordFile     string        `env:"CRM_ANALYST_PASSWORD_FILE" type:"path" placeholder:"FILE" help:"File with the role's password; made with a random one if it is not there. Without it a new role of --postgres gets a random password, which is shown once, and an existing one keeps its own."`
 	StatementTimeout time.Duration `default:"1m" env:"CRM_ANALYST_STATEMENT_TIMEOUT" placeholder:"DURATION" help:"How long one statement of an analyst may take, 1s to 24h. Default ${default}."`
+	GuardLocks       bool          `help:"Also take advisory locks, with which analysts could keep a server from writing a read model, from every role of the database but who owns the books (schema crm) and who holds such a lock now: other programs lose them, and servers that log in by another role later. Needs a superuser and running servers; README tells how to undo it. A data folder's own Postgres always has it."`
 	Connections      int           `default:"8" env:"CRM_ANALYST_CONNECTIONS" placeholder:"N" help:"Connections that analysts may have at a time, 1 to 1000. Default ${default}."`
 }
 
@@ -70,7 +71,7 @@ func (a *analystDSN) Run(ctx context.Context, std streams) error {
 	if err != nil {
 		return err
 	}
-	role := projections.Analyst{Password: password, StatementTimeout: a.StatementTimeout, Connections: a.Connections}
+	role := projections.Analyst{Password: password, StatementTimeout: a.StatementTimeout, Connections: a.Connections, GuardLocks: a.GuardLocks || laptop}
 	var fresh string
 	if password == "" && !laptop { // whose cluster lets in who may enter the folder, and asks no password
 		fresh = rand.Text()
@@ -83,8 +84,13 @@ func (a *analystDSN) Run(ctx context.Context, std streams) error {
 	if created && password == "" {
 		password = fresh
 	}
-	if may, err := projections.MayLock(ctx, conn, name); err == nil && may {
-		_, _ = fmt.Fprintf(std.err, "%s can take advisory locks here, and so keep a server from writing a read model; run this once as a superuser, after the first start of a server, and it cannot\n", name)
+	switch may, err := projections.MayLock(ctx, conn, name); {
+	case err != nil:
+		return fmt.Errorf("analysts' role: %w", err)
+	case may && a.GuardLocks:
+		return fmt.Errorf("%s is there, but can take advisory locks still: --guard-locks needs a superuser, and the books that the first start of a server makes", name)
+	case may && !laptop:
+		_, _ = fmt.Fprintf(std.err, "%s can take advisory locks, and so keep a server from writing a read model: --guard-locks takes them from all roles but the servers'\n", name)
 	}
 	if !created && password == "" && !laptop {
 		_, _ = fmt.Fprintf(std.err, "%s keeps its password, which is not shown again; --password-file gives it another one\n", name)

@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"crm/projections"
 	"crm/projections/projectionstest"
 )
 
@@ -90,6 +91,18 @@ func TestAnalystsOfAServer(t *testing.T) {
 	}
 	if code, out, errs := runCommand(t, "analyst-dsn", "--postgres", dsn); code != 0 || passwordOf(out) != "" || !strings.Contains(errs, "--password-file") {
 		t.Errorf("an existing role: exit code %d, %s%s", code, out, errs)
+	}
+	if code, _, errs := runCommand(t, "analyst-dsn", "--postgres", dsn, "--guard-locks"); code != exitFailed || !strings.Contains(errs, "books") {
+		t.Errorf("guards locks of no books: exit code %d, %s", code, errs)
+	}
+	if err := projections.Migrate(t.Context(), pool); err != nil {
+		t.Fatal(err)
+	}
+	if code, _, errs := runCommand(t, "analyst-dsn", "--postgres", dsn); code != 0 || strings.Count(errs, "--guard-locks") != 1 {
+		t.Errorf("locks that are not guarded: exit code %d, %s", code, errs)
+	}
+	if code, _, errs := runCommand(t, "analyst-dsn", "--postgres", dsn, "--guard-locks"); code != 0 || strings.Contains(errs, "locks") {
+		t.Errorf("guards locks: exit code %d, %s", code, errs)
 	}
 	file := filepath.Join(t.TempDir(), "password")
 	var kept string
