@@ -62,13 +62,16 @@ func (b *Builder) Live() bool { return b.checkpoint.live }
 // so a batch may come twice. The error is a [Failure] when the same would happen
 // again; [ErrFenced], [ErrOutOfStep] or [ErrMissing] when the builder is to be fed
 // from its checkpoint again; and otherwise one that passes: the way to Postgres or
-// to the log, or Postgres itself. After ErrMissing the builder can still be used.
+// to the log, or Postgres itself. After ErrMissing the builder can still be used; in bulk,
+// where it cannot, a missing event is a Failure.
 //
 // Each of its transactions has the time of one, as a request in the log may take many;
 // ctx ends them all.
 func (b *Builder) Apply(ctx context.Context, batch domain.Batch) error {
 	at := b.checkpoint.Position
 	switch {
+	case b.lostWindow():
+		return ErrOutOfStep
 	case !at.Before(batch.Through):
 		return nil
 	case at.Before(batch.After):
@@ -254,7 +257,10 @@ func (b *Builder) ignores(eventType string) bool {
 func (b *Builder) blame(ctx context.Context, events []domain.Recorded, err error) (at int, fault error) {
 	failure, refused := errors.AsType[*Failure](err)
 	missing := errors.Is(err, ErrMissing)
-	if !refused && !missing || len(events) == 0 || b.writer.bulk { // where nothing of the window is kept
+	switch {
+	case b.writer.bulk && missing: // to be dealt with out of bulk: what came before it in the batch is in the window
+		return -1, b.failure(Missing, "", err)
+	case !refused && !missing, len(events) == 0, b.writer.bulk: // where nothing of the window is kept
 		return -1, err
 	}
 	if err := b.rollBack(ctx); err != nil {

@@ -74,6 +74,10 @@ func (b *Builder) Bulk(ctx context.Context) error {
 // InBulk reports whether batches gather in a window.
 func (b *Builder) InBulk() bool { return b.writer.bulk }
 
+// lostWindow reports whether the window holds a part of a batch that failed: nothing may
+// be added to it, nor kept of it.
+func (b *Builder) lostWindow() bool { return b.writer.bulk && b.window.broken }
+
 // unvacuumed keeps Postgres from vacuuming and analyzing the tables by itself.
 func unvacuumed(ctx context.Context, tx pgx.Tx, schema string) error {
 	if _, err := tx.Exec(ctx, patience); err != nil {
@@ -165,10 +169,10 @@ func (b *Builder) begin(ctx context.Context) error {
 // bulk, and gives [ErrOutOfStep] after an error, when there is nothing to be kept.
 func (b *Builder) Flush(ctx context.Context) error {
 	switch {
+	case b.lostWindow():
+		return ErrOutOfStep
 	case !b.writer.bulk || b.checkpoint == b.window.since:
 		return nil
-	case b.window.broken:
-		return ErrOutOfStep
 	}
 	return b.flush(ctx, b.checkpoint)
 }

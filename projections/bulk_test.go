@@ -172,3 +172,45 @@ func TestBulkGivesTheTablesBackToPostgres(t *testing.T) {
 		t.Errorf("bulk of tables that are read: %v, %d left alone", err, left())
 	}
 }
+
+// What only the rows notice to be missing, in streams that were not met lately, breaks
+// the window: events before it in its batch are applied already. So the batch is not
+// taken again by who has it open, be it whole, and is by who opens it anew.
+func TestBulkWithoutAnEventThatRowsMiss(t *testing.T) {
+	t.Parallel()
+	log := newLives(10, 60, 4)
+	batches := batched(projectionstest.Batches(log.Events, 20))
+	holed := batches[0]
+	holed.Events = log.Without(log.Of(log.Events[15].Stream)[0].Position)[:19]
+	pool := projectionstest.Pool(t)
+	b := bulk(t, pool, chapters{}, projections.BulkLimits{})
+	err := b.Apply(t.Context(), holed)
+	if class(err) != projections.Missing {
+		t.Fatalf("applied without an event: %v", err)
+	}
+	if err := b.Apply(t.Context(), batches[0]); !errors.Is(err, projections.ErrOutOfStep) {
+		t.Errorf("a lost window goes on: %v", err)
+	}
+	if err := b.Flush(t.Context()); !errors.Is(err, projections.ErrOutOfStep) {
+		t.Errorf("a lost window is kept: %v", err)
+	}
+	b.Close()
+	b = bulk(t, pool, chapters{}, projections.BulkLimits{})
+	apply(t, b, batches...)
+	if err := b.Finish(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	holdsChapters(t, pool, log.Events)
+}
+
+// holdsChapters fails unless the tables of chapters hold what events leave.
+func holdsChapters(t *testing.T, pool *pgxpool.Pool, events []domain.Recorded) {
+	t.Helper()
+	want := projectionstest.Pool(t)
+	if err := projectionstest.Replay(t.Context(), want, chapters{}, events); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(read(t, want, "chapters"), read(t, pool, "chapters")); diff != "" {
+		t.Errorf("chapters (-want +got):\n%s", diff)
+	}
+}
