@@ -37,7 +37,7 @@ var refusals = bySlug(
 	ErrNoRoute, ErrMethod, ErrNotAccepted, ErrTimedOut, ErrInternal, ErrCursor, ErrBehind,
 	projections.ErrUnavailable, readmodels.ErrParked, projections.ErrUnknownModel, projections.ErrStopped, errStreamDeleted,
 	projections.ErrRebuilding, projections.ErrCancelled, projections.ErrOtherVersion, projections.ErrNothingRetired,
-	projections.ErrNoTables, projections.ErrNoSuchVersion, projections.ErrUnknownJob, projections.ErrTooManyJobs,
+	projections.ErrNoTables, projections.ErrOldBooks, projections.ErrNoSuchVersion, projections.ErrUnknownJob, projections.ErrTooManyJobs,
 )
 
 // errStreamDeleted stands in for the event store's refusal of that slug, a room

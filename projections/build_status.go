@@ -62,7 +62,8 @@ func (b *BuildStatus) measured(head domain.Position) *BuildStatus {
 }
 
 // Builds lists the builds of all read models, by name, the oldest first; none in a
-// database that [Migrate] has not seen. It changes nothing.
+// database that [Migrate] has not seen, and ErrOldBooks where an older program's has. It
+// changes nothing.
 func Builds(ctx context.Context, db Querier) ([]BuildStatus, error) {
 	rows, err := db.Query(ctx, `
 		SELECT name, build, version, state, schema_name = name AS read, purpose, schema_name AS schema,
@@ -86,5 +87,5 @@ func Builds(ctx context.Context, db Querier) ([]BuildStatus, error) {
 			}
 		}
 	}
-	return found, Unavailable(err)
+	return found, ofBooks(err)
 }

@@ -31,7 +31,7 @@ func (r *Rebuilder) Diff(ctx context.Context, name string, before, after, keys i
 		return none, ErrNoTables
 	}
 	if err != nil {
-		return none, Unavailable(err)
+		return none, ofBooks(err)
 	}
 	mayWrite, err := r.mayWrite(ctx)
 	if err != nil {

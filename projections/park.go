@@ -261,5 +261,5 @@ func (p ParkedStreams) Of(ctx context.Context, model string) ([]Parked, error) {
 	if notMade(err) {
 		return nil, nil
 	}
-	return parked, Unavailable(err)
+	return parked, ofBooks(err)
 }

@@ -34,6 +34,23 @@ func notMade(err error) bool {
 	return ok && (refused.Code == "42P01" || refused.Code == "3F000")
 }
 
+// ErrOldBooks is a database whose books a program of before wrote, and that is only
+// read here: [Migrate] has not brought them up to date.
+var ErrOldBooks = &domain.Error{
+	Code: domain.Conflict, Slug: "read-model-books-outdated",
+	Detail: "The books of the read models are of an older program. Start a server of this one, or rebuild a read model with it; both bring them up to date.",
+}
+
+// ofBooks says so where reading the books failed for a column that they lack; other
+// errors are as Unavailable has them.
+func ofBooks(err error) error {
+	const undefinedColumn = "42703"
+	if refused, ok := errors.AsType[*pgconn.PgError](err); ok && refused.Code == undefinedColumn {
+		return fmt.Errorf("%w: %w", ErrOldBooks, err)
+	}
+	return Unavailable(err)
+}
+
 // Unavailable wraps in ErrUnavailable what asking again later may heal: Postgres is
 // away, refuses for a moment, or has no such table yet. Other errors it returns as they
 // are.
