@@ -65,8 +65,8 @@ func (b *Builder) Live() bool { return b.checkpoint.live }
 // to the log, or Postgres itself. After ErrMissing the builder can still be used; in bulk,
 // where it cannot, a missing event is a Failure.
 //
-// Each of its transactions has the time of one, as a request in the log may take many;
-// ctx ends them all.
+// Each of its transactions has the time of one, as a request in the log may take many,
+// and the end of a window has its own; ctx ends them all.
 func (b *Builder) Apply(ctx context.Context, batch domain.Batch) error {
 	at := b.checkpoint.Position
 	switch {
@@ -120,6 +120,9 @@ func (b *Builder) advance(ctx context.Context, events []domain.Recorded, through
 			}
 			return o
 		})
+		if err == nil {
+			err = b.endDue(ctx)
+		}
 		if err != nil {
 			b.window.broken = true // some of the batch is in it
 			return err

@@ -3,6 +3,7 @@ package projections
 import (
 	"cmp"
 	"context"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -25,15 +26,22 @@ type window struct {
 	broken bool       // it failed, and nothing of it can be kept
 }
 
-// BulkLimits say when a window of [Builder.Bulk] ends. What it holds is what a crash
-// costs: by default a few seconds of work, and half a minute of the first one, which is
-// so much cheaper than those after it that it is long.
+// BulkLimits say when a window of [Builder.Bulk] ends. What it holds is what a crash or a
+// lost connection costs: by default a few seconds of work, and half a minute or more of
+// the first one, which is so much cheaper than those after it that it is long. Who stops
+// in it has to make all keys to keep it (first.go): a [Rebuilder] has its CloseTimeout for
+// that, and else begins anew.
 type BulkLimits struct {
 	Events int64 // after so many; default 250,000, of the first one 2,000,000
 	Bytes  int   // when its rows in memory take so much, about; default 256 MiB
 }
 
 const windowEvents = 250_000
+
+// windowTimeout is how long the end of a window may take before the connection is given
+// up. Seven builds may end their first ones at once, and sort, write and make the keys of
+// 2,000,000 events each, on whatever disk there is.
+const windowTimeout = 15 * time.Minute
 
 // Bulk has the builder take what comes until [Builder.Finish] as fast as it can, for
 // tables that nobody reads yet. Batches gather in a window, which is one transaction:
@@ -95,9 +103,8 @@ func unvacuumed(ctx context.Context, tx pgx.Tx, schema string) error {
 	return nil
 }
 
-// gather adds a batch to the window, and ends the window when it is due.
-func (b *Builder) gather(ctx context.Context, to Checkpoint) (err error) {
-	defer func() { b.window.broken = b.window.broken || err != nil }()
+// gather adds a batch to the window.
+func (b *Builder) gather(ctx context.Context) error {
 	if err := b.prepare(ctx); err != nil {
 		return err
 	}
@@ -107,13 +114,15 @@ func (b *Builder) gather(ctx context.Context, to Checkpoint) (err error) {
 	if err := b.bind(ctx); err != nil { // changes may be the first to add rows to a table
 		return err
 	}
-	if err := b.stream(ctx); err != nil {
-		return err
-	}
-	if to.Events-b.window.since.Events < b.window.events && b.weight() < b.window.bytes {
+	return b.stream(ctx)
+}
+
+// endDue ends the window when it is due.
+func (b *Builder) endDue(ctx context.Context) error {
+	if !b.writer.bulk || b.checkpoint.Events-b.window.since.Events < b.window.events && b.weight() < b.window.bytes {
 		return nil
 	}
-	return b.flush(ctx, to)
+	return b.Flush(ctx)
 }
 
 func (b *Builder) weight() int {
@@ -174,11 +183,14 @@ func (b *Builder) Flush(ctx context.Context) error {
 	case !b.writer.bulk || b.checkpoint == b.window.since:
 		return nil
 	}
-	return b.flush(ctx, b.checkpoint)
+	ctx, cancel := context.WithTimeout(ctx, windowTimeout)
+	defer cancel()
+	err := b.flush(ctx, b.checkpoint)
+	b.window.broken = err != nil
+	return err
 }
 
-func (b *Builder) flush(ctx context.Context, to Checkpoint) (err error) {
-	defer func() { b.window.broken = b.window.broken || err != nil }()
+func (b *Builder) flush(ctx context.Context, to Checkpoint) error {
 	if err := b.guard(b.writer.settle); err != nil {
 		return err
 	}

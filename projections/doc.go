@@ -148,7 +148,7 @@
 // stands in crm.skipped.
 //
 // In bulk nothing is parked: the window is given up, and the build goes on batch by
-// batch from there. A stream's rows are its own, or sums: then it does not matter
+// batch from where it began (the first one is tried in shorter windows before). A stream's rows are its own, or sums: then it does not matter
 // that the events of a parked one come later than those of others.
 //
 // # The books
@@ -293,6 +293,7 @@
 //     µs instead of 7.1 (timeline), a row per customer 0.5 instead of 3.2, a deal 2.0
 //     instead of 10.3 (load average 20; indexes not included). After a loss it goes on
 //     batch by batch until that is made up for: who loses connections all the time gets on.
+//     Only the first window, which is long, is tried once more, in shorter ones.
 //   - 2026-11-22 The first window is a long one, as it has the tables to itself: it
 //     empties them in its own transaction, so that rows need no WAL (where wal_level is
 //     minimal) and can be frozen, and makes the primary keys at its end, so that rows

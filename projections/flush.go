@@ -21,7 +21,7 @@ const pipelineRows = 200
 // changes them in between moves the checkpoint, and then ours does not move.
 func (b *Builder) write(ctx context.Context, to Checkpoint) error {
 	if b.writer.bulk {
-		return b.gather(ctx, to)
+		return b.gather(ctx)
 	}
 	if err := b.prepare(ctx); err != nil {
 		return err

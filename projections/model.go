@@ -20,7 +20,8 @@ const (
 )
 
 // batchTimeout is how long a transaction may take before the connection is given up:
-// of a batch, or one of those that catch up with a parked stream.
+// of a batch, or one of those that catch up with a parked stream. The end of a window has
+// windowTimeout.
 const batchTimeout = time.Minute
 
 // fresh is how recently an event was recorded for its batch to count as the end

@@ -216,7 +216,7 @@ func (c *replacing) step(ctx context.Context, s *shadow) (done bool, err error) 
 	case s.builder.Live():
 		return c.swap(ctx, s)
 	}
-	if err := c.feed.write(s.builder.Flush); err != nil {
+	if err := s.builder.Flush(c.feed.working); err != nil { // not broken off: see take
 		return false, err
 	}
 	c.feed.phase(s, Indexing)

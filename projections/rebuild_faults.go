@@ -47,19 +47,24 @@ func (f *feed) failed(s *shadow, err error) (passes bool) {
 	return false
 }
 
-// beCareful goes out of bulk until what may be lost with the window is done again: who
-// loses every connection gets on batch by batch, and an event that cannot be applied
-// is dealt with where it is.
+// beCareful has what may be lost with the window be done again out of bulk: who loses
+// every connection gets on batch by batch, and an event that cannot be applied is dealt
+// with where it is. Where the first window was lost, which is long, it is done again in
+// bulk first, once, in windows of the length of others.
 func (s *shadow) beCareful(err error) error {
-	s.careful = s.at()
 	failure, ok := errors.AsType[*Failure](err)
-	if !ok {
+	if ok {
+		err = ErrOutOfStep
+	}
+	if s.builder.window.first && !s.short {
+		s.short = true
 		return err
 	}
-	if s.careful.Before(failure.Position) {
+	s.careful = s.at()
+	if ok && s.careful.Before(failure.Position) {
 		s.careful = failure.Position
 	}
-	return ErrOutOfStep
+	return err
 }
 
 func isRefusal(err error) bool {

@@ -6,6 +6,8 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"crm/domain"
 	"crm/projections"
 	"crm/projections/projectionstest"
@@ -36,4 +38,35 @@ func TestRebuildWithoutAnEventThatRowsMiss(t *testing.T) {
 	}
 	holdsChapters(t, pool, log.Events)
 	wantBuilds(t, pool, "chapters", map[string][]int{"live": {1}})
+}
+
+// A first window that is lost costs one more in bulk, of ordinary length; what is lost
+// again is done batch by batch.
+func TestRebuildThatLosesItsFirstWindow(t *testing.T) {
+	t.Parallel()
+	events := history(1000)
+	pool := projectionstest.Pool(t)
+	if err := projections.Migrate(t.Context(), pool); err != nil {
+		t.Fatal(err)
+	}
+	applied := 0
+	committed := map[int]bool{}
+	p := notes{name: "notes", apply: func(*projections.Writer, domain.Recorded) error {
+		switch applied++; applied {
+		case 300, 600:
+			committed[applied] = count(t, pool, "SELECT events FROM crm.projections") > 0
+			exec(t, pool, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+				WHERE datname = current_database() AND application_name LIKE 'crm projection%'`)
+		case 900:
+			committed[applied] = count(t, pool, "SELECT events FROM crm.projections") > 0
+		}
+		return nil
+	}}
+	if err := rebuilder(pool, newSource(events, 40), p).Rebuild(t.Context(), nil, false, nil); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(map[int]bool{300: false, 600: false, 900: true}, committed); diff != "" {
+		t.Errorf("what is committed after events (-want +got):\n%s", diff)
+	}
+	diffTables(t, pool, "notes", events)
 }

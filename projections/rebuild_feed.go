@@ -45,6 +45,7 @@ type shadow struct {
 	course     course
 	purpose    purpose         // that it gets with the lead; none: as it is
 	builder    *Builder        // nil without a connection
+	short      bool            // its first window is no longer than others
 	careful    domain.Position // up to where it is not in bulk
 	until      time.Time       // it may be led by someone else
 	done       bool
@@ -306,19 +307,11 @@ func (f *feed) take(ctx context.Context, s *shadow, batch domain.Batch, mayStep 
 	}
 }
 
-// write runs what is not broken off when the feed is to end, as a window would be
-// lost with it, unless it takes long.
-func (f *feed) write(do func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(f.working, batchTimeout)
-	defer cancel()
-	return do(ctx)
-}
-
 // applied commits what leads to the goal, which others are to see, and goes into bulk
 // where that was given up for a while.
 func (f *feed) applied(ctx context.Context, s *shadow) error {
 	if s.bounded && !s.at().Before(s.goal) {
-		return f.write(s.builder.Flush)
+		return s.builder.Flush(f.working)
 	}
 	if s.at().Before(s.careful) {
 		return nil
@@ -361,7 +354,11 @@ func (f *feed) open(ctx context.Context, s *shadow) (err error) {
 		}
 		s.build.purpose = s.purpose
 	}
-	if s.builder.Parking = f.rebuilder.cfg.Parking; s.at().Before(s.careful) {
+	s.builder.Parking = f.rebuilder.cfg.Parking
+	if s.short {
+		s.builder.Limits.Events = windowEvents
+	}
+	if s.at().Before(s.careful) {
 		return nil
 	}
 	return s.builder.Bulk(ctx)
