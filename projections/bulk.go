@@ -3,9 +3,11 @@ package projections
 import (
 	"cmp"
 	"context"
+	"errors"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"crm/domain"
 )
@@ -18,7 +20,7 @@ import (
 type window struct {
 	since  Checkpoint // as the last commit left it
 	begun  bool       // there is a transaction
-	first  bool       // the tables were empty before it
+	first  bool       // the tables were empty before it, and it has them to itself
 	keys   []key      // that it has taken off, and puts on again (first.go)
 	whole  bool       // all rows of the tables that change are in memory, so none is loaded
 	events int64      // it ends after so many, or
@@ -48,7 +50,7 @@ const windowTimeout = 15 * time.Minute
 // rows that are added are sent at once, rows that change stay in memory and are
 // written when the window ends, so once for all the batches in it. The tables are
 // the same in the end: a window is a large batch that comes in pieces. The first one is
-// special (first.go): until it ends the tables are locked.
+// special (first.go): until it ends the tables are locked, mostly.
 //
 // [Builder.Checkpoint] tells what was applied; what was not committed is lost with
 // the connection, and who opens the build again finds the last window's end. So
@@ -160,7 +162,8 @@ func (b *Builder) stream(ctx context.Context) error {
 	})
 }
 
-// begin begins the window's transaction, if it has none.
+// begin begins the window's transaction, if it has none. Where somebody else reads the
+// tables, the first window is one like others.
 func (b *Builder) begin(ctx context.Context) error {
 	if b.window.begun {
 		return nil
@@ -171,7 +174,22 @@ func (b *Builder) begin(ctx context.Context) error {
 	if err := sent.run(ctx, b, nothing); err != nil || !b.window.first {
 		return err
 	}
-	return b.clear(ctx)
+	err := b.clear(ctx)
+	if !isLockedOut(err) {
+		return err
+	}
+	if err := b.rollBack(ctx); err != nil {
+		return err
+	}
+	b.window.begun, b.window.first, b.window.keys = false, false, nil
+	b.window.events = cmp.Or(b.Limits.Events, windowEvents)
+	return b.begin(ctx)
+}
+
+// isLockedOut reports whether a lock was not to be had.
+func isLockedOut(err error) bool {
+	refused, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && (refused.Code == "55P03" || refused.Code == "40P01") // it took too long, or would for ever
 }
 
 // Flush ends the window: what was applied is committed. It does nothing outside of

@@ -302,7 +302,8 @@
 //     of Postgres they are empty while the checkpoint is not. Only a history table gets
 //     its key earlier, when a backdated event first has to find a version; to keep those
 //     rows in memory as well would save 1 µs an event of all read models, and cost as much
-//     memory again.
+//     memory again. Where somebody holds the empty tables, as a dump does, it is a window
+//     as others are.
 //   - 2026-11-22 Indexes are made at the end of the first catch-up, which is when
 //     an event is less than 5 s old, or when the log was quiet for a second.
 //     Asking the store for its head would be exact, but the head may be a system

@@ -19,13 +19,16 @@ import (
 //	                   that it takes to keep it
 //
 // All of it is in one transaction: whoever looks, or comes after a crash, finds empty
-// tables with their keys or full ones with theirs. Until then the tables are locked;
-// nobody has a reason to look.
+// tables with their keys or full ones with theirs. Until then the tables are locked, and
+// who looks all the same, as a dump of the database does, waits. Who was there first, and
+// holds them for longer than our patience, is not waited for: the window goes without all
+// this, which is only speed.
 
 // key is a primary key of a table that is off.
 type key struct{ table, name, definition string }
 
-// clear makes the tables ready for the first window, in its transaction.
+// clear makes the tables ready for the first window, in its transaction. It fails where
+// somebody reads them.
 func (b *Builder) clear(ctx context.Context) error {
 	if _, err := b.conn.Exec(ctx, patience); err != nil {
 		return lasting(err, b.first, "")

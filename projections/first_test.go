@@ -2,6 +2,7 @@ package projections_test
 
 import (
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -95,5 +96,36 @@ func TestCrashInTheFirstWindow(t *testing.T) {
 	}
 	if diff := cmp.Diff(expected(history(300)), read(t, pool, p.name)); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
+// Who reads the empty tables for long, as a dump does, keeps nobody from filling them.
+func TestFirstWindowBesideAReader(t *testing.T) {
+	t.Parallel()
+	events := history(300)
+	pool := projectionstest.Pool(t)
+	p := notes{name: "notes"}
+	b := bulk(t, pool, p, projections.BulkLimits{})
+	want := structure(t, pool, p.name)
+	reader, err := pool.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := reader.Exec(t.Context(), "LOCK TABLE notes.days, notes.lines IN ACCESS SHARE MODE"); err != nil {
+		t.Fatal(err)
+	}
+	apply(t, b, batched(projectionstest.Batches(events, 50))...)
+	if err := b.Finish(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := reader.Commit(t.Context()); err != nil {
+		t.Errorf("the reader: %v", err)
+	}
+	diffTables(t, pool, p.name, events)
+	made := structure(t, pool, p.name)
+	for _, what := range want {
+		if !slices.Contains(made, what) {
+			t.Errorf("%s is gone", what)
+		}
 	}
 }
