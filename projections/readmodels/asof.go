@@ -52,10 +52,12 @@ func (a AsOf) args(args pgx.NamedArgs) pgx.NamedArgs {
 	return args
 }
 
-// bound is nil for no bound.
+// bound is nil for no bound, else in UTC: of an instant that a statement takes as a date,
+// pgx sends the day on its own calendar.
 func bound(at time.Time) *time.Time {
 	if at.IsZero() {
 		return nil
 	}
+	at = at.UTC()
 	return &at
 }

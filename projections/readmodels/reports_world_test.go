@@ -103,8 +103,10 @@ func periods() map[string]readmodels.Period {
 	day := func(month, day int) time.Time {
 		return time.Date(2025, time.Month(month), day, 0, 0, 0, 0, time.UTC)
 	}
+	west := time.FixedZone("west", -8*60*60) // where March of UTC begins on the last day of February, on which deals are due
 	return map[string]readmodels.Period{
 		"ever": {}, "since": {From: day(6, 17)}, "until": {Until: day(14, 8)}, "within": {From: day(3, 1), Until: day(13, 12)},
+		"in the west": {From: day(15, 1).In(west), Until: day(26, 1).In(west)},
 	}
 }
 
