@@ -49,10 +49,11 @@ func countParked(ctx context.Context, db Querier) (map[string]int, error) {
 }
 
 // beside is the build that is to be read next, nil where there is none: the newest,
-// where there are several, but those of p's version first.
+// where there are several, but those of p's version first. One that is kept until
+// somebody says so, or to be compared, is not.
 func beside(all []BuildStatus, p Projection) *BuildStatus {
 	next := slices.DeleteFunc(slices.Clone(all), func(b BuildStatus) bool {
-		return b.Name != p.Name() || b.Read || b.State == buildRetired || b.Purpose == string(compare)
+		return b.Name != p.Name() || b.Read || b.State == buildRetired || b.Purpose != string(serve)
 	})
 	if len(next) == 0 {
 		return nil

@@ -31,3 +31,6 @@ func OpenBuild(ctx context.Context, pool *pgxpool.Pool, p Projection, id int64) 
 	}
 	return openBuild(ctx, pool, p, build{id: id, version: p.Version()})
 }
+
+// Beside is which build counts as the rebuild under way.
+var Beside = beside
