@@ -24,7 +24,7 @@ type window struct {
 	keys   []key      // that it has taken off, and puts on again (first.go)
 	whole  bool       // all rows of the tables that change are in memory, so none is loaded
 	events int64      // it ends after so many, or
-	bytes  int        // when the rows in memory take so much, about; they are let go of then
+	bytes  int        // when what is in memory takes so much, about; it is let go of then
 	broken bool       // it failed, and nothing of it can be kept
 }
 
@@ -35,7 +35,9 @@ type window struct {
 // that, and else begins anew.
 type BulkLimits struct {
 	Events int64 // after so many; default 250,000, of the first one 2,000,000
-	Bytes  int   // when its rows in memory take so much, about; default 256 MiB
+	// Bytes is when rows that change, and sums, take so much memory, about; default 256
+	// MiB. What a batch and the end of a window take besides is not counted.
+	Bytes int
 }
 
 const windowEvents = 250_000
@@ -127,10 +129,13 @@ func (b *Builder) endDue(ctx context.Context) error {
 	return b.Flush(ctx)
 }
 
+// weight is how much memory the window takes, about, in bytes.
 func (b *Builder) weight() int {
 	n := 0
-	for k := range b.writer.keyed() {
-		n += k.weight()
+	for _, buf := range b.writer.buffers {
+		if s, stays := buf.(sorted); stays {
+			n += s.weight()
+		}
 	}
 	return n
 }
@@ -245,9 +250,8 @@ func (b *Builder) flush(ctx context.Context, to Checkpoint) error {
 	b.window.since, b.window.begun = to, false
 	if b.weight() >= b.window.bytes {
 		b.window.whole = false
-		for _, buf := range b.writer.buffers {
-			buf.reset()
-		}
+		b.writer.reset()
+		b.writer.buffers = nil // and not reset, which would keep their memory
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package projections_test
 
 import (
 	"errors"
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"testing"
@@ -212,5 +213,36 @@ func holdsChapters(t *testing.T, pool *pgxpool.Pool, events []domain.Recorded) {
 	}
 	if diff := cmp.Diff(read(t, want, "chapters"), read(t, pool, "chapters")); diff != "" {
 		t.Errorf("chapters (-want +got):\n%s", diff)
+	}
+}
+
+// Rows that change and sums count for the memory that a window may take; it ends, and
+// what it took is given back.
+func TestWindowEndsWithItsMemory(t *testing.T) {
+	t.Parallel()
+	type row struct {
+		Part string `db:"part"`
+		N    int64  `db:"n"`
+	}
+	rows, sums := projections.NewKeyed[string, row]("rows", "part"), projections.NewSums[string, row]("sums", "part")
+	for name, step := range map[string]func(w *projections.Writer, n int){
+		"rows": func(w *projections.Writer, n int) { rows.Update(w, fmt.Sprint(n), func(r *row) { r.N++ }) },
+		"sums": func(w *projections.Writer, n int) { sums.Add(w, fmt.Sprint(n), func(r *row) { r.N++ }) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			const ddl = "(part text PRIMARY KEY, n bigint NOT NULL);"
+			pool := projectionstest.Pool(t)
+			p := program{ddl: "CREATE TABLE rows " + ddl + "CREATE TABLE sums " + ddl, step: step}
+			b := bulk(t, pool, p, projections.BulkLimits{Events: math.MaxInt64, Bytes: 100_000})
+			ends := map[int]bool{}
+			for _, batch := range batched(projectionstest.Batches(newLives(1, 6000, 1).Events, 100)) {
+				apply(t, b, batch)
+				ends[count(t, pool, "SELECT events FROM crm.projections")] = true
+			}
+			if n := len(ends) - 1; n < 3 || n > 30 {
+				t.Errorf("6,000 groups in 100,000 bytes at a time are %d windows", n)
+			}
+		})
 	}
 }

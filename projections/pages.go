@@ -13,6 +13,9 @@ const firstPage = 16 // elements
 
 func (p *pages[T]) len() int { return p.n }
 
+// room is for how many elements there is memory.
+func (p *pages[T]) room() int { return (1<<len(p.pages) - 1) * firstPage }
+
 // at is the i-th element, at an address that stays until reset.
 func (p *pages[T]) at(i int) *T {
 	k := bits.Len(uint(i/firstPage+1)) - 1

@@ -30,6 +30,10 @@ type RebuildConfig struct {
 	Reaches func(ctx context.Context, position domain.Position) (bool, error)
 	// Parking is what becomes of events that cannot be applied, as in [Config].
 	Parking Parking
+	// Limits are those of the windows in which builds are filled. Bytes is what all that
+	// one task fills may take together; each gets its part. Default 1 GiB, as a task may
+	// be of seven builds.
+	Limits BulkLimits
 	// CloseTimeout is how long the batches at work may go on, and what is to be kept be
 	// written, when the context ends. Default 5 s.
 	CloseTimeout time.Duration
@@ -57,6 +61,7 @@ func NewRebuilder(pool *pgxpool.Pool, cfg RebuildConfig, projections ...Projecti
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	cfg.CloseTimeout = cmp.Or(cfg.CloseTimeout, 5*time.Second)
+	cfg.Limits.Bytes = cmp.Or(cfg.Limits.Bytes, 1<<30)
 	return &Rebuilder{cfg: cfg, pool: pool, projections: projections, givenUp: map[string]error{}}
 }
 

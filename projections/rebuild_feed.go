@@ -1,6 +1,7 @@
 package projections
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -354,14 +355,21 @@ func (f *feed) open(ctx context.Context, s *shadow) (err error) {
 		}
 		s.build.purpose = s.purpose
 	}
-	s.builder.Parking = f.rebuilder.cfg.Parking
-	if s.short {
-		s.builder.Limits.Events = windowEvents
-	}
+	s.builder.Parking, s.builder.Limits = f.rebuilder.cfg.Parking, f.limits(s)
 	if s.at().Before(s.careful) {
 		return nil
 	}
 	return s.builder.Bulk(ctx)
+}
+
+// limits are those of a build's windows.
+func (f *feed) limits(s *shadow) BulkLimits {
+	limits := f.rebuilder.cfg.Limits
+	limits.Bytes = max(1, limits.Bytes/len(f.shadows))
+	if s.short {
+		limits.Events = cmp.Or(limits.Events, windowEvents)
+	}
+	return limits
 }
 
 // gone is why a build has gone.

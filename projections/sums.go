@@ -87,6 +87,10 @@ func (b *sumsBuffer[K, R]) nothing(i int) bool {
 	return true
 }
 
+func (b *sumsBuffer[K, R]) weight() int {
+	return cap(b.added) * (int(unsafe.Sizeof(sumsRow[K, R]{})) + mapped[K, int]())
+}
+
 func (b *sumsBuffer[K, R]) reset() {
 	clear(b.slots)
 	b.added = emptied(b.added)

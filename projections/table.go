@@ -232,11 +232,15 @@ func (b *keyedBuffer[K, R]) reset() {
 }
 
 func (b *keyedBuffer[K, R]) weight() int {
-	return b.touched.len()*int(unsafe.Sizeof(keyedRow[K, R]{})+referred) + len(b.before)*int(unsafe.Sizeof(*new(R)))
+	return b.touched.room()*int(unsafe.Sizeof(keyedRow[K, R]{})) + b.touched.len()*(referred+mapped[K, int]()) +
+		len(b.before)*mapped[int, R]()
 }
 
 // referred is what a row's fields lead to, about, in bytes.
 const referred = 256
+
+// mapped is what an entry of a map takes, about, in bytes: half of a map is empty.
+func mapped[K comparable, V any]() int { return 2 * int(unsafe.Sizeof(*new(K))+unsafe.Sizeof(*new(V))) }
 
 func (b *keyedBuffer[K, R]) written() {
 	for i := range b.touched.len() {

@@ -225,6 +225,10 @@ func later(a, b time.Time) time.Time {
 	return a
 }
 
+func (b *versionedBuffer[K, R]) weight() int {
+	return b.keyedBuffer.weight() + cap(b.begins)*int(unsafe.Sizeof(begin{}))
+}
+
 func (b *versionedBuffer[K, R]) reset() {
 	b.keyedBuffer.reset()
 	b.begins = emptied(b.begins)

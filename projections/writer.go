@@ -44,10 +44,13 @@ type buffer interface {
 	reset()
 }
 
-// sorted is a buffer whose rows have a key.
+// sorted is a buffer whose rows have a key. In bulk they stay from batch to batch.
 type sorted interface {
 	buffer
 	key(i int) unsafe.Pointer
+	// weight is how much memory it takes, about, in bytes: for rows, room for more, and
+	// what finds them.
+	weight() int
 }
 
 // keyed is the buffer of a table whose rows change.
@@ -69,8 +72,6 @@ type keyed interface {
 	// they were.
 	settle(w *Writer)
 	written()
-	// weight is how much memory the rows take, about, in bytes.
-	weight() int
 }
 
 // versioned is the buffer of a table that remembers.
