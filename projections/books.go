@@ -12,16 +12,15 @@ import (
 
 // lookIntoBooks reads, each lookEvery, what whoever leads a read model or a reactor
 // has written down: how many streams are parked, what is built beside, how far
-// reactors are. While Postgres does not answer, what was read stays.
+// reactors are. While Postgres does not answer, what was read stays; one answer that
+// does not come keeps none of the others away.
 func (e *Engine) lookIntoBooks(ctx context.Context, head domain.Position) {
-	ctx, cancel := context.WithTimeout(ctx, answer)
-	defer cancel()
-	if parked, err := countParked(ctx, e.pool); err == nil {
+	if parked, err := inTime(ctx, e.pool, countParked); err == nil {
 		for _, m := range e.models {
 			m.lag.park(parked[m.projection.Name()])
 		}
 	}
-	if all, err := Builds(ctx, e.pool); err == nil {
+	if all, err := inTime(ctx, e.pool, Builds); err == nil {
 		for _, m := range e.models {
 			m.lag.build(beside(all, m.projection).measured(head))
 		}
@@ -29,11 +28,18 @@ func (e *Engine) lookIntoBooks(ctx context.Context, head domain.Position) {
 	if len(e.reactors) == 0 {
 		return
 	}
-	if booked, err := bookedReactors(ctx, e.pool); err == nil {
+	if booked, err := inTime(ctx, e.pool, bookedReactors); err == nil {
 		for _, r := range e.reactors {
 			r.read(booked[r.reactor.Name()])
 		}
 	}
+}
+
+// inTime is what read answers, within the time that each answer has.
+func inTime[T any](ctx context.Context, db Querier, read func(context.Context, Querier) (T, error)) (T, error) {
+	ctx, cancel := context.WithTimeout(ctx, answer)
+	defer cancel()
+	return read(ctx, db)
 }
 
 func countParked(ctx context.Context, db Querier) (map[string]int, error) {

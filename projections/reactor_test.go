@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
@@ -288,4 +289,28 @@ func TestFailingReactorIsSeen(t *testing.T) {
 		r := e.Reactions()[0]
 		return r.State == projections.ReactionRunning && r.Position == log.end() && r.Lag == 0 && r.Failing.IsZero()
 	})
+}
+
+// What a server that stands by says of a reactor does not hang on the other books.
+func TestReactorIsSeenWhileOtherBooksAreNot(t *testing.T) {
+	t.Parallel()
+	pool := projectionstest.Pool(t)
+	events := history(100)
+	log := newSource(events[:1:1], 30)
+	cfg := projections.Config{Head: headOf(log), Reactors: []projections.Reactor{&sink{}}}
+	one, _ := start(t, pool, log, cfg, notes{name: "notes"})
+	until(t, "the first leads", func() bool { return one.Reactions()[0].Leads })
+	two, _ := start(t, pool, log, cfg, notes{name: "notes"})
+	until(t, "the second stands by", func() bool { return two.Reactions()[0].State == projections.ReactionStandby })
+	err := pgx.BeginFunc(t.Context(), pool, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(t.Context(), "LOCK TABLE crm.parked IN ACCESS EXCLUSIVE MODE"); err != nil {
+			return err
+		}
+		log.append(events[1:]...)
+		until(t, "the second knows how far the first is", func() bool { return two.Reactions()[0].Position == log.end() })
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 }
