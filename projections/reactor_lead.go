@@ -17,11 +17,11 @@ import (
 // reactor holds; the second is the reactor's number.
 const reactorLocks = 0x637272 // "crr"
 
-// letGo is how long a leader of a reactor goes on without an answer of Postgres,
+// lettingGo is how long a leader of a reactor goes on without an answer of Postgres,
 // from when the last answer was asked for. A lock that is free does not say that it
 // has noticed: so who follows a leader that did not sign off waits for so long, and
 // for pingEvery, in which React ends.
-const letGo = looksDead * 2 / 3
+const lettingGo = looksDead * 2 / 3
 
 // seat is the lead of a reactor, which lasts no longer than its connection.
 type seat struct {
@@ -44,7 +44,7 @@ func (s *seat) ask(ctx context.Context, sql string, args ...any) error {
 		return ErrFenced
 	}
 	asked := time.Now()
-	ctx, cancel := context.WithDeadline(ctx, s.heard.Add(letGo))
+	ctx, cancel := context.WithDeadline(ctx, s.heard.Add(lettingGo))
 	defer cancel()
 	if _, err := s.conn.Exec(ctx, sql, args...); err != nil {
 		s.leave()
@@ -60,7 +60,7 @@ func (s *seat) end() {
 	defer s.busy.Unlock()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	ctx, cancel := context.WithDeadline(context.Background(), s.heard.Add(letGo))
+	ctx, cancel := context.WithDeadline(context.Background(), s.heard.Add(lettingGo))
 	defer cancel()
 	_, _ = s.conn.Exec(ctx, "UPDATE crm.reactors SET leader = '' WHERE number = $1", s.number) // else the next one waits
 	closeNow(s.conn)
@@ -183,12 +183,12 @@ func (r *reacting) lead(ctx context.Context, conn *pgx.Conn, number int64) error
 	}
 	if !signedOff {
 		select {
-		case <-time.After(letGo + pingEvery): // less than looksDead, or others would unseat us
+		case <-time.After(lettingGo + pingEvery): // less than looksDead, or others would unseat us
 		case <-ctx.Done():
 			return ctx.Err()
 		}
 	}
-	ctx, cancel = context.WithTimeout(ctx, letGo)
+	ctx, cancel = context.WithTimeout(ctx, lettingGo)
 	defer cancel()
 	s := &seat{number: number, gone: make(chan struct{}), conn: conn, heard: time.Now()}
 	var commit, prepare int64
