@@ -257,7 +257,9 @@ func TestRebuildUnderLoad(t *testing.T) {
 	}
 	for round := range 5 {
 		var swap float64
-		err := rebuilder(pool, log, p).Rebuild(t.Context(), []string{"notes"}, false, func(now projections.Progress) {
+		cfg := rebuildConfig(log)
+		cfg.Limits.Events = []int64{0, 100}[round%2]
+		err := projections.NewRebuilder(pool, cfg, p).Rebuild(t.Context(), []string{"notes"}, false, func(now projections.Progress) {
 			swap = now.Models[0].SwapSeconds
 		})
 		if err != nil {
@@ -270,103 +272,4 @@ func TestRebuildUnderLoad(t *testing.T) {
 	wait(t, e, "notes", log.end())
 	diffTables(t, pool, "notes", log.events)
 	t.Logf("%d reads, the longest took %s", reads.Load(), time.Duration(longest.Load()))
-}
-
-// An end in any phase leaves what is read as it was, and the next rebuild goes on
-// from there.
-func TestRebuildResumes(t *testing.T) {
-	t.Parallel()
-	for _, phase := range []projections.Phase{projections.Reading, projections.Indexing, projections.Following} {
-		t.Run(string(phase), func(t *testing.T) {
-			t.Parallel()
-			events := history(1000)
-			pool := built(t, notes{name: "notes"}, events[:500])
-			before := read(t, pool, "notes")
-			ctx, cancel := context.WithCancel(t.Context())
-			defer cancel()
-			var seen atomic.Int64
-			next := notes{name: "notes", version: 2, apply: func(*projections.Writer, domain.Recorded) error {
-				if seen.Add(1) == 600 && phase == projections.Reading {
-					cancel()
-				}
-				return nil
-			}}
-			r := rebuilder(pool, newSource(events, 64), next)
-			err := r.Rebuild(ctx, nil, false, func(now projections.Progress) {
-				if now.Models[0].Phase == phase && phase != projections.Reading {
-					cancel()
-				}
-			})
-			if !errors.Is(err, context.Canceled) {
-				t.Fatalf("the rebuild ended with %v", err)
-			}
-			if diff := cmp.Diff(before, read(t, pool, "notes")); diff != "" {
-				t.Errorf("what is read has changed (-want +got):\n%s", diff)
-			}
-			if err := r.Rebuild(t.Context(), nil, false, nil); err != nil {
-				t.Fatal(err)
-			}
-			diffTables(t, pool, "notes", events)
-			wantBuilds(t, pool, "notes", map[string][]int{"live": {2}, "retired": {1}})
-			if n := int(seen.Load()); n > handled(events)+64 {
-				t.Errorf("%d events were applied, of %d", n, handled(events))
-			}
-		})
-	}
-}
-
-// A rebuild bears what a builder bears: connections that are lost at any time.
-func TestRebuildBearsLostConnections(t *testing.T) {
-	t.Parallel()
-	events := history(3000)
-	pool := projectionstest.Pool(t)
-	if err := projections.Migrate(t.Context(), pool); err != nil {
-		t.Fatal(err)
-	}
-	var applied atomic.Int64
-	losing := func(name string) notes {
-		return notes{name: name, apply: func(*projections.Writer, domain.Recorded) error {
-			if n := applied.Add(1); n%150 == 0 && n < 3000 {
-				exec(t, pool, `
-					SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-					WHERE datname = current_database() AND application_name LIKE 'crm projection%' ORDER BY random() LIMIT 1`)
-			}
-			return nil
-		}}
-	}
-	within, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	if err := rebuilder(pool, newSource(events, 40), losing("one"), losing("two")).Rebuild(within, nil, false, nil); err != nil {
-		t.Fatal(err)
-	}
-	diffTables(t, pool, "one", events)
-	diffTables(t, pool, "two", events)
-}
-
-// A read model that cannot be built does not keep the others from it, nor their progress
-// from being told, and says why.
-func TestRebuildThatFails(t *testing.T) {
-	t.Parallel()
-	events := history(300)
-	good, bad := notes{name: "good"}, notes{name: "bad", apply: func(_ *projections.Writer, e domain.Recorded) error {
-		if e.Position == events[200].Position {
-			panic("no more")
-		}
-		return nil
-	}}
-	pool := built(t, notes{name: "bad"}, events)
-	cfg := rebuildConfig(newSource(events, 50))
-	cfg.Parking.Max = -1
-	var last projections.Progress
-	err := projections.NewRebuilder(pool, cfg, good, bad).Rebuild(t.Context(), nil, false,
-		func(now projections.Progress) { last = now })
-	if last.Done != 1 {
-		t.Errorf("at the end: %+v", last)
-	}
-	if class(err) != projections.Panicked {
-		t.Errorf("the rebuild ended with %v", err)
-	}
-	wantBuilds(t, pool, "good", map[string][]int{"live": {1}})
-	wantBuilds(t, pool, "bad", map[string][]int{"live": {1}, "building": {1}})
-	diffTables(t, pool, "bad", events)
 }

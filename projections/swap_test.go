@@ -16,6 +16,11 @@ import (
 // A cancelled rebuild ends wherever it runs, and leaves nothing.
 func TestCancel(t *testing.T) {
 	t.Parallel()
+	inWindows(t, cancelled)
+}
+
+func cancelled(t *testing.T, limits projections.BulkLimits) {
+	t.Helper()
 	events := history(500)
 	pool := built(t, notes{name: "notes"}, events)
 	before := read(t, pool, "notes")
@@ -27,13 +32,15 @@ func TestCancel(t *testing.T) {
 	}
 	atWork, goOn := make(chan struct{}), make(chan struct{})
 	var once sync.Once
-	slow := notes{name: "notes", apply: func(*projections.Writer, domain.Recorded) error {
-		once.Do(func() { close(atWork); <-goOn })
+	slow := notes{name: "notes", apply: func(_ *projections.Writer, e domain.Recorded) error {
+		if e.Position == events[260].Position { // of many windows, in the third
+			once.Do(func() { close(atWork); <-goOn })
+		}
 		return nil
 	}}
 	ended := make(chan error, 1)
 	log := newSource(events, 50)
-	go func() { ended <- rebuilder(pool, log, slow).Rebuild(t.Context(), nil, true, nil) }()
+	go func() { ended <- within(limits, pool, log, slow).Rebuild(t.Context(), nil, true, nil) }()
 	<-atWork
 	elsewhere := rebuilder(pool, log, notes{name: "notes"})
 	if err := elsewhere.Rebuild(t.Context(), nil, false, nil); !errors.Is(err, projections.ErrRebuilding) {
