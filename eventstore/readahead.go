@@ -59,7 +59,7 @@ func (a *readAhead) add(event domain.Recorded) bool {
 		b = a.last()
 	}
 	if b.Events == nil {
-		b.Events = make([]domain.Recorded, 0, a.length+a.length/8+1)
+		b.Events = make([]domain.Recorded, 0, min(a.length+a.length/8+1, a.maxEvents))
 	}
 	b.Events = append(b.Events, event)
 	b.Through = event.Position
