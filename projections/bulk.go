@@ -214,6 +214,7 @@ func (b *Builder) Flush(ctx context.Context) error {
 }
 
 func (b *Builder) flush(ctx context.Context, to Checkpoint) error {
+	b.first, b.writer.event = domain.Position{}, eventRef{} // what fails now may be of any batch
 	if err := b.guard(b.writer.settle); err != nil {
 		return err
 	}

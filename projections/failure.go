@@ -60,7 +60,7 @@ type Failure struct {
 	Class Class
 	// Position and EventType are of the event that cannot be applied; where only
 	// the batch is known, Position is that of its first event and EventType is
-	// empty.
+	// empty. Of many batches ([Builder.Bulk]) both are empty.
 	Position  domain.Position
 	EventType string
 	// Table is the table it happened in, if known.

@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5"
+
+	"crm/domain"
 )
 
 // The first window of a build begins with tables in which there is nothing, and has them
@@ -72,7 +74,7 @@ func (b *Builder) putOn(ctx context.Context, table string) error {
 		}
 		if _, err := b.conn.Exec(ctx, "ALTER TABLE "+pgx.Identifier{b.schema, k.table}.Sanitize()+
 			" ADD CONSTRAINT "+pgx.Identifier{k.name}.Sanitize()+" "+k.definition); err != nil {
-			return lasting(err, b.first, k.table)
+			return lasting(err, domain.Position{}, k.table) // rows of any batch
 		}
 	}
 	b.window.keys = off

@@ -1,6 +1,7 @@
 package projections_test
 
 import (
+	"errors"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -127,5 +128,27 @@ func TestFirstWindowBesideAReader(t *testing.T) {
 		if !slices.Contains(made, what) {
 			t.Errorf("%s is gone", what)
 		}
+	}
+}
+
+// A key that comes twice is found when the window ends, and not blamed on its last batch.
+func TestSameKeyTwiceInTheFirstWindow(t *testing.T) {
+	t.Parallel()
+	type line struct {
+		N int `db:"n"`
+	}
+	lines := projections.NewAppended[line]("lines")
+	p := program{ddl: "CREATE TABLE lines (n integer PRIMARY KEY)", step: func(w *projections.Writer, n int) {
+		lines.Add(w, line{N: n % 150})
+	}}
+	b := bulk(t, projectionstest.Pool(t), p, projections.BulkLimits{})
+	apply(t, b, batched(projectionstest.Batches(newLives(1, 300, 1).Events, 50))...)
+	err := b.Flush(t.Context())
+	failure, ok := errors.AsType[*projections.Failure](err)
+	if !ok || failure.Class != projections.Rejected || failure.Table != "lines" || failure.Detail != "23505" {
+		t.Fatalf("flushed with %v", err)
+	}
+	if !failure.Position.IsZero() || failure.EventType != "" {
+		t.Errorf("it blames %s, %q", failure.Position, failure.EventType)
 	}
 }
