@@ -10,7 +10,7 @@ CREATE TABLE entries (
   revision           bigint      NOT NULL, -- in the entity's stream
   type               text        NOT NULL, -- deal.won, customer.registered …
   summary            text        NOT NULL, -- in a sentence
-  data               json        NOT NULL, -- the event's payload, as the log has it
+  data               json        NOT NULL, -- the event's payload, as the log has it: data ->> 'stage' is a field, data::jsonb has @> too
   occurred_at        timestamptz NOT NULL, -- when it was true in the business
   recorded_at        timestamptz NOT NULL, -- when the store took it
   actor              text        NOT NULL, -- who issued the command: the name of an API key

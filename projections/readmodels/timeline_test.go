@@ -3,6 +3,7 @@ package readmodels_test
 import (
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -195,5 +196,20 @@ func TestSummariesAreSentences(t *testing.T) {
 	faults, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	if err != nil || len(faults) > 0 {
 		t.Errorf("%q, %v", faults, err)
+	}
+}
+
+// What the column's comment tells analysts to write works.
+func TestPayloadsInSQL(t *testing.T) {
+	t.Parallel()
+	_, pool := randomWorld(300, 7).build(t)
+	var comment string
+	var fields, contained int
+	err := pool.QueryRow(t.Context(), `
+		SELECT col_description('timeline.entries'::regclass, (SELECT attnum FROM pg_attribute WHERE attrelid = 'timeline.entries'::regclass AND attname = 'data')),
+		  count(*) FILTER (WHERE data ->> 'kind' = 'person'), count(*) FILTER (WHERE data::jsonb @> '{"kind": "person"}')
+		FROM timeline.entries WHERE type = 'customer.registered'`).Scan(&comment, &fields, &contained)
+	if err != nil || fields == 0 || contained != fields || !strings.Contains(comment, "data::jsonb has @>") {
+		t.Errorf("%d by field, %d by containment, commented %q, %v", fields, contained, comment, err)
 	}
 }
