@@ -13,8 +13,9 @@ import (
 // by At and were recorded by KnownAt, in the order of the log: what did we know on
 // one day about another. Both instants count themselves in.
 //
-// With KnownAt, what adds up a whole read model (a board's columns, the sources) reads
-// all versions, since sums are kept of what is known today: seconds for a million.
+// With KnownAt, what adds up a whole read model (a board's columns, the sources, every
+// report) reads all versions, since sums are kept of what is known today: seconds for a
+// million.
 //
 // What has no history is as it is today also in an answer about the past: the
 // catalogue of employees and products, that is their names, managers, offices and

@@ -118,11 +118,14 @@
 //     table: a version of the deal holds its own shares, as of any date.
 //   - 2026-11-22 The catalog tells today only: names are shown as they are now, also
 //     beside the past, since people ask for others by the name they know.
-//   - 2026-11-22 Reports have hardly a table of their own. Deals and customers keep the
-//     path they took in their row, and so in each version of it: a report about the past
-//     is the same statement on x_at. A fact for each event, the other way, doubles the
-//     rows to write and must be folded by every report. Interactions alone are facts:
-//     nothing else keeps them. Today's sums ([projections.Sums]) follow from the rows.
+//   - 2026-11-22 Reports rest on rows and their versions. Deals and customers keep the
+//     path they took in their row, and so in each version of it. A fact for each event,
+//     the other way, doubles the rows to write and must be folded by every report:
+//     interactions alone are facts, as nothing else keeps them. What would read too many
+//     rows has sums that follow from them ([projections.Sums]), also as of a day: the
+//     funnel (way_changes), the board and the forecast (column_changes), churn
+//     (life_steps), and with each handover the owners. Other reports about the past,
+//     and all with KnownAt, are the same statement on x_at.
 //   - 2026-11-22 Queries name the table for the present and x_at(as_of, known_at) for
 //     the past. One statement for both was weighed: the present would pay for a
 //     history it does not read.
