@@ -10,7 +10,8 @@ import (
 	"crm/projections"
 )
 
-// asker is what a statement is run by: a pool, a connection or a transaction.
+// asker is what a statement is run by: a pool, a connection or a transaction. It is
+// declared where it is needed, as in package projections.
 type asker interface {
 	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
 }
@@ -58,7 +59,8 @@ func one[R any](ctx context.Context, db asker, missing error, sql string, args .
 	return rows[0], nil
 }
 
-// oneState is a transaction that sees one state.
+// oneState is a transaction that sees one state. That projections verifies in such a one
+// too is no reason for the two to change together.
 var oneState = pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
 
 // snapshot runs several queries that see the same state.

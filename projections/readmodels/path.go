@@ -30,6 +30,8 @@ func (p *path) move(place string, since time.Time) {
 	}
 }
 
+// later is the later of two instants, as in package projections, which has no reason to
+// offer it to others.
 func later(a, b time.Time) time.Time {
 	if a.Before(b) {
 		return b
