@@ -136,7 +136,7 @@ func beginnings(events []domain.Recorded) map[string][]domain.Recorded {
 	for _, e := range events {
 		if entity := entityOf(e); !begun[entity] {
 			begun[entity] = true
-			table := string(e.Stream.Category()) + "s"
+			table := e.Stream.Category() + "s"
 			first[table] = append(first[table], e)
 		}
 	}
