@@ -41,7 +41,10 @@ func TestRebuildResumes(t *testing.T) {
 	for _, phase := range []projections.Phase{projections.Reading, projections.Indexing, projections.Following} {
 		t.Run(string(phase), func(t *testing.T) {
 			t.Parallel()
-			inWindows(t, func(t *testing.T, limits projections.BulkLimits) { resumes(t, phase, limits) })
+			inWindows(t, func(t *testing.T, limits projections.BulkLimits) {
+				t.Helper()
+				resumes(t, phase, limits)
+			})
 		})
 	}
 }
