@@ -43,6 +43,8 @@ type Builder struct {
 
 	writer  Writer
 	window  window
+	memory  *memory         // that it shares with others; nil: its own
+	taken   int             // of it
 	first   domain.Position // of the batch at work: its first event that is new
 	tally   tally           // of the batch at work
 	notes   outcome         // that its transaction writes down

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -123,10 +124,29 @@ func (b *Builder) gather(ctx context.Context) error {
 
 // endDue ends the window when it is due.
 func (b *Builder) endDue(ctx context.Context) error {
-	if !b.writer.bulk || b.checkpoint.Events-b.window.since.Events < b.window.events && b.weight() < b.window.bytes {
+	if !b.writer.bulk || b.checkpoint.Events-b.window.since.Events < b.window.events && !b.heavy() {
 		return nil
 	}
 	return b.Flush(ctx)
+}
+
+// memory is what the windows of several builders take together.
+type memory struct {
+	limit int64 // in bytes
+	taken atomic.Int64
+}
+
+// heavy reports whether the window takes too much memory: more than its part, and
+// together with others more than there is. So who needs little leaves it to who needs
+// much, and who ends a window for it has taken most.
+func (b *Builder) heavy() bool {
+	n := b.weight()
+	if b.memory == nil {
+		return n >= b.window.bytes
+	}
+	all := b.memory.taken.Add(int64(n - b.taken))
+	b.taken = n
+	return n >= b.window.bytes && all >= b.memory.limit
 }
 
 // weight is how much memory the window takes, about, in bytes.
@@ -249,10 +269,9 @@ func (b *Builder) flush(ctx context.Context, to Checkpoint) error {
 	}
 	b.window.first, b.window.events = false, cmp.Or(b.Limits.Events, windowEvents)
 	b.window.since, b.window.begun = to, false
-	if b.weight() >= b.window.bytes {
+	if b.heavy() {
 		b.window.whole = false
-		b.writer.reset()
-		b.writer.buffers = nil // and not reset, which would keep their memory
+		b.lighten()
 	}
 	return nil
 }
@@ -266,6 +285,13 @@ func (b *Builder) finishBulk(ctx context.Context) error {
 		return err
 	}
 	b.writer.bulk = false
-	b.writer.reset()
+	b.lighten()
 	return nil
+}
+
+// lighten gives back the memory that the window took, once it is written.
+func (b *Builder) lighten() {
+	b.writer.reset()
+	b.writer.buffers = nil // and not reset, which would keep it
+	b.heavy()
 }

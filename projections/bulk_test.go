@@ -246,3 +246,37 @@ func TestWindowEndsWithItsMemory(t *testing.T) {
 		})
 	}
 }
+
+// A build that needs much memory has what the others do not need.
+func TestBuildsShareMemory(t *testing.T) {
+	t.Parallel()
+	type row struct {
+		Part string `db:"part"`
+		N    int64  `db:"n"`
+	}
+	rows := projections.NewKeyed[string, row]("rows", "part")
+	for limit, want := range map[int]bool{600_000: false, 300_000: true} { // 1,000 rows take some 400,000
+		t.Run(fmt.Sprint(limit), func(t *testing.T) {
+			t.Parallel()
+			pool := projectionstest.Pool(t)
+			if err := projections.Migrate(t.Context(), pool); err != nil {
+				t.Fatal(err)
+			}
+			var committed bool
+			heavy := program{ddl: "CREATE TABLE rows (part text PRIMARY KEY, n bigint NOT NULL)", step: func(w *projections.Writer, n int) {
+				rows.Update(w, fmt.Sprint(n), func(r *row) { r.N++ })
+				if n == 999 {
+					committed = count(t, pool, "SELECT events FROM crm.projections WHERE name = 'program'") > 0
+				}
+			}}
+			from := newSource(newLives(1, 1000, 1).Events, 50)
+			err := within(projections.BulkLimits{Bytes: limit}, pool, from, heavy, notes{name: "light"}).Rebuild(t.Context(), nil, false, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if committed != want {
+				t.Errorf("with %d bytes a window ended: %v, want %v", limit, committed, want)
+			}
+		})
+	}
+}

@@ -248,7 +248,13 @@ var self = sync.OnceValue(func() string {
 })
 
 // Close gives up the connection, and the lead with it, at once.
-func (b *Builder) Close() { closeNow(b.conn) }
+func (b *Builder) Close() {
+	if b.memory != nil {
+		b.memory.taken.Add(int64(-b.taken))
+		b.taken = 0
+	}
+	closeNow(b.conn)
+}
 
 func closeNow(conn *pgx.Conn) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)

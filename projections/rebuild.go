@@ -31,8 +31,8 @@ type RebuildConfig struct {
 	// Parking is what becomes of events that cannot be applied, as in [Config].
 	Parking Parking
 	// Limits are those of the windows in which builds are filled. Bytes is what all that
-	// one task fills may take together; each gets its part. Default 1 GiB, as a task may
-	// be of seven builds.
+	// one task fills may take together: who takes more than the others ends its window
+	// then. Default 1 GiB, as a task may be of seven builds.
 	Limits BulkLimits
 	// CloseTimeout is how long the batches at work may go on, and what is to be kept be
 	// written, when the context ends. Default 5 s.

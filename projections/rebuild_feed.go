@@ -28,6 +28,7 @@ type feed struct {
 	rebuilder *Rebuilder
 	task      Task
 	display   display
+	memory    memory          // of the windows of all
 	working   context.Context // under which batches are written: it outlives that of run
 
 	swapping  atomic.Pointer[shadow] // the one that may swap from the next round on
@@ -71,7 +72,7 @@ func newFeed(r *Rebuilder, task Task, tell func(Progress)) *feed {
 	if tell == nil {
 		tell = func(Progress) {}
 	}
-	return &feed{rebuilder: r, task: task, display: display{tell: tell}}
+	return &feed{rebuilder: r, task: task, display: display{tell: tell}, memory: memory{limit: int64(r.cfg.Limits.Bytes)}}
 }
 
 func (f *feed) add(p Projection, b build, c course) *shadow {
@@ -314,7 +315,7 @@ func (f *feed) open(ctx context.Context, s *shadow) (err error) {
 		}
 		s.build.purpose = s.purpose
 	}
-	s.builder.Parking, s.builder.Limits = f.rebuilder.cfg.Parking, f.limits(s)
+	s.builder.Parking, s.builder.Limits, s.builder.memory = f.rebuilder.cfg.Parking, f.limits(s), &f.memory
 	if s.at().Before(s.careful) {
 		return nil
 	}
