@@ -41,6 +41,8 @@ test: postgres ## test everything: race detector, real Postgres, real event stor
 	CI=true go test -race -p 2 -timeout 15m ./...
 	@# Again without the race detector, under which the fault tests do a tenth.
 	CI=true CRM_FAULTS=small .ci/faults -p 2 -timeout 10m -skip '^TestMutants$$'
+	@# Watermill's own test of it has a data race.
+	CI=true go test -count 1 -run '^TestPubSub$$/^TestReconnect$$' ./eventstore
 
 .PHONY: test/short
 test/short: ## test what is quick; without Postgres its tests are skipped
