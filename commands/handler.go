@@ -17,6 +17,7 @@ import (
 	"crm/domain/pipeline"
 	"crm/domain/product"
 	"crm/domain/readmodel"
+	"crm/domain/webhook"
 )
 
 // Log is the store of events as a command needs it. Its errors say what it was asked
@@ -141,6 +142,8 @@ func familyOf(command domain.Command) (family, error) {
 		return products, nil
 	case readmodel.Command:
 		return readModels, nil
+	case webhook.Command:
+		return webhooks, nil
 	}
 	return nil, fmt.Errorf("no aggregate decides %T", command)
 }

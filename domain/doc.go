@@ -26,6 +26,7 @@
 //	Owner         the responsible employee.
 //	Product       what is sold, with a list price.
 //	Read model    tables that answer questions, built from the events; they can be lost.
+//	Webhook       an endpoint of another program that is told of events.
 //	Actor         who issued a command.
 //	Source        where a customer came from (touchpoint), or, on an event, which
 //	              application or import row brought it.

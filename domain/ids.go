@@ -33,6 +33,9 @@ type (
 
 	// ReadModelID names a read model.
 	ReadModelID = ID[ofReadModel]
+
+	// WebhookID names a webhook.
+	WebhookID = ID[ofWebhook]
 )
 
 type (
@@ -45,6 +48,7 @@ type (
 	ofInteraction  struct{}
 	ofLineItem     struct{}
 	ofReadModel    struct{}
+	ofWebhook      struct{}
 )
 
 // IsZero reports whether the id names nothing.
@@ -52,7 +56,7 @@ func (id ID[Of]) IsZero() bool { return id.UUID == uuid.Nil }
 
 // Categories are those of all streams of ours. The name of an event's type begins
 // with the one of its stream.
-var Categories = []string{"consent", "customer", "deal", "employee", "interaction", "pipeline", "product", "readmodel"}
+var Categories = []string{"consent", "customer", "deal", "employee", "interaction", "pipeline", "product", "readmodel", "webhook"}
 
 // CustomerStream holds a customer.
 func CustomerStream(id CustomerID) Stream { return NewStream("customer", id.UUID) }
@@ -79,6 +83,9 @@ func ProductStream(id ProductID) Stream { return NewStream("product", id.UUID) }
 
 // ReadModelStream holds what operators asked of a read model.
 func ReadModelStream(id ReadModelID) Stream { return NewStream("readmodel", id.UUID) }
+
+// WebhookStream holds a webhook.
+func WebhookStream(id WebhookID) Stream { return NewStream("webhook", id.UUID) }
 
 // ReadModelNamed is the id of the read model of that name.
 func ReadModelNamed(name string) ReadModelID {

@@ -26,6 +26,7 @@ import (
 	"crm/domain/customer"
 	"crm/domain/deal"
 	"crm/domain/interaction"
+	"crm/domain/webhook"
 )
 
 var update = flag.Bool("update", false, "write the golden files that are missing; existing ones are never touched")
@@ -206,6 +207,7 @@ var samples = func() map[reflect.Type]any {
 		customer.Person, customer.SalesQualified, customer.Phone, customer.Number, customer.WorksAt,
 		deal.LostToPrice,
 		interaction.Call, interaction.Outbound, interaction.Interested, interaction.Satisfied,
+		webhook.Fingerprint("9f86d081884c7d65"), webhook.Gone,
 	} {
 		all[reflect.TypeOf(v)] = v
 	}

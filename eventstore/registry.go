@@ -9,6 +9,7 @@ import (
 	"crm/domain/pipeline"
 	"crm/domain/product"
 	"crm/domain/readmodel"
+	"crm/domain/webhook"
 )
 
 // registered is every event that may be stored, with the version of its newest
@@ -69,4 +70,15 @@ var registered = []shape{
 
 	stored[readmodel.RetryRequested](1),
 	stored[readmodel.EventSkipped](1),
+
+	stored[webhook.Registered](1),
+	stored[webhook.Changed](1),
+	stored[webhook.Paused](1),
+	stored[webhook.Resumed](1),
+	stored[webhook.SecretRotated](1),
+	stored[webhook.Disabled](1),
+	stored[webhook.Removed](1),
+	stored[webhook.PingRequested](1),
+	stored[webhook.ReplayRequested](1),
+	stored[webhook.RedeliveryRequested](1),
 }
