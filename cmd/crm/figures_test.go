@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"crm/cmd/crm/importing/importingtest"
+	"crm/http/importing/importingtest"
 )
 
 // figures are what is known about the imported files. They are computed twice:

@@ -9,7 +9,7 @@ import (
 
 	"golang.org/x/term"
 
-	"crm/cmd/crm/importing"
+	"crm/http/importing"
 )
 
 // imports is `crm import`.

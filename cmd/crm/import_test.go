@@ -14,7 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
-	"crm/cmd/crm/importing/importingtest"
+	"crm/http/importing/importingtest"
 )
 
 // runImport runs `crm import` to its end; it must succeed.

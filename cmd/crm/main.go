@@ -14,9 +14,9 @@ import (
 
 	"github.com/alecthomas/kong"
 
-	"crm/cmd/crm/importing"
 	"crm/cmd/crm/load"
 	"crm/eventstore/embedded"
+	"crm/http/importing"
 )
 
 // cli is the command line.

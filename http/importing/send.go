@@ -8,6 +8,14 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
+// Sender carries commands out as if one after the other.
+type Sender interface {
+	// Send gives an outcome for each command, and asks again where another try
+	// may be answered otherwise. The error ends the import: the context ended, or
+	// nothing more is taken.
+	Send(ctx context.Context, commands []*Command) ([]Outcome, error)
+}
+
 // sending gathers rows into chunks and sends these, several at a time.
 type sending struct {
 	run   *run
@@ -18,7 +26,7 @@ type sending struct {
 
 // take adds a row to the chunk at hand. It waits when enough chunks are in
 // flight, so that reading is never far ahead of the server.
-func (s *sending) take(_ *job, of *row, commands []*command, _ []error) error {
+func (s *sending) take(_ *job, of *row, commands []*Command, _ []error) error {
 	if len(commands) > 0 {
 		if !s.chunk.fits(commands) {
 			s.flush()
@@ -60,24 +68,24 @@ func (s *sending) flush() {
 func (r *run) send(ctx context.Context, k *chunk) error {
 	accepted := map[string]int{}
 	defer func() { r.count(accepted, k.rows) }()
-	outcomes, err := r.client.send(ctx, k.commands)
+	outcomes, err := r.sender.Send(ctx, k.commands)
 	if err != nil {
 		return err
 	}
-	var changes []*command
+	var changes []*Command
 	for i, c := range k.commands {
 		switch o := outcomes[i]; {
 		case c.alreadyThere(o):
 			changes = append(changes, c.changes(r.plan.name)...)
 		case !o.refused():
-			accepted[c.name]++
+			accepted[c.Name]++
 		case !c.pointless(): // else the reason is given already
 			if err := r.refuse(c, o); err != nil {
 				return err
 			}
 		}
 	}
-	outcomes, err = r.client.send(ctx, changes)
+	outcomes, err = r.sender.Send(ctx, changes)
 	if err != nil {
 		return err
 	}
@@ -88,7 +96,7 @@ func (r *run) send(ctx context.Context, k *chunk) error {
 				return err
 			}
 		case o.Events > 0:
-			accepted[c.name]++
+			accepted[c.Name]++
 			c.row.updated = true
 		}
 	}
@@ -97,15 +105,15 @@ func (r *run) send(ctx context.Context, k *chunk) error {
 
 // refuse notes that the server wants nothing of the command. What the row would
 // have done to a target that it could not create is then of no interest.
-func (r *run) refuse(c *command, o outcome) error {
-	if creates(c.name) {
-		c.row.dead = append(c.row.dead, c.target)
+func (r *run) refuse(c *Command, o Outcome) error {
+	if creates(c.Name) {
+		c.row.dead = append(c.row.dead, c.Target)
 	}
-	return r.rejects.add(c.row, c.name+": "+o.Problem.about(c.body))
+	return r.rejects.add(c.row, c.Name+": "+o.Problem.about(c.Body))
 }
 
 // pointless reports whether the command is about something that its row could
 // not bring into being.
-func (c *command) pointless() bool {
-	return slices.ContainsFunc(c.row.dead, func(id uuid.UUID) bool { return id == c.target || slices.Contains(c.needs, id) })
+func (c *Command) pointless() bool {
+	return slices.ContainsFunc(c.row.dead, func(id uuid.UUID) bool { return id == c.Target || slices.Contains(c.needs, id) })
 }

@@ -10,16 +10,17 @@ import (
 	"github.com/google/uuid"
 )
 
-// command is one element of a bulk request.
-type command struct {
-	name   string
-	target uuid.UUID
-	part   string
-	key    string // Idempotency-Key
-	body   []byte // JSON
-	needs  []uuid.UUID
-	label  string
-	row    *row
+// Command is what a row asks, as an element of POST /v1/commands says it.
+type Command struct {
+	Name   string
+	Target uuid.UUID // also of a command that creates, whose body says it as id
+	Part   string
+	Key    string // Idempotency-Key
+	Body   []byte // JSON
+
+	needs []uuid.UUID
+	label string
+	row   *row
 }
 
 // row is what is known of a record while its commands are on their way.
@@ -35,7 +36,7 @@ type row struct {
 // commandsOf are the commands that a record becomes. Problems with an item of a
 // list cost that item; any other problem costs the row, which then has no
 // commands.
-func (s *section) commandsOf(p *plan, rec *record, of *row) ([]*command, []error) {
+func (s *section) commandsOf(p *plan, rec *record, of *row) ([]*Command, []error) {
 	sc := &scope{record: rec, blank: s.Blank, known: make([]*result, s.values)}
 	key, err := s.key.of(sc)
 	switch {
@@ -48,7 +49,7 @@ func (s *section) commandsOf(p *plan, rec *record, of *row) ([]*command, []error
 	if err != nil {
 		return nil, []error{err}
 	}
-	var all []*command
+	var all []*Command
 	var problems []error
 	for _, plan := range s.commands {
 		if plan.each == "" {
@@ -72,8 +73,8 @@ func (s *section) commandsOf(p *plan, rec *record, of *row) ([]*command, []error
 }
 
 // onceCommands are the commands that no file is needed for.
-func (p *plan) onceCommands(of *row) ([]*command, error) {
-	var all []*command
+func (p *plan) onceCommands(of *row) ([]*Command, error) {
+	var all []*Command
 	for _, plan := range p.once {
 		s := &scope{record: &record{}, known: make([]*result, p.section.values)}
 		c, err := plan.of(s, result{}, p.section.Name)
@@ -96,7 +97,7 @@ func (s *section) rowName(sc *scope, p *plan, key result) (string, error) {
 	return s.Name + "#" + hex.EncodeToString(id[:4]), nil
 }
 
-func (c *command) appendTo(all []*command, of *row) []*command {
+func (c *Command) appendTo(all []*Command, of *row) []*Command {
 	if c == nil {
 		return all
 	}
@@ -106,7 +107,7 @@ func (c *command) appendTo(all []*command, of *row) []*command {
 
 // of is the command for one row or item; none when its conditions do not hold,
 // its key is blank, or all that its body refers to is blank.
-func (cp *commandPlan) of(s *scope, key result, rowName string) (*command, error) {
+func (cp *commandPlan) of(s *scope, key result, rowName string) (*Command, error) {
 	if holds, err := cp.holds(s); err != nil || !holds {
 		return nil, err
 	}
@@ -120,13 +121,13 @@ func (cp *commandPlan) of(s *scope, key result, rowName string) (*command, error
 		}
 		key = own
 	}
-	c := &command{name: cp.name, target: cp.plan.id(cp.entity, key.text), label: cp.label}
+	c := &Command{Name: cp.name, Target: cp.plan.id(cp.entity, key.text), label: cp.label}
 	if cp.part != nil {
 		part, err := cp.part.of(s)
 		if err != nil {
 			return nil, err
 		}
-		c.part = part.text
+		c.Part = part.text
 	}
 	body, needs, there, err := cp.body.render(nil, nil, s)
 	switch {
@@ -139,14 +140,14 @@ func (cp *commandPlan) of(s *scope, key result, rowName string) (*command, error
 	}
 	c.needs = needs
 	if needsCustomer(cp.name) {
-		c.needs = append(c.needs, c.target)
+		c.needs = append(c.needs, c.Target)
 	}
-	c.body = append(make([]byte, 0, len(body)+160), '{')
+	c.Body = append(make([]byte, 0, len(body)+160), '{')
 	if creates(cp.name) {
-		c.body = append(append(c.body, `"id":"`+c.target.String()+`"`...), ',')
+		c.Body = append(append(c.Body, `"id":"`+c.Target.String()+`"`...), ',')
 	}
 	if inner := body[1 : len(body)-1]; len(inner) > 0 {
-		c.body = append(append(c.body, inner...), ',')
+		c.Body = append(append(c.Body, inner...), ',')
 	}
 	if cp.occurred != nil {
 		occurred, err := cp.instant(s)
@@ -154,11 +155,11 @@ func (cp *commandPlan) of(s *scope, key result, rowName string) (*command, error
 			return nil, err
 		}
 		if occurred != "" {
-			c.body = append(append(c.body, `"occurred_at":"`+occurred+`"`...), ',')
+			c.Body = append(append(c.Body, `"occurred_at":"`+occurred+`"`...), ',')
 		}
 	}
-	c.body = appendSource(c.body, cp.plan.name, rowName)
-	c.key = c.idempotencyKey(cp.plan.name)
+	c.Body = appendSource(c.Body, cp.plan.name, rowName)
+	c.Key = c.idempotencyKey(cp.plan.name)
 	return c, nil
 }
 
@@ -181,9 +182,9 @@ func appendSource(body []byte, mapping, rowName string) []byte {
 
 // idempotencyKey is the same for the same row with the same content, and another
 // one as soon as anything in the command differs.
-func (c *command) idempotencyKey(mapping string) string {
+func (c *Command) idempotencyKey(mapping string) string {
 	sum := sha256.New()
-	for _, part := range []string{mapping, c.label, c.target.String(), c.part, string(c.body)} {
+	for _, part := range []string{mapping, c.label, c.Target.String(), c.Part, string(c.Body)} {
 		sum.Write([]byte(part))
 		sum.Write([]byte{0})
 	}
@@ -212,18 +213,18 @@ func (cp *commandPlan) holds(s *scope) (bool, error) {
 }
 
 // append writes the command as an element of a bulk request.
-func (c *command) append(dst []byte) []byte {
-	dst = appendText(append(dst, `{"command":`...), c.name)
-	if !creates(c.name) {
-		dst = append(append(dst, `,"target":"`...), c.target.String()...)
+func (c *Command) append(dst []byte) []byte {
+	dst = appendText(append(dst, `{"command":`...), c.Name)
+	if !creates(c.Name) {
+		dst = append(append(dst, `,"target":"`...), c.Target.String()...)
 		dst = append(dst, '"')
 	}
-	if c.part != "" {
-		dst = appendText(append(dst, `,"part":`...), c.part)
+	if c.Part != "" {
+		dst = appendText(append(dst, `,"part":`...), c.Part)
 	}
-	dst = appendText(append(dst, `,"idempotency_key":`...), c.key)
-	return append(append(append(dst, `,"body":`...), c.body...), '}')
+	dst = appendText(append(dst, `,"idempotency_key":`...), c.Key)
+	return append(append(append(dst, `,"body":`...), c.Body...), '}')
 }
 
 // size is about how many bytes append writes.
-func (c *command) size() int { return len(c.body) + 200 }
+func (c *Command) size() int { return len(c.Body) + 200 }

@@ -7,24 +7,24 @@ import (
 	"strings"
 )
 
-// problem is a refusal of the server (RFC 9457).
-type problem struct {
+// Problem is a refusal of the server (RFC 9457).
+type Problem struct {
 	Type   string  `json:"type"`
 	Title  string  `json:"title"`
 	Detail string  `json:"detail"`
-	Errors []fault `json:"errors"`
+	Errors []Fault `json:"errors"`
 }
 
-// fault is one place that is wrong.
-type fault struct {
+// Fault is one place that is wrong.
+type Fault struct {
 	Pointer string `json:"pointer"`
 	Detail  string `json:"detail"`
 }
 
 // slug is the stable name of the kind of problem.
-func (p problem) slug() string { return path.Base(p.Type) }
+func (p Problem) slug() string { return path.Base(p.Type) }
 
-func (p problem) String() string {
+func (p Problem) String() string {
 	switch {
 	case p.Detail != "":
 		return p.Detail
@@ -36,7 +36,7 @@ func (p problem) String() string {
 
 // about is the problem with the places in the command's body that are wrong, and
 // what stands there: of a card with five numbers one wants to know which.
-func (p problem) about(body []byte) string {
+func (p Problem) about(body []byte) string {
 	var text strings.Builder
 	text.WriteString(p.String())
 	for _, f := range p.Errors {

@@ -12,7 +12,7 @@ import "github.com/google/uuid"
 //	chunk 3   register D, register E            ──▶
 type chunk struct {
 	rows     []*row
-	commands []*command
+	commands []*Command
 	size     int // bytes
 	writes   map[uuid.UUID]bool
 	needs    map[uuid.UUID]bool
@@ -30,7 +30,7 @@ func newChunk() *chunk {
 }
 
 // fits reports whether another row's commands go into the same request.
-func (k *chunk) fits(commands []*command) bool {
+func (k *chunk) fits(commands []*Command) bool {
 	size := k.size
 	for _, c := range commands {
 		size += c.size()
@@ -39,12 +39,12 @@ func (k *chunk) fits(commands []*command) bool {
 }
 
 // add takes a row's commands in.
-func (k *chunk) add(r *row, commands []*command) {
+func (k *chunk) add(r *row, commands []*Command) {
 	k.rows = append(k.rows, r)
 	k.commands = append(k.commands, commands...)
 	for _, c := range commands {
 		k.size += c.size()
-		k.writes[c.target] = true
+		k.writes[c.Target] = true
 		for _, id := range c.needs {
 			k.needs[id] = true
 		}

@@ -39,14 +39,14 @@ func TestChanges(t *testing.T) {
 		}},
 		{"pipeline.define", `{"id":"x","name":"P",` + source + `}`, nil},
 	} {
-		c := &command{name: test.name, target: uuid.NameSpaceURL, body: []byte(test.body), label: "rows/" + test.name + "#1"}
+		c := &Command{Name: test.name, Target: uuid.NameSpaceURL, Body: []byte(test.body), label: "rows/" + test.name + "#1"}
 		var got []string
 		keys := map[string]bool{}
 		for _, change := range c.changes("m") {
-			got = append(got, fmt.Sprintf("%s %s", change.name, change.body))
-			keys[change.key] = true
-			if change.target != c.target {
-				t.Errorf("%s is about %s", change.name, change.target)
+			got = append(got, fmt.Sprintf("%s %s", change.Name, change.Body))
+			keys[change.Key] = true
+			if change.Target != c.Target {
+				t.Errorf("%s is about %s", change.Name, change.Target)
 			}
 		}
 		if diff := cmp.Diff(test.want, got); diff != "" || len(keys) != len(got) {
@@ -75,8 +75,8 @@ func TestAlreadyThere(t *testing.T) {
 		{"deal.win", "deal-not-open", 409, false},
 		{"customer.register", "", 201, false},
 	} {
-		c := &command{name: test.command}
-		if got := c.alreadyThere(outcome{Status: test.status, Problem: problem{Type: "/problems/" + test.slug}}); got != test.want {
+		c := &Command{Name: test.command}
+		if got := c.alreadyThere(Outcome{Status: test.status, Problem: Problem{Type: "/problems/" + test.slug}}); got != test.want {
 			t.Errorf("%s %s: %v", test.command, test.slug, got)
 		}
 	}
@@ -92,7 +92,7 @@ func TestProblemAbout(t *testing.T) {
 			t.Errorf("%s is %s", pointer, got)
 		}
 	}
-	p := problem{Detail: "No.", Errors: []fault{{"/body/x~1y/m~0n", "No."}, {"/contact_points", "Never."}}}
+	p := Problem{Detail: "No.", Errors: []Fault{{"/body/x~1y/m~0n", "No."}, {"/contact_points", "Never."}}}
 	if diff := cmp.Diff(`No. (/x~1y/m~0n: 3) (/contact_points: [{"value":"a~b/c"}]) Never.`, p.about(body)); diff != "" {
 		t.Error(diff)
 	}

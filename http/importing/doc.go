@@ -1,6 +1,6 @@
-// Package importing is the client behind "crm import": it reads CSV, JSON lines
-// and vCard files, makes commands of their rows as a mapping says, and sends
-// these to POST /v1/commands.
+// Package importing is what files become: it reads CSV, JSON lines and vCard
+// files, makes commands of their rows as a mapping says, and gives these to a
+// Sender, which carries them out.
 //
 // # Promises
 //

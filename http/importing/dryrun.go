@@ -29,7 +29,7 @@ type glance struct {
 
 const examplesShown = 3 // rows
 
-func (g *glance) take(j *job, _ *row, commands []*command, problems []error) error {
+func (g *glance) take(j *job, _ *row, commands []*Command, problems []error) error {
 	if j != g.job {
 		g.tell()
 		*g = glance{run: g.run, job: j}
@@ -49,8 +49,8 @@ func (g *glance) take(j *job, _ *row, commands []*command, problems []error) err
 		g.rejected++
 	}
 	for _, c := range commands {
-		g.commands[c.name]++
-		g.run.accepted[c.name]++
+		g.commands[c.Name]++
+		g.run.accepted[c.Name]++
 	}
 	if len(commands) > 0 && len(g.examples) < examplesShown {
 		var example strings.Builder

@@ -119,10 +119,10 @@ func TestRunChangedRows(t *testing.T) {
 func TestRunRejects(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t)
-	a.result = func(c asked) *outcome {
+	a.result = func(c asked) *Outcome {
 		if c.Command == "customer.register" && bytes.Contains(c.Body, []byte("Refused")) {
 			o := refuse(http.StatusUnprocessableEntity, "invalid-value", "Nobody is called so.")
-			o.Problem.Errors = []fault{{Pointer: "/body/name", Detail: "Nobody is called so."}}
+			o.Problem.Errors = []Fault{{Pointer: "/body/name", Detail: "Nobody is called so."}}
 			return &o
 		}
 		return nil
@@ -193,7 +193,7 @@ func TestRunThroughFaults(t *testing.T) {
 		return false
 	}
 	failed := map[string]bool{}
-	a.result = func(c asked) *outcome {
+	a.result = func(c asked) *Outcome {
 		if c.Command == "customer.add_contact_point" && len(failed) < 5 && !failed[c.Key] {
 			failed[c.Key] = true
 			o := refuse(http.StatusServiceUnavailable, "event-store-unavailable", "Away.")
@@ -287,7 +287,7 @@ func TestRunRefusedRequests(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var commands []*command
+	var commands []*Command
 	for i := range 700 {
 		rec := &record{columns: map[string]int{"id": 0, "name": 1}, cells: []string{fmt.Sprint(i), "x"}}
 		made, problems := p.sections[0].commandsOf(p, rec, &row{})
@@ -301,7 +301,7 @@ func TestRunRefusedRequests(t *testing.T) {
 		if err != nil {
 			t.Error(err)
 		}
-		if len(body) > 20_000 || bytes.Contains(body, []byte(commands[7].target.String())) {
+		if len(body) > 20_000 || bytes.Contains(body, []byte(commands[7].Target.String())) {
 			w.WriteHeader(http.StatusRequestEntityTooLarge)
 			return
 		}
@@ -311,7 +311,7 @@ func TestRunRefusedRequests(t *testing.T) {
 	t.Cleanup(limited.Close)
 	c := newClient(limited.URL, "key", 2, t.Logf)
 	t.Cleanup(c.close)
-	outcomes, err := c.send(t.Context(), commands)
+	outcomes, err := c.Send(t.Context(), commands)
 	if err != nil || len(outcomes) != len(commands) {
 		t.Fatalf("%d outcomes, %v", len(outcomes), err)
 	}

@@ -11,7 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"crm/cmd/crm/importing/importingtest"
+	"crm/http/importing/importingtest"
 )
 
 // folders gives a generated folder and, where the data set lies beside the

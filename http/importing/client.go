@@ -37,20 +37,21 @@ func newClient(server, key string, parallel int, note func(string, ...any)) *cli
 
 func (c *client) close() { c.http.CloseIdleConnections() }
 
-// outcome is the answer to one command.
-type outcome struct {
+// Outcome is the answer to one command: an HTTP status, how many events the
+// command left, or the problem.
+type Outcome struct {
 	Status  int     `json:"status"`
 	Events  int     `json:"events"`
-	Problem problem `json:"problem"`
+	Problem Problem `json:"problem"`
 }
 
-func (o outcome) refused() bool { return o.Status >= 400 }
+func (o Outcome) refused() bool { return o.Status >= 400 }
 
-// send gives an outcome for each command. More than fit into a request go in
+// Send gives an outcome for each command. More than fit into a request go in
 // several, one after the other. The error is fatal: the context ended, or the
 // server wants nothing to do with us.
-func (c *client) send(ctx context.Context, commands []*command) ([]outcome, error) {
-	outcomes := make([]outcome, 0, len(commands))
+func (c *client) Send(ctx context.Context, commands []*Command) ([]Outcome, error) {
+	outcomes := make([]Outcome, 0, len(commands))
 	for len(commands) > 0 {
 		n, size := 0, 0
 		for n < len(commands) && n < maxCommands && (n == 0 || size+commands[n].size() <= maxRequest) {
@@ -73,7 +74,7 @@ const maxTries = 5
 
 // ask makes one request, as often as it takes. A request whose answer was lost
 // is made again as it was: the server recognises the keys.
-func (c *client) ask(ctx context.Context, commands []*command) ([]outcome, error) {
+func (c *client) ask(ctx context.Context, commands []*Command) ([]Outcome, error) {
 	body := encode(commands)
 	for try := 0; ; try++ {
 		outcomes, wait, err := c.post(ctx, body, len(commands))
@@ -97,14 +98,14 @@ func (c *client) ask(ctx context.Context, commands []*command) ([]outcome, error
 
 // halve deals with a request that was refused as a whole. Where one command may
 // be to blame, the halves are asked one after the other until it stands alone.
-func (c *client) halve(ctx context.Context, commands []*command, r *refusal) ([]outcome, error) {
+func (c *client) halve(ctx context.Context, commands []*Command, r *refusal) ([]Outcome, error) {
 	switch r.status {
 	case http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity:
 	default:
 		return nil, r
 	}
 	if len(commands) == 1 {
-		return []outcome{{Status: r.status, Problem: r.problem}}, nil
+		return []Outcome{{Status: r.status, Problem: r.problem}}, nil
 	}
 	first, err := c.ask(ctx, commands[:len(commands)/2])
 	if err != nil {
@@ -115,7 +116,7 @@ func (c *client) halve(ctx context.Context, commands []*command, r *refusal) ([]
 }
 
 // transient reports whether a command's answer may be another one later.
-func transient(outcomes []outcome, try int) bool {
+func transient(outcomes []Outcome, try int) bool {
 	for _, o := range outcomes {
 		switch {
 		case o.Status == http.StatusServiceUnavailable, o.Status == http.StatusTooManyRequests:
@@ -130,7 +131,7 @@ func transient(outcomes []outcome, try int) bool {
 // refusal is an answer to a request as a whole that asking again does not mend.
 type refusal struct {
 	status  int
-	problem problem
+	problem Problem
 }
 
 func (r *refusal) Error() string {
@@ -143,7 +144,7 @@ func (r *refusal) Error() string {
 
 // post makes one request. How long to wait is what the server says in
 // Retry-After.
-func (c *client) post(ctx context.Context, body []byte, n int) ([]outcome, time.Duration, error) {
+func (c *client) post(ctx context.Context, body []byte, n int) ([]Outcome, time.Duration, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url, bytes.NewReader(body))
 	if err != nil {
 		return nil, 0, err
@@ -167,12 +168,12 @@ func (c *client) post(ctx context.Context, body []byte, n int) ([]outcome, time.
 	default:
 		r := &refusal{status: response.StatusCode}
 		if json.Unmarshal(answer, &r.problem) != nil || r.problem.String() == "." {
-			r.problem = problem{Title: response.Status}
+			r.problem = Problem{Title: response.Status}
 		}
 		return nil, 0, r
 	}
 	var results struct {
-		Results []outcome `json:"results"`
+		Results []Outcome `json:"results"`
 	}
 	if err := json.Unmarshal(answer, &results); err != nil {
 		return nil, 0, fmt.Errorf("the answer is not what was agreed: %w", err)
@@ -186,7 +187,7 @@ func (c *client) post(ctx context.Context, body []byte, n int) ([]outcome, time.
 // maxAnswer is how much of an answer is read, in bytes.
 const maxAnswer = 16 << 20
 
-func encode(commands []*command) []byte {
+func encode(commands []*Command) []byte {
 	size := 16
 	for _, c := range commands {
 		size += c.size()

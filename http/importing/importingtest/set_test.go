@@ -7,7 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"crm/cmd/crm/importing/importingtest"
+	"crm/http/importing/importingtest"
 )
 
 func TestGeneratedFilesAreTheSameEveryTime(t *testing.T) {

@@ -37,7 +37,7 @@ type api struct {
 	// after may spoil the answer to a request that was carried out.
 	after func(w http.ResponseWriter, n int) bool
 	// result may refuse one command.
-	result func(c asked) *outcome
+	result func(c asked) *Outcome
 }
 
 type asked struct {
@@ -57,7 +57,7 @@ type said struct {
 
 type answered struct {
 	fingerprint [32]byte
-	outcome     outcome
+	outcome     Outcome
 }
 
 func newAPI(t *testing.T) *api {
@@ -101,7 +101,7 @@ func (a *api) serve(w http.ResponseWriter, r *http.Request) {
 	defer a.mu.Unlock()
 	a.leave(request.Commands)
 	var results struct {
-		Results []outcome `json:"results"`
+		Results []Outcome `json:"results"`
 	}
 	for _, c := range request.Commands {
 		results.Results = append(results.Results, a.do(c))
@@ -146,11 +146,11 @@ func (c asked) id() string {
 	return body.ID
 }
 
-func refuse(status int, slug, detail string) outcome {
-	return outcome{Status: status, Problem: problem{Type: "/problems/" + slug, Detail: detail}}
+func refuse(status int, slug, detail string) Outcome {
+	return Outcome{Status: status, Problem: Problem{Type: "/problems/" + slug, Detail: detail}}
 }
 
-func (a *api) do(c asked) outcome {
+func (a *api) do(c asked) Outcome {
 	var compact bytes.Buffer
 	if err := json.Compact(&compact, c.Body); err != nil {
 		a.t.Errorf("%s: %v in %s", c.Command, err, c.Body)
@@ -169,7 +169,7 @@ func (a *api) do(c asked) outcome {
 	return o
 }
 
-func (a *api) decide(c asked) outcome {
+func (a *api) decide(c asked) Outcome {
 	if a.result != nil {
 		if o := a.result(c); o != nil {
 			return *o
@@ -226,9 +226,9 @@ func (a *api) decide(c asked) outcome {
 	}
 	a.said = append(a.said, s)
 	if !changed {
-		return outcome{Status: http.StatusOK}
+		return Outcome{Status: http.StatusOK}
 	}
-	return outcome{Status: http.StatusOK, Events: 1}
+	return Outcome{Status: http.StatusOK, Events: 1}
 }
 
 // missing is what the body refers to and is not there.

@@ -106,7 +106,8 @@ type run struct {
 	jobs    []job
 	options Options
 	rejects *rejects
-	client  *client
+	client  *client // the sender, with its figures
+	sender  Sender
 	show    *progress
 
 	read  atomic.Int64 // rows
@@ -125,6 +126,7 @@ func (r *run) live(ctx context.Context) error {
 	if r.options.pause != nil {
 		r.client.pause = r.options.pause
 	}
+	r.sender = r.client
 	defer r.client.close()
 	defer r.show.close()
 	r.flying.writers = map[uuid.UUID][]*chunk{}
@@ -144,7 +146,7 @@ func (r *run) live(ctx context.Context) error {
 // take is what is done with a row: with the commands it becomes, and with what
 // is wrong with it, which is in the errors file already. job is nil for what
 // happens once.
-type take func(j *job, of *row, commands []*command, problems []error) error
+type take func(j *job, of *row, commands []*Command, problems []error) error
 
 // rows reads everything, in order.
 func (r *run) rows(ctx context.Context, take take) error {
@@ -172,7 +174,7 @@ func (r *run) rowsOf(ctx context.Context, j *job, take take) error {
 	defer file.Close()
 	for ctx.Err() == nil {
 		var of *row
-		var commands []*command
+		var commands []*Command
 		var problems []error
 		rec, err := in.next()
 		bad, isBad := errors.AsType[*badRow](err)

@@ -7,8 +7,8 @@ import (
 
 // alreadyThere reports whether a creating command was refused because its target
 // exists: an earlier import brought it, and the row has changed since.
-func (c *command) alreadyThere(o outcome) bool {
-	if !creates(c.name) || !o.refused() {
+func (c *Command) alreadyThere(o Outcome) bool {
+	if !creates(c.Name) || !o.refused() {
 		return false
 	}
 	switch o.Problem.slug() {
@@ -23,13 +23,13 @@ func (c *command) alreadyThere(o outcome) bool {
 // command says. They add and replace, and take nothing away: what is blank or
 // missing in the row stays as it is. Not changed are the kind of a customer, the
 // title, stage and line items of a deal, and a pipeline.
-func (c *command) changes(mapping string) []*command {
+func (c *Command) changes(mapping string) []*Command {
 	var said map[string]json.RawMessage
-	if err := json.Unmarshal(c.body, &said); err != nil {
+	if err := json.Unmarshal(c.Body, &said); err != nil {
 		panic("importing: a body that is not JSON: " + err.Error())
 	}
 	m := &amendment{of: c, said: said, mapping: mapping}
-	switch c.name {
+	switch c.Name {
 	case "customer.register":
 		m.add("customer.change_details", strings.Fields(customerDetails)...)
 		if said["stage"] != nil {
@@ -56,10 +56,10 @@ func (c *command) changes(mapping string) []*command {
 
 // amendment gathers the changes that a creating command stands for.
 type amendment struct {
-	of       *command
+	of       *Command
 	said     map[string]json.RawMessage
 	mapping  string
-	commands []*command
+	commands []*Command
 }
 
 // add makes a command of those members that were said, if any.
@@ -97,8 +97,8 @@ func (m *amendment) rename(from, to string) {
 func (m *amendment) append(name string, inner []byte) {
 	body := append(append([]byte{'{'}, inner...), `,"source":`...)
 	body = append(append(body, m.said["source"]...), '}')
-	c := &command{name: name, target: m.of.target, body: body, label: m.of.label, row: m.of.row, needs: m.of.needs}
+	c := &Command{Name: name, Target: m.of.Target, Body: body, label: m.of.label, row: m.of.row, needs: m.of.needs}
 	c.label += "/" + name
-	c.key = c.idempotencyKey(m.mapping)
+	c.Key = c.idempotencyKey(m.mapping)
 	m.commands = append(m.commands, c)
 }
