@@ -11,6 +11,7 @@ import (
 
 	"crm/commands"
 	"crm/domain"
+	"crm/http/access"
 )
 
 // maxCommands is how many commands a batch may hold.
@@ -73,7 +74,7 @@ func (s *Server) serveBatch(w http.ResponseWriter, r *http.Request) {
 	todo := make([]commands.Ask, 0, len(entries))
 	keys := map[uuid.UUID]string{} // command id → fingerprint
 	for i, e := range entries {
-		a, err := s.batchAsk(meta, e)
+		a, err := s.batchAsk(principalOf(r.Context()), meta, e)
 		if err == nil {
 			id, fingerprint := a.Meta.Command.ID, a.Meta.Command.Fingerprint
 			if other, used := keys[id]; used && other != fingerprint {
@@ -135,11 +136,13 @@ func (s *Server) readBatch(w http.ResponseWriter, r *http.Request) (domain.Meta,
 }
 
 // batchAsk reads one command of a batch.
-func (s *Server) batchAsk(meta domain.Meta, b batchEntry) (*ask, error) {
+func (s *Server) batchAsk(asks access.Principal, meta domain.Meta, b batchEntry) (*ask, error) {
 	c, known := s.commands[b.Command]
 	switch {
 	case !known:
 		return nil, ErrNoCommand.At("/command", "There is no command %s.", strconv.Quote(b.Command))
+	case !asks.May(c.needs):
+		return nil, asks.Check(c.needs)
 	case c.creates() && b.Target != uuid.Nil:
 		return nil, domain.ErrInvalid.At("/target", "A command that creates names what it creates as id in its body.")
 	case c.named() && b.Target != uuid.Nil:

@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 
 	"crm/domain"
+	"crm/http/access"
 	"crm/projections/readmodels"
 )
 
@@ -38,10 +39,10 @@ type productCard struct {
 
 func (s *Server) catalogQueries() {
 	own := []string{"catalog"}
-	serveQuery(s, query{"employee.list", "/employees", "employees", "All employees, by name", own}, s.listEmployees)
-	serveQuery(s, query{"employee.card", "/employees/{id}", "employees", "An employee", own}, s.showEmployee)
-	serveQuery(s, query{"product.list", "/products", "products", "All products, by name", own}, s.listProducts)
-	serveQuery(s, query{"product.card", "/products/{id}", "products", "A product", own}, s.showProduct)
+	serveQuery(s, query{"employee.list", access.CatalogRead, "/employees", "employees", "All employees, by name", own}, s.listEmployees)
+	serveQuery(s, query{"employee.card", access.CatalogRead, "/employees/{id}", "employees", "An employee", own}, s.showEmployee)
+	serveQuery(s, query{"product.list", access.CatalogRead, "/products", "products", "All products, by name", own}, s.listProducts)
+	serveQuery(s, query{"product.card", access.CatalogRead, "/products/{id}", "products", "A product", own}, s.showProduct)
 }
 
 func (s *Server) listEmployees(ctx context.Context, in *Paging) (*listed[employeeCard], error) {

@@ -15,12 +15,14 @@ import (
 
 	"crm/commands"
 	"crm/domain"
+	"crm/http/access"
 )
 
 // command describes one command once. It yields the route, its part of the
 // OpenAPI document, and the entry for POST /v1/commands.
 type command struct {
 	name    string // "deal.win"
+	needs   access.Action
 	method  string
 	path    string // with {id} for the target and {part} for a part of it, or {name} for a read model
 	summary string
@@ -65,8 +67,8 @@ type body[T any] interface {
 }
 
 // describe makes a command out of the function that reads its body.
-func describe[T any, B body[T]](name, method, path, summary string, read func(s *Server, at *place, body B) (domain.Command, error)) *command {
-	c := &command{name: name, method: method, path: "/v1" + path, summary: summary, body: reflect.TypeFor[T]()}
+func describe[T any, B body[T]](name string, needs access.Action, method, path, summary string, read func(s *Server, at *place, body B) (domain.Command, error)) *command {
+	c := &command{name: name, needs: needs, method: method, path: "/v1" + path, summary: summary, body: reflect.TypeFor[T]()}
 	c.required = requiredNames(c.body)
 	c.read = func(s *Server, at place, data jsontext.Value) (reading, error) {
 		var value T

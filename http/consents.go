@@ -6,6 +6,7 @@ import (
 
 	"crm/domain"
 	"crm/domain/consent"
+	"crm/http/access"
 )
 
 // EvidenceInput mirrors consent.Evidence.
@@ -45,33 +46,33 @@ type (
 )
 
 var consentCommands = []*command{
-	describe("consent.grant", http.MethodPost, "/customers/{id}/consents", "Record a consent, or another legal basis, given at once",
+	describe("consent.grant", access.ConsentsWrite, http.MethodPost, "/customers/{id}/consents", "Record a consent, or another legal basis, given at once",
 		func(_ *Server, at *place, b *grantConsentBody) (domain.Command, error) {
 			key := consent.Key{Purpose: b.Purpose, Channel: b.Channel}
 			at.part = key.String()
 			return consent.Grant{Key: key, Evidence: b.evidence()}, nil
 		}),
-	describe("consent.request", http.MethodPost, "/customers/{id}/consents/{part}/request", "Ask for a consent, which then waits to be confirmed (double opt-in)",
+	describe("consent.request", access.ConsentsWrite, http.MethodPost, "/customers/{id}/consents/{part}/request", "Ask for a consent, which then waits to be confirmed (double opt-in)",
 		func(_ *Server, at *place, b *requestConsentBody) (domain.Command, error) {
 			key, err := at.consent()
 			return consent.Request{Key: key, Evidence: b.evidence()}, err
 		}),
-	describe("consent.confirm", http.MethodPost, "/customers/{id}/consents/{part}/confirm", "Confirm a requested consent",
+	describe("consent.confirm", access.ConsentsWrite, http.MethodPost, "/customers/{id}/consents/{part}/confirm", "Confirm a requested consent",
 		func(_ *Server, at *place, b *confirmConsentBody) (domain.Command, error) {
 			key, err := at.consent()
 			return consent.Confirm{Key: key, Proof: b.Proof}, err
 		}),
-	describe("consent.withdraw", http.MethodPost, "/customers/{id}/consents/{part}/withdraw", "Withdraw a consent",
+	describe("consent.withdraw", access.ConsentsWrite, http.MethodPost, "/customers/{id}/consents/{part}/withdraw", "Withdraw a consent",
 		func(_ *Server, at *place, _ *nothing) (domain.Command, error) {
 			key, err := at.consent()
 			return consent.Withdraw{Key: key}, err
 		}),
-	describe("consent.object", http.MethodPost, "/customers/{id}/consents/{part}/object", "Record an objection",
+	describe("consent.object", access.ConsentsWrite, http.MethodPost, "/customers/{id}/consents/{part}/object", "Record an objection",
 		func(_ *Server, at *place, _ *nothing) (domain.Command, error) {
 			key, err := at.consent()
 			return consent.Object{Key: key}, err
 		}),
-	describe("consent.expire", http.MethodPost, "/customers/{id}/consents/{part}/expire", "End a consent whose time is over",
+	describe("consent.expire", access.ConsentsWrite, http.MethodPost, "/customers/{id}/consents/{part}/expire", "End a consent whose time is over",
 		func(_ *Server, at *place, _ *nothing) (domain.Command, error) {
 			key, err := at.consent()
 			return consent.Expire{Key: key}, err

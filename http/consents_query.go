@@ -8,6 +8,7 @@ import (
 
 	"crm/domain"
 	"crm/domain/consent"
+	"crm/http/access"
 	"crm/projections/readmodels"
 )
 
@@ -50,10 +51,10 @@ type consentCheckInput struct {
 
 func (s *Server) consentQueries() {
 	serveQuery(s, query{
-		"customer.consents", "/customers/{id}/consents", "customers", "A customer's consents", []string{"consents", "customers"},
+		"customer.consents", access.ConsentsRead, "/customers/{id}/consents", "customers", "A customer's consents", []string{"consents", "customers"},
 	}, s.listConsents)
 	serveQuery(s, query{
-		"consent.check", "/consents/check", "consents", "May we? The answer and the event it rests on", []string{"consents"},
+		"consent.check", access.ConsentsRead, "/consents/check", "consents", "May we? The answer and the event it rests on", []string{"consents"},
 	}, s.checkConsent)
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"crm/domain"
 	"crm/domain/customer"
+	"crm/http/access"
 )
 
 // CustomerDetails are the details of a customer as they are asked for. It mirrors
@@ -102,54 +103,54 @@ type (
 )
 
 var customerCommands = []*command{
-	describe("customer.register", http.MethodPost, "/customers", "Register a customer", registerCustomer),
-	describe("customer.change_details", http.MethodPatch, "/customers/{id}", "Change details (merge patch; null clears)",
+	describe("customer.register", access.CustomersWrite, http.MethodPost, "/customers", "Register a customer", registerCustomer),
+	describe("customer.change_details", access.CustomersWrite, http.MethodPatch, "/customers/{id}", "Change details (merge patch; null clears)",
 		func(_ *Server, at *place, b *customerDetailsBody) (domain.Command, error) {
 			return customer.ChangeDetails{Patch: b.patch(at)}, nil
 		}),
-	describe("customer.correct", http.MethodPost, "/customers/{id}/corrections", "Correct details that were never right (merge patch; null clears)",
+	describe("customer.correct", access.CustomersWrite, http.MethodPost, "/customers/{id}/corrections", "Correct details that were never right (merge patch; null clears)",
 		func(_ *Server, at *place, b *customerDetailsBody) (domain.Command, error) {
 			return customer.Correct{Patch: b.patch(at)}, nil
 		}),
-	describe("customer.add_contact_point", http.MethodPost, "/customers/{id}/contact-points", "Add a contact point",
+	describe("customer.add_contact_point", access.CustomersWrite, http.MethodPost, "/customers/{id}/contact-points", "Add a contact point",
 		func(s *Server, at *place, b *addContactPointBody) (domain.Command, error) {
 			point, err := s.contactPoint(b.ContactPointInput, at.derived("contact_point"))
 			at.part, at.made = point.ID.String(), true
 			return customer.AddContactPoint{ContactPoint: point}, err
 		}),
-	describe("customer.verify_contact_point", http.MethodPost, "/customers/{id}/contact-points/{part}/verify", "Say that the customer was reached there",
+	describe("customer.verify_contact_point", access.CustomersWrite, http.MethodPost, "/customers/{id}/contact-points/{part}/verify", "Say that the customer was reached there",
 		func(_ *Server, at *place, b *verifyContactPointBody) (domain.Command, error) {
 			id, err := at.partID()
 			return customer.VerifyContactPoint{ID: domain.ContactPointID{UUID: id}, Method: b.Method}, err
 		}),
-	describe("customer.remove_contact_point", http.MethodPost, "/customers/{id}/contact-points/{part}/remove", "Remove a contact point",
+	describe("customer.remove_contact_point", access.CustomersWrite, http.MethodPost, "/customers/{id}/contact-points/{part}/remove", "Remove a contact point",
 		func(_ *Server, at *place, _ *nothing) (domain.Command, error) {
 			id, err := at.partID()
 			return customer.RemoveContactPoint{ID: domain.ContactPointID{UUID: id}}, err
 		}),
-	describe("customer.assign_owner", http.MethodPost, "/customers/{id}/owner", "Assign the owner",
+	describe("customer.assign_owner", access.CustomersWrite, http.MethodPost, "/customers/{id}/owner", "Assign the owner",
 		func(_ *Server, _ *place, b *ownerBody) (domain.Command, error) {
 			return customer.AssignOwner{Owner: domain.EmployeeID(b.Owner)}, nil
 		}),
-	describe("customer.change_lifecycle_stage", http.MethodPost, "/customers/{id}/lifecycle", "Change the lifecycle stage",
+	describe("customer.change_lifecycle_stage", access.CustomersWrite, http.MethodPost, "/customers/{id}/lifecycle", "Change the lifecycle stage",
 		func(_ *Server, _ *place, b *lifecycleBody) (domain.Command, error) {
 			return customer.ChangeLifecycleStage{Stage: b.Stage, Touchpoint: customer.Touchpoint(b.Touchpoint)}, nil
 		}),
-	describe("customer.change_attributes", http.MethodPost, "/customers/{id}/attributes", "Set and clear custom fields",
+	describe("customer.change_attributes", access.CustomersWrite, http.MethodPost, "/customers/{id}/attributes", "Set and clear custom fields",
 		func(_ *Server, _ *place, b *changeAttributesBody) (domain.Command, error) {
 			return customer.ChangeAttributes{Set: attributes(b.Set), Clear: b.Clear}, nil
 		}),
-	describe("customer.link_to_organization", http.MethodPost, "/customers/{id}/links", "Link to an organization",
+	describe("customer.link_to_organization", access.CustomersWrite, http.MethodPost, "/customers/{id}/links", "Link to an organization",
 		func(_ *Server, _ *place, b *linkBody) (domain.Command, error) {
 			return customer.LinkToOrganization{Link: customer.Link(b.LinkInput)}, nil
 		}),
-	describe("customer.unlink_from_organization", http.MethodPost, "/customers/{id}/links/end", "End a link to an organization",
+	describe("customer.unlink_from_organization", access.CustomersWrite, http.MethodPost, "/customers/{id}/links/end", "End a link to an organization",
 		func(_ *Server, _ *place, b *unlinkBody) (domain.Command, error) {
 			return customer.UnlinkFromOrganization{Organization: b.Organization, Relation: b.Relation}, nil
 		}),
-	describe("customer.archive", http.MethodPost, "/customers/{id}/archive", "Archive",
+	describe("customer.archive", access.CustomersWrite, http.MethodPost, "/customers/{id}/archive", "Archive",
 		func(*Server, *place, *nothing) (domain.Command, error) { return customer.Archive{}, nil }),
-	describe("customer.restore", http.MethodPost, "/customers/{id}/restore", "Restore from the archive",
+	describe("customer.restore", access.CustomersWrite, http.MethodPost, "/customers/{id}/restore", "Restore from the archive",
 		func(*Server, *place, *nothing) (domain.Command, error) { return customer.Restore{}, nil }),
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"crm/domain"
 	"crm/domain/customer"
+	"crm/http/access"
 	"crm/projections/readmodels"
 )
 
@@ -99,13 +100,13 @@ type customerPageInput struct {
 
 func (s *Server) customerQueries() {
 	serveQuery(s, query{
-		"customer.list", "/customers", "customers", "Find customers, newest registered first", []string{"customers", "catalog"},
+		"customer.list", access.CustomersRead, "/customers", "customers", "Find customers, newest registered first", []string{"customers", "catalog"},
 	}, s.listCustomers)
 	serveQuery(s, query{
-		"customer.card", "/customers/{id}", "customers", "A customer's card", []string{"customers", "catalog"},
+		"customer.card", access.CustomersRead, "/customers/{id}", "customers", "A customer's card", []string{"customers", "catalog"},
 	}, s.showCustomer)
 	serveQuery(s, query{
-		"customer.timeline", "/customers/{id}/timeline", "customers",
+		"customer.timeline", access.CustomersRead, "/customers/{id}/timeline", "customers",
 		"What happened with a customer, newest first: its own events and those of its consents, interactions and deals",
 		[]string{"timeline", "customers", "deals", "catalog"},
 	}, s.listTimeline)

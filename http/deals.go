@@ -8,6 +8,7 @@ import (
 
 	"crm/domain"
 	"crm/domain/deal"
+	"crm/http/access"
 )
 
 // LineItemInput is a line item as it is asked for; what is left out comes from
@@ -103,38 +104,38 @@ type (
 )
 
 var dealCommands = []*command{
-	describe("deal.open", http.MethodPost, "/deals", "Open a deal", openDeal),
-	describe("deal.change_stage", http.MethodPost, "/deals/{id}/stage", "Move to another stage",
+	describe("deal.open", access.DealsWrite, http.MethodPost, "/deals", "Open a deal", openDeal),
+	describe("deal.change_stage", access.DealsWrite, http.MethodPost, "/deals/{id}/stage", "Move to another stage",
 		func(_ *Server, _ *place, b *changeStageBody) (domain.Command, error) {
 			return deal.ChangeStage{Stage: deal.Stage{Pipeline: b.Pipeline, ID: b.Stage}}, nil
 		}),
-	describe("deal.change_amount", http.MethodPost, "/deals/{id}/amount", "Change the amount",
+	describe("deal.change_amount", access.DealsWrite, http.MethodPost, "/deals/{id}/amount", "Change the amount",
 		func(_ *Server, _ *place, b *changeAmountBody) (domain.Command, error) {
 			return deal.ChangeAmount{Amount: b.Amount}, nil
 		}),
-	describe("deal.change_close_date", http.MethodPost, "/deals/{id}/close-date", "Change the expected close",
+	describe("deal.change_close_date", access.DealsWrite, http.MethodPost, "/deals/{id}/close-date", "Change the expected close",
 		func(_ *Server, _ *place, b *changeCloseDateBody) (domain.Command, error) {
 			return deal.ChangeCloseDate{ExpectedClose: b.ExpectedClose}, nil
 		}),
-	describe("deal.assign_owner", http.MethodPost, "/deals/{id}/owner", "Assign the owner",
+	describe("deal.assign_owner", access.DealsWrite, http.MethodPost, "/deals/{id}/owner", "Assign the owner",
 		func(_ *Server, _ *place, b *ownerBody) (domain.Command, error) {
 			return deal.AssignOwner{Owner: domain.EmployeeID(b.Owner)}, nil
 		}),
-	describe("deal.link_customer", http.MethodPost, "/deals/{id}/customer", "Say whose deal it is",
+	describe("deal.link_customer", access.DealsWrite, http.MethodPost, "/deals/{id}/customer", "Say whose deal it is",
 		func(_ *Server, _ *place, b *linkCustomerBody) (domain.Command, error) {
 			return deal.LinkCustomer{Customer: b.Customer}, nil
 		}),
-	describe("deal.change_forecast_category", http.MethodPost, "/deals/{id}/forecast-category", "Override the stage's forecast category",
+	describe("deal.change_forecast_category", access.DealsWrite, http.MethodPost, "/deals/{id}/forecast-category", "Override the stage's forecast category",
 		func(_ *Server, _ *place, b *forecastCategoryBody) (domain.Command, error) {
 			return deal.ChangeForecastCategory{Category: b.Category}, nil
 		}),
-	describe("deal.add_line_item", http.MethodPost, "/deals/{id}/line-items", "Add a line item",
+	describe("deal.add_line_item", access.DealsWrite, http.MethodPost, "/deals/{id}/line-items", "Add a line item",
 		func(_ *Server, at *place, b *addLineItemBody) (domain.Command, error) {
 			item, err := b.item(at, "line_item")
 			at.part = item.ID.String()
 			return deal.AddLineItem{Item: item}, err
 		}),
-	describe("deal.change_line_item", http.MethodPost, "/deals/{id}/line-items/{part}", "Replace a line item",
+	describe("deal.change_line_item", access.DealsWrite, http.MethodPost, "/deals/{id}/line-items/{part}", "Replace a line item",
 		func(_ *Server, at *place, b *changeLineItemBody) (domain.Command, error) {
 			id, err := at.partID()
 			if err != nil {
@@ -143,18 +144,18 @@ var dealCommands = []*command{
 			item, err := b.item(id)
 			return deal.ChangeLineItem{Item: item}, err
 		}),
-	describe("deal.remove_line_item", http.MethodPost, "/deals/{id}/line-items/{part}/remove", "Remove a line item",
+	describe("deal.remove_line_item", access.DealsWrite, http.MethodPost, "/deals/{id}/line-items/{part}/remove", "Remove a line item",
 		func(_ *Server, at *place, _ *nothing) (domain.Command, error) {
 			id, err := at.partID()
 			return deal.RemoveLineItem{ID: domain.LineItemID{UUID: id}}, err
 		}),
-	describe("deal.win", http.MethodPost, "/deals/{id}/win", "Win: the customer signed",
+	describe("deal.win", access.DealsWrite, http.MethodPost, "/deals/{id}/win", "Win: the customer signed",
 		func(_ *Server, _ *place, b *winBody) (domain.Command, error) { return deal.Win{Amount: b.Amount}, nil }),
-	describe("deal.lose", http.MethodPost, "/deals/{id}/lose", "Lose: the customer said no",
+	describe("deal.lose", access.DealsWrite, http.MethodPost, "/deals/{id}/lose", "Lose: the customer said no",
 		func(_ *Server, _ *place, b *loseBody) (domain.Command, error) {
 			return deal.Lose{Reason: b.LossReason, Competitor: b.Competitor, Note: b.Note}, nil
 		}),
-	describe("deal.reopen", http.MethodPost, "/deals/{id}/reopen", "Take the close back",
+	describe("deal.reopen", access.DealsWrite, http.MethodPost, "/deals/{id}/reopen", "Take the close back",
 		func(*Server, *place, *nothing) (domain.Command, error) { return deal.Reopen{}, nil }),
 }
 

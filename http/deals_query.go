@@ -8,6 +8,7 @@ import (
 
 	"crm/domain"
 	"crm/domain/deal"
+	"crm/http/access"
 	"crm/projections/readmodels"
 )
 
@@ -69,10 +70,10 @@ type dealListInput struct {
 var dealModels = []string{"deals", "customers", "catalog"}
 
 func (s *Server) dealQueries() {
-	serveQuery(s, query{"deal.list", "/deals", "deals", "Find deals, newest opened first", dealModels}, s.listDeals)
-	serveQuery(s, query{"deal.card", "/deals/{id}", "deals", "A deal's card", dealModels}, s.showDeal)
+	serveQuery(s, query{"deal.list", access.DealsRead, "/deals", "deals", "Find deals, newest opened first", dealModels}, s.listDeals)
+	serveQuery(s, query{"deal.card", access.DealsRead, "/deals/{id}", "deals", "A deal's card", dealModels}, s.showDeal)
 	serveQuery(s, query{
-		"customer.deals", "/customers/{id}/deals", "customers", "A customer's deals, newest opened first", dealModels,
+		"customer.deals", access.DealsRead, "/customers/{id}/deals", "customers", "A customer's deals, newest opened first", dealModels,
 	}, s.listCustomersDeals)
 }
 

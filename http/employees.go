@@ -5,6 +5,7 @@ import (
 
 	"crm/domain"
 	"crm/domain/employee"
+	"crm/http/access"
 )
 
 // EmployeeInput mirrors employee.Details.
@@ -28,12 +29,12 @@ type (
 )
 
 var employeeCommands = []*command{
-	describe("employee.register", http.MethodPost, "/employees", "Register an employee",
+	describe("employee.register", access.CatalogWrite, http.MethodPost, "/employees", "Register an employee",
 		func(_ *Server, _ *place, b *registerEmployeeBody) (domain.Command, error) {
 			details, err := b.details()
 			return employee.Register{Details: details}, err
 		}),
-	describe("employee.change_details", http.MethodPatch, "/employees/{id}", "Change details (merge patch; null clears)",
+	describe("employee.change_details", access.CatalogWrite, http.MethodPatch, "/employees/{id}", "Change details (merge patch; null clears)",
 		func(_ *Server, at *place, b *employeeDetailsBody) (domain.Command, error) {
 			set, err := b.details()
 			return employee.ChangeDetails{Patch: domain.Patch[employee.Details]{

@@ -5,6 +5,7 @@ import (
 
 	"crm/domain"
 	"crm/domain/interaction"
+	"crm/http/access"
 )
 
 // InteractionInput mirrors interaction.Details.
@@ -34,7 +35,7 @@ type (
 )
 
 var interactionCommands = []*command{
-	describe("interaction.log", http.MethodPost, "/customers/{id}/interactions", "Log an interaction; when it took place is occurred_at",
+	describe("interaction.log", access.InteractionsWrite, http.MethodPost, "/customers/{id}/interactions", "Log an interaction; when it took place is occurred_at",
 		func(_ *Server, at *place, b *logInteractionBody) (domain.Command, error) {
 			id := domain.InteractionID{UUID: b.ID}
 			if id.IsZero() {
@@ -43,7 +44,7 @@ var interactionCommands = []*command{
 			at.part = id.String()
 			return interaction.Log{ID: id, Details: interaction.Details(b.InteractionInput)}, nil
 		}),
-	describe("interaction.amend", http.MethodPatch, "/customers/{id}/interactions/{part}", "Amend what was logged (merge patch; null clears)",
+	describe("interaction.amend", access.InteractionsWrite, http.MethodPatch, "/customers/{id}/interactions/{part}", "Amend what was logged (merge patch; null clears)",
 		func(_ *Server, at *place, b *amendInteractionBody) (domain.Command, error) {
 			id, err := at.partID()
 			set := interaction.Details(b.InteractionInput)

@@ -99,7 +99,7 @@ var traceParent = regexp.MustCompile(`^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-
 // conversation it belongs to.
 func requestMeta(r *http.Request) (domain.Meta, error) {
 	x := exchangeOf(r.Context())
-	meta := domain.Meta{Actor: x.actor, CorrelationID: r.Header.Get("X-Correlation-Id")}
+	meta := domain.Meta{Actor: x.principal.Actor, CorrelationID: r.Header.Get("X-Correlation-Id")}
 	if meta.CorrelationID == "" {
 		meta.CorrelationID = x.id
 	} else if !isKey(meta.CorrelationID) {

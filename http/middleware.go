@@ -14,13 +14,15 @@ import (
 	"github.com/go-chi/chi/v5"
 	"github.com/go-chi/chi/v5/middleware"
 	"github.com/google/uuid"
+
+	"crm/http/access"
 )
 
 // exchange is one request as its middlewares and handler note it.
 type exchange struct {
-	id    string // X-Request-Id
-	actor string // name of the API key
-	fault error  // what the log must know and the caller must not
+	id        string           // X-Request-Id
+	principal access.Principal // who asks
+	fault     error            // what the log must know and the caller must not
 }
 
 type exchangeKey struct{}
@@ -68,7 +70,7 @@ func (s *Server) observe(next http.Handler) http.Handler {
 		attrs := []slog.Attr{
 			slog.String("method", r.Method), slog.String("route", route), slog.Int("status", status),
 			slog.Duration("took", took), slog.Int("bytes", wrapped.BytesWritten()),
-			slog.String("actor_id", x.actor), slog.String("request_id", x.id),
+			slog.String("actor_id", x.principal.Actor), slog.String("request_id", x.id),
 		}
 		level := slog.LevelInfo
 		if x.fault != nil {

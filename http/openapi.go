@@ -8,6 +8,8 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/swaggest/swgui"
 	"github.com/swaggest/swgui/v5emb"
+
+	"crm/http/access"
 )
 
 const description = `Commands change, queries read. Every command leaves events in the log; the read models follow within milliseconds.
@@ -86,6 +88,7 @@ func (s *Server) operation(c *command) *huma.Operation {
 		OperationID: c.name, Method: c.method, Path: c.path, Summary: c.summary,
 		Description: "Command `" + c.name + "`.",
 		Tags:        []string{strings.Split(c.path, "/")[2]},
+		Security:    security(c.needs),
 		RequestBody: &huma.RequestBody{
 			Required: len(c.required) > 0,
 			Content:  map[string]*huma.MediaType{"application/json": {Schema: components.Schemas.Schema(c.body, true, "")}},
@@ -117,7 +120,7 @@ func (s *Server) batchOperation() *huma.Operation {
 	schemas := s.api.OpenAPI().Components.Schemas
 	op := &huma.Operation{
 		OperationID: "commands", Method: http.MethodPost, Path: "/v1/commands",
-		Summary: "Carry out up to 500 commands", Tags: []string{"commands"},
+		Summary: "Carry out up to 500 commands", Tags: []string{"commands"}, Security: security(access.CommandsSend),
 		Description: "Each entry names a command (the operation id of its own path) and is answered as there. Pointers in an entry's problem are into the entry.",
 		Parameters:  []*huma.Param{{Ref: "#/components/parameters/correlationId"}},
 		RequestBody: &huma.RequestBody{

@@ -9,6 +9,7 @@ import (
 
 	"crm/domain"
 	"crm/domain/readmodel"
+	"crm/http/access"
 	"crm/projections"
 )
 
@@ -40,11 +41,11 @@ type (
 )
 
 var parkedCommands = []*command{
-	describe("readmodel.retry", http.MethodPost, "/projections/{name}/retry", "Apply what is parked",
+	describe("readmodel.retry", access.ProjectionsManage, http.MethodPost, "/projections/{name}/retry", "Apply what is parked",
 		func(_ *Server, at *place, b *retryBody) (domain.Command, error) {
 			return readmodel.Retry{Name: at.part, Stream: b.Stream}, nil
 		}),
-	describe("readmodel.skip_event", http.MethodPost, "/projections/{name}/skip", "Go on without an event that cannot be applied; takes a reason",
+	describe("readmodel.skip_event", access.ProjectionsManage, http.MethodPost, "/projections/{name}/skip", "Go on without an event that cannot be applied; takes a reason",
 		func(_ *Server, at *place, b *skipBody) (domain.Command, error) {
 			return readmodel.SkipEvent{Name: at.part, Stream: b.Stream, Revision: b.Revision}, nil
 		}),
@@ -66,7 +67,7 @@ type NamedModel struct {
 }
 
 func (s *Server) parkedQueries() {
-	serveQuery(s, query{"projection.parked", "/projections/{name}/parked", "projections", "The streams that a read model stands still for, the longest waiting first", nil}, s.listParked)
+	serveQuery(s, query{"projection.parked", access.ProjectionsRead, "/projections/{name}/parked", "projections", "The streams that a read model stands still for, the longest waiting first", nil}, s.listParked)
 }
 
 func (s *Server) listParked(ctx context.Context, in *NamedModel) (*plain[report[parkedCard]], error) {

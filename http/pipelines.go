@@ -5,6 +5,7 @@ import (
 
 	"crm/domain"
 	"crm/domain/pipeline"
+	"crm/http/access"
 )
 
 // StageInput mirrors pipeline.Stage.
@@ -39,7 +40,7 @@ type (
 )
 
 var pipelineCommands = []*command{
-	describe("pipeline.define", http.MethodPost, "/pipelines", "Define a pipeline",
+	describe("pipeline.define", access.CatalogWrite, http.MethodPost, "/pipelines", "Define a pipeline",
 		func(_ *Server, _ *place, b *definePipelineBody) (domain.Command, error) {
 			define := pipeline.Define{Name: b.Name}
 			for _, stage := range b.Stages {
@@ -47,20 +48,20 @@ var pipelineCommands = []*command{
 			}
 			return define, nil
 		}),
-	describe("pipeline.add_stage", http.MethodPost, "/pipelines/{id}/stages", "Add a stage",
+	describe("pipeline.add_stage", access.CatalogWrite, http.MethodPost, "/pipelines/{id}/stages", "Add a stage",
 		func(_ *Server, at *place, b *addStageBody) (domain.Command, error) {
 			at.part = string(b.ID)
 			return pipeline.AddStage{Stage: pipeline.Stage(b.StageInput), Before: b.Before}, nil
 		}),
-	describe("pipeline.reorder_stages", http.MethodPost, "/pipelines/{id}/stage-order", "Order the stages",
+	describe("pipeline.reorder_stages", access.CatalogWrite, http.MethodPost, "/pipelines/{id}/stage-order", "Order the stages",
 		func(_ *Server, _ *place, b *reorderStagesBody) (domain.Command, error) {
 			return pipeline.ReorderStages{Order: b.Order}, nil
 		}),
-	describe("pipeline.retire_stage", http.MethodPost, "/pipelines/{id}/stages/{part}/retire", "Close a stage to further deals",
+	describe("pipeline.retire_stage", access.CatalogWrite, http.MethodPost, "/pipelines/{id}/stages/{part}/retire", "Close a stage to further deals",
 		func(_ *Server, at *place, _ *nothing) (domain.Command, error) {
 			return pipeline.RetireStage{ID: domain.StageID(at.part)}, nil
 		}),
-	describe("pipeline.set_stage_probability", http.MethodPost, "/pipelines/{id}/stages/{part}/probability", "Change what a stage means for a forecast",
+	describe("pipeline.set_stage_probability", access.CatalogWrite, http.MethodPost, "/pipelines/{id}/stages/{part}/probability", "Change what a stage means for a forecast",
 		func(_ *Server, at *place, b *stageProbabilityBody) (domain.Command, error) {
 			return pipeline.SetStageProbability{ID: domain.StageID(at.part), Probability: b.Probability, Category: b.Category}, nil
 		}),

@@ -9,6 +9,7 @@ import (
 	"crm/domain"
 	"crm/domain/deal"
 	"crm/domain/pipeline"
+	"crm/http/access"
 	"crm/projections/readmodels"
 )
 
@@ -61,9 +62,9 @@ type boardInput struct {
 
 func (s *Server) pipelineQueries() {
 	own := []string{"deals"}
-	serveQuery(s, query{"pipeline.list", "/pipelines", "pipelines", "All pipelines, by name", own}, s.listPipelines)
-	serveQuery(s, query{"pipeline.card", "/pipelines/{id}", "pipelines", "A pipeline", own}, s.showPipeline)
-	serveQuery(s, query{"pipeline.board", "/pipelines/{id}/board", "pipelines", "A pipeline's board", dealModels}, s.showBoard)
+	serveQuery(s, query{"pipeline.list", access.CatalogRead, "/pipelines", "pipelines", "All pipelines, by name", own}, s.listPipelines)
+	serveQuery(s, query{"pipeline.card", access.CatalogRead, "/pipelines/{id}", "pipelines", "A pipeline", own}, s.showPipeline)
+	serveQuery(s, query{"pipeline.board", access.DealsRead, "/pipelines/{id}/board", "pipelines", "A pipeline's board", dealModels}, s.showBoard)
 }
 
 func (s *Server) listPipelines(ctx context.Context, in *pipelineListInput) (*listed[pipelineCard], error) {

@@ -17,6 +17,7 @@ import (
 	"crm/domain/interaction"
 	"crm/domain/pipeline"
 	"crm/domain/product"
+	"crm/http/access"
 	"crm/projections"
 	"crm/projections/readmodels"
 )
@@ -34,7 +35,7 @@ var refusals = bySlug(
 	employee.ErrUnknown, employee.ErrAlreadyRegistered,
 	product.ErrUnknown, product.ErrAlreadyDefined, product.ErrRetired,
 	ErrMalformed, ErrUnknownField, ErrParameter, ErrHeader, ErrMediaType, ErrBodyTooLarge, ErrNoCommand, ErrKeyMissing,
-	ErrNoRoute, ErrMethod, ErrNotAccepted, ErrTimedOut, ErrInternal, ErrCursor, ErrBehind,
+	ErrNoRoute, ErrMethod, ErrNotAccepted, ErrTimedOut, ErrInternal, ErrCursor, ErrBehind, access.ErrNotAllowed,
 	projections.ErrUnavailable, readmodels.ErrParked, projections.ErrUnknownModel, projections.ErrStopped, errStreamDeleted,
 	projections.ErrRebuilding, projections.ErrCancelled, projections.ErrOtherVersion, projections.ErrNothingRetired,
 	projections.ErrNoTables, projections.ErrOldBooks, projections.ErrNoSuchVersion, projections.ErrUnknownJob, projections.ErrTooManyJobs,
@@ -56,7 +57,7 @@ func bySlug(list ...*domain.Error) map[string]*domain.Error {
 var advice = map[domain.Code]string{
 	domain.Invalid:     "Sending the same again will not help: the request itself must change. Where the problem has errors, each points at a place.",
 	domain.NotFound:    "What the request is about does not exist here. Check the id.",
-	domain.Forbidden:   "The request was not let in. Check the API key.",
+	domain.Forbidden:   "The request was not let in. Check the API key, and what its role may.",
 	domain.Conflict:    "The request makes sense, but not in the present state. Read the resource, then decide.",
 	domain.Stale:       "Someone else wrote first. Read the resource again and decide with what it says now.",
 	domain.Unavailable: "Try again after the seconds that Retry-After gives, with the same Idempotency-Key.",

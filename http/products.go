@@ -5,6 +5,7 @@ import (
 
 	"crm/domain"
 	"crm/domain/product"
+	"crm/http/access"
 )
 
 // ProductInput mirrors product.Details.
@@ -33,21 +34,21 @@ type (
 )
 
 var productCommands = []*command{
-	describe("product.define", http.MethodPost, "/products", "Define a product",
+	describe("product.define", access.CatalogWrite, http.MethodPost, "/products", "Define a product",
 		func(_ *Server, _ *place, b *defineProductBody) (domain.Command, error) {
 			return product.Define{Details: product.Details(b.ProductInput), ListPrice: b.ListPrice}, nil
 		}),
-	describe("product.change_details", http.MethodPatch, "/products/{id}", "Change details (merge patch; null clears)",
+	describe("product.change_details", access.CatalogWrite, http.MethodPatch, "/products/{id}", "Change details (merge patch; null clears)",
 		func(_ *Server, at *place, b *productDetailsBody) (domain.Command, error) {
 			set := product.Details(b.ProductInput)
 			return product.ChangeDetails{Patch: domain.Patch[product.Details]{
 				Set: set, Clear: cleared(at, product.DetailFields, set),
 			}}, nil
 		}),
-	describe("product.set_list_price", http.MethodPost, "/products/{id}/list-price", "Set the list price",
+	describe("product.set_list_price", access.CatalogWrite, http.MethodPost, "/products/{id}/list-price", "Set the list price",
 		func(_ *Server, _ *place, b *listPriceBody) (domain.Command, error) {
 			return product.SetListPrice{ListPrice: b.ListPrice}, nil
 		}),
-	describe("product.retire", http.MethodPost, "/products/{id}/retire", "Take out of the catalogue",
+	describe("product.retire", access.CatalogWrite, http.MethodPost, "/products/{id}/retire", "Take out of the catalogue",
 		func(*Server, *place, *nothing) (domain.Command, error) { return product.Retire{}, nil }),
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
 
+	"crm/http/access"
 	"crm/projections"
 )
 
@@ -57,24 +58,24 @@ func (s *Server) jobQueries() {
 		}
 	}
 	const comeBack = " The answer comes at once; the job tells how far it is, and what it has found."
-	huma.Register(s.api, do("projection.rebuild", "/{name}/rebuild", "Build read models anew, and swap them in",
-		"They are built from the start of the log beside those that are read, which nobody waits for. Asked again after an interruption, it goes on where it was."+comeBack), s.rebuild)
-	huma.Register(s.api, do("projection.verify", "/{name}/verify", "Compare read models with what the log says",
-		"They are built anew beside and compared with what is read, row by row; nothing is changed."+comeBack), s.verify)
-	huma.Register(s.api, do("projection.diff", "/{name}/diff", "Compare two versions of a read model",
-		"One that has no tables is built beside, if the server can, and dropped again; nothing is changed."+comeBack), s.diff)
-	huma.Register(s.api, do("projection.rollback", "/{name}/rollback", "Read the tables again that were read before the last swap",
-		"They first catch up with the log. Twice undoes it."+comeBack), s.rollback)
+	register(s, do("projection.rebuild", "/{name}/rebuild", "Build read models anew, and swap them in",
+		"They are built from the start of the log beside those that are read, which nobody waits for. Asked again after an interruption, it goes on where it was."+comeBack), access.ProjectionsManage, s.rebuild)
+	register(s, do("projection.verify", "/{name}/verify", "Compare read models with what the log says",
+		"They are built anew beside and compared with what is read, row by row; nothing is changed."+comeBack), access.ProjectionsManage, s.verify)
+	register(s, do("projection.diff", "/{name}/diff", "Compare two versions of a read model",
+		"One that has no tables is built beside, if the server can, and dropped again; nothing is changed."+comeBack), access.ProjectionsManage, s.diff)
+	register(s, do("projection.rollback", "/{name}/rollback", "Read the tables again that were read before the last swap",
+		"They first catch up with the log. Twice undoes it."+comeBack), access.ProjectionsManage, s.rollback)
 	at := do("projection.cancel", "/{name}/cancel", "Drop what rebuilds and verifications of a read model have begun", "Those under way end, on whatever server. What is read stays as it is.")
 	at.DefaultStatus = http.StatusOK
-	huma.Register(s.api, at, s.cancel)
+	register(s, at, access.ProjectionsManage, s.cancel)
 
 	ask := func(id, path, summary string) huma.Operation {
 		return huma.Operation{OperationID: id, Method: http.MethodGet, Path: "/v1/projections" + path, Summary: summary, Tags: []string{"projections"}}
 	}
-	huma.Register(s.api, ask("projection.builds", "/builds", "Every set of tables of the read models"), s.builds)
-	huma.Register(s.api, ask("projection.jobs", "/jobs", "The jobs of this server, the newest first"), s.listJobs)
-	huma.Register(s.api, ask("projection.job", "/jobs/{id}", "How far a job is, and what it has found"), s.job)
+	register(s, ask("projection.builds", "/builds", "Every set of tables of the read models"), access.ProjectionsRead, s.builds)
+	register(s, ask("projection.jobs", "/jobs", "The jobs of this server, the newest first"), access.ProjectionsRead, s.listJobs)
+	register(s, ask("projection.job", "/jobs/{id}", "How far a job is, and what it has found"), access.ProjectionsRead, s.job)
 	stream := ask("projection.job.events", "/jobs/{id}/events", "The same, whenever it changes, as server-sent events")
 	stream.Description = "Events are called job; the data of each is the job as it is then, and after its end the stream ends. It also ends after half a minute: come back."
 	stream.Responses = map[string]*huma.Response{"200": {
@@ -83,7 +84,7 @@ func (s *Server) jobQueries() {
 			"text/event-stream": {Schema: s.api.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[projections.Job](), true, "")},
 		},
 	}}
-	huma.Register(s.api, stream, s.followJob)
+	register(s, stream, access.ProjectionsRead, s.followJob)
 }
 
 var errNoJobs = errors.New("http: Config.Jobs is missing")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"crm/http/access"
 	"crm/projections"
 )
 
@@ -52,8 +53,8 @@ type reactorCard struct {
 }
 
 func (s *Server) projectionQueries() {
-	serveQuery(s, query{"reactor.list", "/reactors", "projections", "How far each reactor is, which does things outside of the database because of events", nil}, s.listReactors)
-	serveQuery(s, query{"projection.list", "/projections", "projections", "How far each read model is", nil}, s.listProjections)
+	serveQuery(s, query{"reactor.list", access.ProjectionsRead, "/reactors", "projections", "How far each reactor is, which does things outside of the database because of events", nil}, s.listReactors)
+	serveQuery(s, query{"projection.list", access.ProjectionsRead, "/projections", "projections", "How far each read model is", nil}, s.listProjections)
 	s.parkedQueries()
 	s.jobQueries()
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 
 	"crm/domain"
+	"crm/http/access"
 	"crm/projections/readmodels"
 )
 
@@ -41,6 +42,7 @@ func (s *Server) queries() {
 // query is one read: where it is asked and which read models answer it.
 type query struct {
 	id      string // of the operation: "customer.list"
+	needs   access.Action
 	path    string // below /v1
 	tag     string
 	summary string
@@ -162,7 +164,7 @@ func serveQuery[I any, In interface {
 	op := huma.Operation{
 		OperationID: q.id, Method: http.MethodGet, Path: "/v1" + q.path, Summary: q.summary, Tags: []string{q.tag},
 	}
-	huma.Register(s.api, op, func(ctx context.Context, in *I) (*Out, error) {
+	register(s, op, q.needs, func(ctx context.Context, in *I) (*Out, error) {
 		if asked, ok := any(in).(interface {
 			read() (readmodels.AsOf, error)
 		}); ok {

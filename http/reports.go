@@ -114,7 +114,7 @@ func serveReport[I, D any, In parameters[I, Q], Drilling drillParameters[D, Q], 
 		return &plain[Answer]{body}, err
 	})
 	behind := query{
-		q.id + ".events", q.path + "/events", q.tag,
+		q.id + ".events", q.needs, q.path + "/events", q.tag,
 		"The events behind a line of the report, by deal or customer, in the order of the log",
 		append([]string{"timeline", "deals", "customers"}, q.models...),
 	}

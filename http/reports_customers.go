@@ -6,6 +6,7 @@ import (
 
 	"crm/domain/consent"
 	"crm/domain/customer"
+	"crm/http/access"
 	"crm/projections/readmodels"
 )
 
@@ -102,21 +103,21 @@ type churnDrill struct {
 
 func (s *Server) customerReportQueries() {
 	serveReport[ChurnInput, churnDrill](s, query{
-		"report.churn", "/reports/churn", "reports", "Which customers left and came back", []string{"customers"},
+		"report.churn", access.ReportsRead, "/reports/churn", "reports", "Which customers left and came back", []string{"customers"},
 	}, func(asked readmodels.ChurnQuestion) lineKeys { return churnKeys[asked.By] },
 		func(ctx context.Context, asked readmodels.ChurnQuestion) (report[churnLine], error) {
 			lines, err := s.cfg.Models.Customers.Churn(ctx, asked)
 			return report[churnLine]{each(lines, churnLineOf)}, err
 		})
 	serveReport[SourcesInput, sourcesDrill](s, query{
-		"report.sources", "/reports/sources", "reports", "Customers by source and lifecycle stage, without the archived", []string{"customers"},
+		"report.sources", access.ReportsRead, "/reports/sources", "reports", "Customers by source and lifecycle stage, without the archived", []string{"customers"},
 	}, always[readmodels.SourcesQuestion](sourceKeys),
 		func(ctx context.Context, asked readmodels.SourcesQuestion) (report[sourceLine], error) {
 			lines, err := s.cfg.Models.Customers.Sources(ctx, asked)
 			return report[sourceLine]{each(lines, sourceLineOf)}, err
 		})
 	serveReport[CoverageInput, coverageDrill](s, query{
-		"report.consent_coverage", "/reports/consent-coverage", "reports", "Consents by purpose, channel and status", []string{"consents"},
+		"report.consent_coverage", access.ReportsRead, "/reports/consent-coverage", "reports", "Consents by purpose, channel and status", []string{"consents"},
 	}, always[readmodels.CoverageQuestion](coverageKeys),
 		func(ctx context.Context, asked readmodels.CoverageQuestion) (report[coverageLine], error) {
 			lines, err := s.cfg.Models.Consents.Coverage(ctx, asked)

@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 
 	"crm/domain"
+	"crm/http/access"
 	"crm/projections/readmodels"
 )
 
@@ -95,14 +96,14 @@ type accuracyDrill struct {
 func (s *Server) forecastQueries() {
 	own := []string{"deals", "sales", "catalog"}
 	serveReport[ForecastInput, forecastDrill](s, query{
-		"report.forecast", "/reports/forecast", "reports", "The weighted forecast", own,
+		"report.forecast", access.ReportsRead, "/reports/forecast", "reports", "The weighted forecast", own,
 	}, func(asked readmodels.ForecastQuestion) lineKeys { return forecastKeys[asked.By] },
 		func(ctx context.Context, asked readmodels.ForecastQuestion) (report[forecastLine], error) {
 			lines, err := s.cfg.Models.Deals.Forecast(ctx, asked)
 			return report[forecastLine]{each(lines, forecastLineOf)}, err
 		})
 	serveReport[AccuracyInput, accuracyDrill](s, query{
-		"report.forecast_accuracy", "/reports/forecast-accuracy", "reports", "A forecast as it stood on any day, against what came of it", own,
+		"report.forecast_accuracy", access.ReportsRead, "/reports/forecast-accuracy", "reports", "A forecast as it stood on any day, against what came of it", own,
 	}, func(asked readmodels.AccuracyQuestion) lineKeys { return forecastKeys[asked.By] },
 		func(ctx context.Context, asked readmodels.AccuracyQuestion) (report[accuracyLine], error) {
 			lines, err := s.cfg.Models.Deals.ForecastAccuracy(ctx, asked)

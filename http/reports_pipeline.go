@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 
 	"crm/domain"
+	"crm/http/access"
 	"crm/projections/readmodels"
 )
 
@@ -103,7 +104,7 @@ type durationsDrill struct {
 func (s *Server) pipelineReportQueries() {
 	own := []string{"deals"}
 	serveReport[FunnelInput, funnelDrill](s, query{
-		"report.funnel", "/reports/funnel", "reports", "How far deals came, and the conversion from stage to stage", own,
+		"report.funnel", access.ReportsRead, "/reports/funnel", "reports", "How far deals came, and the conversion from stage to stage", own,
 	}, always[readmodels.FunnelQuestion](placeKeys),
 		func(ctx context.Context, asked readmodels.FunnelQuestion) (funnelCard, error) {
 			f, err := s.cfg.Models.Deals.Funnel(ctx, asked)
@@ -113,7 +114,7 @@ func (s *Server) pipelineReportQueries() {
 			}, err
 		})
 	serveReport[DurationsInput, durationsDrill](s, query{
-		"report.stage_durations", "/reports/stage-durations", "reports", "How long deals stood in each stage, and which way they left it", own,
+		"report.stage_durations", access.ReportsRead, "/reports/stage-durations", "reports", "How long deals stood in each stage, and which way they left it", own,
 	}, always[readmodels.DurationsQuestion](stageKeys),
 		func(ctx context.Context, asked readmodels.DurationsQuestion) (report[stageDuration], error) {
 			lines, err := s.cfg.Models.Deals.Durations(ctx, asked, s.cfg.Now())

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"crm/domain"
+	"crm/http/access"
 	"crm/projections/readmodels"
 )
 
@@ -70,14 +71,14 @@ type ownersDrill struct {
 
 func (s *Server) salesQueries() {
 	serveReport[SalesInput, salesDrill](s, query{
-		"report.sales", "/reports/sales", "reports", "Won and lost deals", []string{"sales", "catalog"},
+		"report.sales", access.ReportsRead, "/reports/sales", "reports", "Won and lost deals", []string{"sales", "catalog"},
 	}, func(asked readmodels.SalesQuestion) lineKeys { return salesKeys[asked.By] },
 		func(ctx context.Context, asked readmodels.SalesQuestion) (report[salesLine], error) {
 			lines, err := s.cfg.Models.Sales.Report(ctx, asked)
 			return report[salesLine]{each(lines, salesLineOf)}, err
 		})
 	serveReport[OwnersInput, ownersDrill](s, query{
-		"report.owners", "/reports/owners", "reports", "What each employee did: interactions, and deals opened and closed",
+		"report.owners", access.ReportsRead, "/reports/owners", "reports", "What each employee did: interactions, and deals opened and closed",
 		[]string{"activity", "sales", "catalog"},
 	}, always[readmodels.OwnersQuestion](idKeys.orNone()),
 		func(ctx context.Context, asked readmodels.OwnersQuestion) (report[ownerLine], error) {

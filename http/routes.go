@@ -1,6 +1,7 @@
 package http
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -9,6 +10,8 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humachi"
 	"github.com/go-chi/chi/v5"
 	"github.com/go-chi/chi/v5/middleware"
+
+	"crm/http/access"
 )
 
 // routes is the whole route table. The commands' paths stand with the commands.
@@ -18,7 +21,7 @@ func (s *Server) routes() error {
 	r.NotFound(func(w http.ResponseWriter, r *http.Request) { fail(w, r, ErrNoRoute) })
 	r.MethodNotAllowed(s.notAllowed)
 
-	// Open: they hold nothing of the company's.
+	// Open to anybody.
 	r.Get("/health/live", live)
 	r.Get("/health/ready", s.ready)
 	r.Get("/openapi.json", s.serveOpenAPI)
@@ -28,7 +31,8 @@ func (s *Server) routes() error {
 
 	var err error
 	r.Group(func(r chi.Router) {
-		r.Use(s.authenticate, plainQuery)
+		r.Use(s.authenticate, s.authorize, plainQuery)
+		s.takes(http.MethodGet, "/metrics", access.MetricsRead)
 		r.Method(http.MethodGet, "/metrics", s.measures.handler)
 		s.api = humachi.New(r, s.openAPI())
 		for _, c := range slices.Concat(
@@ -41,14 +45,16 @@ func (s *Server) routes() error {
 			}
 			s.commands[c.name] = c
 			s.api.OpenAPI().AddOperation(s.operation(c))
+			s.takes(c.method, c.path, c.needs)
 			r.Method(c.method, c.path, s.serve(c))
 		}
 		s.api.OpenAPI().AddOperation(s.batchOperation())
+		s.takes(http.MethodPost, "/v1/commands", access.CommandsSend)
 		r.Post("/v1/commands", s.serveBatch)
 		s.queries()
 	})
 	s.router = r
-	if err != nil {
+	if err := cmp.Or(err, s.checkRoutes()); err != nil {
 		return err
 	}
 	s.document, err = json.Marshal(s.api.OpenAPI())

@@ -3,6 +3,7 @@ package http
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"time"
@@ -13,6 +14,7 @@ import (
 
 	"crm/commands"
 	"crm/domain"
+	"crm/http/access"
 	"crm/projections"
 	"crm/projections/readmodels"
 )
@@ -40,9 +42,9 @@ type Config struct {
 	Reactions func() []projections.Reaction
 	// Jobs rebuild and verify read models. Needed for that.
 	Jobs *projections.Jobs
-	// Keys are the API keys' hashes by name; the name is the actor in the history.
-	// Without one nobody gets in.
-	Keys map[string]KeyHash
+	// Keys are the API keys by name; the name is the actor in the history. Without
+	// one nobody gets in.
+	Keys map[string]Key
 	// Ready are the parts that must answer for /health/ready to be 200, by name.
 	Ready map[string]func(context.Context) error
 
@@ -70,6 +72,7 @@ type Server struct {
 	api      huma.API
 	router   chi.Router
 	commands map[string]*command // by name
+	needs    map[route]access.Action
 	recent   *recent
 	measures *measures
 	document []byte // OpenAPI
@@ -79,6 +82,11 @@ type Server struct {
 func New(cfg Config) (*Server, error) {
 	if cfg.Commands == nil {
 		return nil, errors.New("http: Config.Commands is missing")
+	}
+	for name, key := range cfg.Keys {
+		if !key.Role.Valid() {
+			return nil, fmt.Errorf("http: key %s: there is no role %q", name, key.Role)
+		}
 	}
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
@@ -107,7 +115,7 @@ func New(cfg Config) (*Server, error) {
 	if cfg.WaitFor == nil {
 		cfg.WaitFor = func(context.Context, string, domain.Position) error { return errNoWaiter }
 	}
-	s := &Server{cfg: cfg, commands: map[string]*command{}, recent: newRecent()}
+	s := &Server{cfg: cfg, commands: map[string]*command{}, needs: map[route]access.Action{}, recent: newRecent()}
 	var err error
 	if s.measures, err = newMeasures(cfg.Metrics); err != nil {
 		return nil, err

@@ -18,6 +18,7 @@ import (
 	"crm/domain"
 	"crm/domain/domaintest"
 	crmhttp "crm/http"
+	"crm/http/access"
 )
 
 var noon = time.Date(2026, 11, 22, 12, 0, 0, 123456789, time.UTC)
@@ -62,9 +63,11 @@ func worldOn(tb testing.TB, memory *domaintest.Memory, log commands.Log, change 
 	w := &world{t: tb, log: memory, lines: &lines{}}
 	cfg := crmhttp.Config{
 		Commands: commands.New(log, commands.Config{}),
-		Keys:     map[string]crmhttp.KeyHash{"tester": crmhttp.HashKey(key), "other": crmhttp.HashKey(key + "2")},
-		Now:      func() time.Time { return noon },
-		Log:      slog.New(slog.NewJSONHandler(w.lines, nil)),
+		Keys: map[string]crmhttp.Key{
+			"tester": {Hash: crmhttp.HashKey(key), Role: access.Admin}, "other": {Hash: crmhttp.HashKey(key + "2"), Role: access.Admin},
+		},
+		Now: func() time.Time { return noon },
+		Log: slog.New(slog.NewJSONHandler(w.lines, nil)),
 	}
 	if change != nil {
 		change(&cfg)

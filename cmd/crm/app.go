@@ -54,7 +54,7 @@ type app struct {
 
 // openApp connects everything, and listens, but answers nothing yet. It waits
 // for an event store that is away; Postgres may come later.
-func openApp(ctx context.Context, s settings, b backends, keys map[string]string, log *slog.Logger) (_ *app, err error) {
+func openApp(ctx context.Context, s settings, b backends, keys map[string]crmhttp.Key, log *slog.Logger) (_ *app, err error) {
 	a := &app{settings: s, rebuild: b.rebuild, log: log}
 	defer func() {
 		if err != nil {
@@ -97,10 +97,6 @@ func openApp(ctx context.Context, s settings, b backends, keys map[string]string
 		Registerer:       registry,
 	}, models.Projections()...)
 	a.jobs = projections.NewJobs(a.engine.Rebuilder())
-	hashes := map[string]crmhttp.KeyHash{}
-	for name, key := range keys {
-		hashes[name] = crmhttp.HashKey(key)
-	}
 	server, err := crmhttp.New(crmhttp.Config{
 		Commands:  a.commands,
 		Models:    models,
@@ -108,7 +104,7 @@ func openApp(ctx context.Context, s settings, b backends, keys map[string]string
 		Status:    a.engine.Status,
 		Reactions: a.engine.Reactions,
 		Jobs:      a.jobs,
-		Keys:      hashes,
+		Keys:      keys,
 		Ready: map[string]func(context.Context) error{
 			"eventstore": func(ctx context.Context) error {
 				if b.node != nil {

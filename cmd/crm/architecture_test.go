@@ -33,15 +33,16 @@ var arrows = map[string][]string{
 	// They invent a log and measure what is made of it.
 	"cmd/crm/chronicle": {"domain/..."},
 	"cmd/crm/modelbench": {
-		"cmd/crm/chronicle", "http", "commands", "projections", "projections/postgres", "projections/readmodels",
+		"cmd/crm/chronicle", "http", "http/access", "commands", "projections", "projections/postgres", "projections/readmodels",
 		"eventstore", "eventstore/embedded", "domain/...",
 	},
 
 	// What files become, whoever carries it out.
 	"http/importing": {"http/importing/...", "domain"},
 
-	"http":     {"http/...", "commands/...", "projections", "projections/readmodels", "domain/..."},
-	"commands": {"commands/...", "domain/..."},
+	"http":        {"http/...", "commands/...", "projections", "projections/readmodels", "domain/..."},
+	"http/access": {"domain"},
+	"commands":    {"commands/...", "domain/..."},
 
 	"projections":                 {"projections", "domain/..."},
 	"projections/postgres":        {},

@@ -17,6 +17,8 @@ import (
 
 	"crm/domain"
 	"crm/eventstore/embedded"
+	crmhttp "crm/http"
+	"crm/http/access"
 )
 
 // settings are what `crm up` and `crm serve` have in common. Each is a flag and
@@ -100,7 +102,7 @@ func permanent() []string {
 type production struct {
 	EventStore string `name:"eventstore" required:"" env:"CRM_EVENTSTORE" placeholder:"esdb://…" help:"Connection string of EventStoreDB, as its clients take it: esdb://host:2113?tls=true."`
 	Postgres   string `required:"" env:"CRM_POSTGRES" placeholder:"postgres://…" help:"Connection string of the Postgres database for the read models. A password is better kept in PGPASSFILE than here."`
-	KeyFile    string `required:"" env:"CRM_KEY_FILE" placeholder:"FILE" help:"File with the API keys, one per line as NAME KEY; lines that begin with # are left out. NAME is the actor in the history."`
+	KeyFile    string `required:"" env:"CRM_KEY_FILE" placeholder:"FILE" help:"File with the API keys, one per line as NAME KEY [ROLE]; lines that begin with # are left out. NAME is the actor in the history; ROLE is reader, analyst, service, marketing, sales, auditor or admin, and admin where there is none."`
 }
 
 // check refuses connection strings that are none.
@@ -119,25 +121,32 @@ func (p *production) check() error {
 }
 
 // keys reads the API keys by name.
-func (p *production) keys() (map[string]string, error) {
+func (p *production) keys() (map[string]crmhttp.Key, error) {
 	text, err := os.ReadFile(p.KeyFile)
 	if err != nil {
 		return nil, usage(fmt.Errorf("--key-file: %w", err))
 	}
-	keys := map[string]string{}
+	keys := map[string]crmhttp.Key{}
 	for number, line := range strings.Split(string(text), "\n") {
 		line = strings.TrimSpace(line)
 		if line == "" || strings.HasPrefix(line, "#") {
 			continue
 		}
-		name, key, found := strings.Cut(line, " ")
-		if key = strings.TrimSpace(key); !found || len(key) < 32 {
-			return nil, usage(fmt.Errorf("--key-file %s, line %d: not NAME KEY with a key of at least 32 characters", p.KeyFile, number+1))
+		words := strings.Fields(line)
+		if len(words) < 2 || len(words) > 3 || len(words[1]) < 32 {
+			return nil, usage(fmt.Errorf("--key-file %s, line %d: not NAME KEY [ROLE] with a key of at least 32 characters", p.KeyFile, number+1))
+		}
+		name, role := words[0], access.Admin
+		if len(words) == 3 {
+			role = access.Role(words[2])
+		}
+		if !role.Valid() {
+			return nil, usage(fmt.Errorf("--key-file %s, line %d: there is no role %q", p.KeyFile, number+1, role))
 		}
 		if _, twice := keys[name]; twice {
 			return nil, usage(fmt.Errorf("--key-file %s, line %d: %s has a key already", p.KeyFile, number+1, name))
 		}
-		keys[name] = key
+		keys[name] = crmhttp.Key{Hash: crmhttp.HashKey(words[1]), Role: role}
 	}
 	if len(keys) == 0 {
 		return nil, usage(fmt.Errorf("--key-file %s holds no key", p.KeyFile))

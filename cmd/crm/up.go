@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"crm/cmd/crm/demo"
+	crmhttp "crm/http"
+	"crm/http/access"
 )
 
 // up is `crm up`.
@@ -53,7 +55,7 @@ func (u *up) Run(ctx context.Context, std streams) (err error) {
 	app, err := openApp(ctx, u.settings, backends{
 		socket: laptop.events.socket, node: laptop.events.Node, postgres: laptop.postgres,
 		rebuild: "remove " + shellWord(filepath.Join(u.Data, "postgres")) + " and start again: read models are rebuilt from the log",
-	}, map[string]string{"admin": key}, log)
+	}, map[string]crmhttp.Key{"admin": {Hash: crmhttp.HashKey(key), Role: access.Admin}}, log)
 	if err != nil {
 		return err
 	}

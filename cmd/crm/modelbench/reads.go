@@ -19,6 +19,7 @@ import (
 	"crm/commands"
 	"crm/domain"
 	crmhttp "crm/http"
+	"crm/http/access"
 	"crm/projections/readmodels"
 )
 
@@ -91,7 +92,7 @@ func (b *bench) ask(ctx context.Context, pool *pgxpool.Pool, models readmodels.M
 	const key = "bench"
 	server, err := crmhttp.New(crmhttp.Config{
 		Commands: commands.New(b.log.store, commands.Config{}), Models: models,
-		Keys: map[string]crmhttp.KeyHash{"bench": crmhttp.HashKey(key)},
+		Keys: map[string]crmhttp.Key{"bench": {Hash: crmhttp.HashKey(key), Role: access.Reader}},
 	})
 	if err != nil {
 		return err

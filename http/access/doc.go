@@ -1,0 +1,48 @@
+// Package access is who may what: roles, actions, one table from the one to the
+// other, and the principal, which is who asks. It is pure: it knows neither HTTP nor
+// a key nor a row.
+//
+//	               reader analyst service marketing sales auditor admin
+//	customers.read    x      x       x        x       x      x      x
+//	  …write                         x        x       x             x
+//	deals.read        x      x       x        x       x      x      x
+//	  …write                                          x             x
+//	consents.read     x      x       x        x       x      x      x
+//	  …write                         x        x                     x
+//	interactions.write               x        x       x             x
+//	catalog.read      x      x       x        x       x      x      x
+//	  …write                                                        x
+//	reports.read      x      x                x       x      x      x
+//	events.read                                              x      x
+//	audit.read                                               x      x
+//	projections.read         x                               x      x
+//	  …manage                x                                      x
+//	keys.read                                                x      x
+//	  …manage                                                       x
+//	metrics.read                                             x      x
+//	imports.run                                                     x
+//	webhooks.manage                                                 x
+//	sees personal     x              x        x       x      x      x
+//
+// # Promises
+//
+// What is not in the table nobody may. A refusal names the action, and never what
+// it was about: who may not read a customer is not told whether there is one.
+//
+// # Decisions
+//
+//   - 2026-11-22 A role per principal, and no list of actions: who may what must be
+//     seen at a glance, and a grant that nobody remembers is how rights pile up.
+//     An installation that needs another role gets another line here.
+//   - 2026-11-22 A reader sees what is personal: applications that look a customer
+//     up need a name. Who counts does not, and is the analyst.
+//   - 2026-11-22 Sales reads consents and does not record them: whoever wants to
+//     write to a customer must not be the one who notes that they may.
+//   - 2026-11-22 Analysts may rebuild read models: that changes no event, and they
+//     are the ones who find that it is time.
+//   - 2026-11-22 An auditor sees what is personal, since a history with holes proves
+//     nothing; and writes nothing, so that what is audited is not the auditor's.
+//   - 2026-11-22 Imports are for the admin alone, since a file may write anything.
+//   - 2026-11-22 Whose rows are those of one owner may do only what can be narrowed to
+//     them ([Action.Owned]). Reports, the change feed and read models are about all.
+package access
