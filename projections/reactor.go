@@ -25,7 +25,7 @@ import (
 type Reactor interface {
 	// Name keeps its place in the log. It is not shared with a read model.
 	Name() string
-	// Handles are the types of events that it wants to meet.
+	// Handles are the types of events that it wants to meet; none: all events.
 	Handles() []string
 	// React does what e asks for. While it fails it is asked again, for ever, and
 	// nothing later is met before: to give up on an event is to return nil. An event
@@ -33,6 +33,15 @@ type Reactor interface {
 	// of the engine tells where. React ends when ctx does: the engine is closed, or
 	// another server is to take over.
 	React(ctx context.Context, e domain.Recorded) error
+}
+
+// BatchReactor is a Reactor that meets together what has arrived together, where one
+// transaction or one message for many events costs no more than for one.
+type BatchReactor interface {
+	Reactor
+	// ReactAll is asked instead of React, with at least one event, in the order of the
+	// log. After an error all of them are met again, also when they were done in part.
+	ReactAll(ctx context.Context, events []domain.Recorded) error
 }
 
 // reacting is one reactor at work.
@@ -89,25 +98,39 @@ func (r *reacting) handle(msg *message.Message, working context.Context) error {
 	if s.held.Err() != nil {
 		return ErrFenced
 	}
-	for i := range batch.Events {
-		e := &batch.Events[i]
-		if !at.Before(e.Position) || !r.handles[e.Event.EventType()] {
-			continue
-		}
-		if err := r.meet(ctx, e); err != nil {
+	wanted := r.wanted(batch.Events, at)
+	if _, together := r.reactor.(BatchReactor); together && len(wanted) > 0 {
+		if err := r.meet(ctx, wanted); err != nil {
 			return err
 		}
-		if err := r.reached(ctx, s, e.Position); err != nil {
+		return r.reached(ctx, s, batch.Through)
+	}
+	for i := range wanted {
+		if err := r.meet(ctx, wanted[i:i+1]); err != nil {
+			return err
+		}
+		if err := r.reached(ctx, s, wanted[i].Position); err != nil {
 			return err
 		}
 	}
 	return r.reached(ctx, s, batch.Through)
 }
 
-// meet has the reactor react until it has.
-func (r *reacting) meet(ctx context.Context, e *domain.Recorded) error {
+// wanted are the events behind at that the reactor wants to meet.
+func (r *reacting) wanted(events []domain.Recorded, at domain.Position) []domain.Recorded {
+	var wanted []domain.Recorded
+	for i := range events {
+		if e := &events[i]; at.Before(e.Position) && (len(r.handles) == 0 || r.handles[e.Event.EventType()]) {
+			wanted = append(wanted, *e)
+		}
+	}
+	return wanted
+}
+
+// meet has the reactor react until it has: to one event, or to many together.
+func (r *reacting) meet(ctx context.Context, events []domain.Recorded) error {
 	for pause := firstPause; ; pause = min(2*pause, longestPause) {
-		err := r.react(ctx, e)
+		err := r.react(ctx, events)
 		if err == nil {
 			r.well()
 			return nil
@@ -115,7 +138,7 @@ func (r *reacting) meet(ctx context.Context, e *domain.Recorded) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		r.fails(ctx, e)
+		r.fails(ctx, &events[0])
 		select {
 		case <-time.After(pause):
 		case <-ctx.Done():
@@ -124,18 +147,27 @@ func (r *reacting) meet(ctx context.Context, e *domain.Recorded) error {
 	}
 }
 
-func (r *reacting) react(ctx context.Context, e *domain.Recorded) (err error) {
+func (r *reacting) react(ctx context.Context, events []domain.Recorded) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("panic at %s", place())
 		}
 	}()
-	err = r.reactor.React(ctx, *e)
-	if u, bad := e.Event.(domain.Unreadable); bad && err == nil {
-		r.log.LogAttrs(ctx, slog.LevelError, "reactor gave up an event that cannot be read", slog.String("position", e.Position.String()),
-			slog.String("event_type", u.Type), slog.String("detail", u.Why))
+	if all, together := r.reactor.(BatchReactor); together {
+		err = all.ReactAll(ctx, events)
+	} else {
+		err = r.reactor.React(ctx, events[0])
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	for i := range events {
+		if u, bad := events[i].Event.(domain.Unreadable); bad {
+			r.log.LogAttrs(ctx, slog.LevelError, "reactor gave up an event that cannot be read", slog.String("position", events[i].Position.String()),
+				slog.String("event_type", u.Type), slog.String("detail", u.Why))
+		}
+	}
+	return nil
 }
 
 // fails tells once that the reactor does not get past an event. What it says may quote
