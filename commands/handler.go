@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"crm/domain"
+	"crm/domain/apikey"
 	"crm/domain/consent"
 	"crm/domain/customer"
 	"crm/domain/deal"
@@ -144,6 +145,8 @@ func familyOf(command domain.Command) (family, error) {
 		return readModels, nil
 	case webhook.Command:
 		return webhooks, nil
+	case apikey.Command:
+		return apiKeys, nil
 	}
 	return nil, fmt.Errorf("no aggregate decides %T", command)
 }

@@ -27,6 +27,7 @@
 //	Product       what is sold, with a list price.
 //	Read model    tables that answer questions, built from the events; they can be lost.
 //	Webhook       an endpoint of another program that is told of events.
+//	API key       what a program asks with: a name, a role, a secret that nobody keeps.
 //	Actor         who issued a command.
 //	Source        where a customer came from (touchpoint), or, on an event, which
 //	              application or import row brought it.

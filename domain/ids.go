@@ -36,6 +36,9 @@ type (
 
 	// WebhookID names a webhook.
 	WebhookID = ID[ofWebhook]
+
+	// APIKeyID names an API key.
+	APIKeyID = ID[ofAPIKey]
 )
 
 type (
@@ -49,6 +52,7 @@ type (
 	ofLineItem     struct{}
 	ofReadModel    struct{}
 	ofWebhook      struct{}
+	ofAPIKey       struct{}
 )
 
 // IsZero reports whether the id names nothing.
@@ -56,7 +60,7 @@ func (id ID[Of]) IsZero() bool { return id.UUID == uuid.Nil }
 
 // Categories are those of all streams of ours. The name of an event's type begins
 // with the one of its stream.
-var Categories = []string{"consent", "customer", "deal", "employee", "interaction", "pipeline", "product", "readmodel", "webhook"}
+var Categories = []string{"apikey", "consent", "customer", "deal", "employee", "interaction", "pipeline", "product", "readmodel", "webhook"}
 
 // CustomerStream holds a customer.
 func CustomerStream(id CustomerID) Stream { return NewStream("customer", id.UUID) }
@@ -86,6 +90,9 @@ func ReadModelStream(id ReadModelID) Stream { return NewStream("readmodel", id.U
 
 // WebhookStream holds a webhook.
 func WebhookStream(id WebhookID) Stream { return NewStream("webhook", id.UUID) }
+
+// APIKeyStream holds an API key.
+func APIKeyStream(id APIKeyID) Stream { return NewStream("apikey", id.UUID) }
 
 // ReadModelNamed is the id of the read model of that name.
 func ReadModelNamed(name string) ReadModelID {

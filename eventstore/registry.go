@@ -1,6 +1,7 @@
 package eventstore
 
 import (
+	"crm/domain/apikey"
 	"crm/domain/consent"
 	"crm/domain/customer"
 	"crm/domain/deal"
@@ -16,6 +17,11 @@ import (
 // shape. An event may be added; a line is never removed, because what was once
 // stored is read for ever.
 var registered = []shape{
+	stored[apikey.Issued](1),
+	stored[apikey.Rotated](1),
+	stored[apikey.TermsChanged](1),
+	stored[apikey.Revoked](1),
+
 	stored[consent.Requested](1),
 	stored[consent.Confirmed](1),
 	stored[consent.Granted](1),
