@@ -14,6 +14,7 @@ import (
 	"crm/domain/customer"
 	"crm/domain/deal"
 	"crm/domain/employee"
+	"crm/domain/importrun"
 	"crm/domain/interaction"
 	"crm/domain/pipeline"
 	"crm/domain/product"
@@ -143,6 +144,8 @@ func familyOf(command domain.Command) (family, error) {
 		return products, nil
 	case readmodel.Command:
 		return readModels, nil
+	case importrun.Command:
+		return imports, nil
 	case webhook.Command:
 		return webhooks, nil
 	case apikey.Command:

@@ -26,6 +26,7 @@
 //	Owner         the responsible employee.
 //	Product       what is sold, with a list price.
 //	Read model    tables that answer questions, built from the events; they can be lost.
+//	Import        a run that brings files in, and may be undone.
 //	Webhook       an endpoint of another program that is told of events.
 //	API key       what a program asks with: a name, a role, a secret that nobody keeps.
 //	Actor         who issued a command.

@@ -39,6 +39,9 @@ type (
 
 	// APIKeyID names an API key.
 	APIKeyID = ID[ofAPIKey]
+
+	// ImportID names an import of files.
+	ImportID = ID[ofImport]
 )
 
 type (
@@ -53,6 +56,7 @@ type (
 	ofReadModel    struct{}
 	ofWebhook      struct{}
 	ofAPIKey       struct{}
+	ofImport       struct{}
 )
 
 // IsZero reports whether the id names nothing.
@@ -60,7 +64,7 @@ func (id ID[Of]) IsZero() bool { return id.UUID == uuid.Nil }
 
 // Categories are those of all streams of ours. The name of an event's type begins
 // with the one of its stream.
-var Categories = []string{"apikey", "consent", "customer", "deal", "employee", "interaction", "pipeline", "product", "readmodel", "webhook"}
+var Categories = []string{"apikey", "consent", "customer", "deal", "employee", "import", "interaction", "pipeline", "product", "readmodel", "webhook"}
 
 // CustomerStream holds a customer.
 func CustomerStream(id CustomerID) Stream { return NewStream("customer", id.UUID) }
@@ -84,6 +88,9 @@ func EmployeeStream(id EmployeeID) Stream { return NewStream("employee", id.UUID
 
 // ProductStream holds a product.
 func ProductStream(id ProductID) Stream { return NewStream("product", id.UUID) }
+
+// ImportStream holds an import of files.
+func ImportStream(id ImportID) Stream { return NewStream("import", id.UUID) }
 
 // ReadModelStream holds what operators asked of a read model.
 func ReadModelStream(id ReadModelID) Stream { return NewStream("readmodel", id.UUID) }

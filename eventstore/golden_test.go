@@ -25,6 +25,7 @@ import (
 	"crm/domain/consent"
 	"crm/domain/customer"
 	"crm/domain/deal"
+	"crm/domain/importrun"
 	"crm/domain/interaction"
 	"crm/domain/webhook"
 )
@@ -208,6 +209,9 @@ var samples = func() map[reflect.Type]any {
 		deal.LostToPrice,
 		interaction.Call, interaction.Outbound, interaction.Interested, interaction.Satisfied,
 		webhook.Fingerprint("9f86d081884c7d65"), webhook.Gone,
+		importrun.Mapping{Name: "vcard", SHA256: strings.Repeat("9f86d081", 8)},
+		importrun.File{Name: "Åses contacts.vcf", Size: 12_345, SHA256: strings.Repeat("60303ae2", 8)},
+		importrun.BadFile,
 	} {
 		all[reflect.TypeOf(v)] = v
 	}

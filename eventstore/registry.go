@@ -6,6 +6,7 @@ import (
 	"crm/domain/customer"
 	"crm/domain/deal"
 	"crm/domain/employee"
+	"crm/domain/importrun"
 	"crm/domain/interaction"
 	"crm/domain/pipeline"
 	"crm/domain/product"
@@ -59,6 +60,17 @@ var registered = []shape{
 
 	stored[employee.Registered](1),
 	stored[employee.DetailsChanged](1),
+
+	stored[importrun.Created](1),
+	stored[importrun.FileAdded](1),
+	stored[importrun.Started](1),
+	stored[importrun.Resumed](1),
+	stored[importrun.Cancelled](1),
+	stored[importrun.Finished](1),
+	stored[importrun.Failed](1),
+	stored[importrun.UndoRequested](1),
+	stored[importrun.Undid](1),
+	stored[importrun.FilesForgotten](1),
 
 	stored[interaction.Logged](1),
 	stored[interaction.Amended](1),
