@@ -16,8 +16,8 @@ var apiKeys = &kind[apikey.State, apikey.Command, apikey.Event]{
 	references: func(_ uuid.UUID, command apikey.Command) []domain.Stream {
 		return some(domain.EmployeeStream, scopeIn(command))
 	},
-	resolve: func(ctx context.Context, h *Handler, _ uuid.UUID, _ apikey.State, c apikey.Command) (apikey.Command, error) {
-		return c, h.mustExist(ctx, employees, scopeIn(c).UUID, "/scope", "employee")
+	resolve: func(ctx context.Context, a asking, _ apikey.State, c apikey.Command) (apikey.Command, error) {
+		return c, a.mustExist(ctx, employees, scopeIn(c).UUID, "/scope", "employee")
 	},
 	tell: func(s apikey.State) any {
 		if !s.Issued() {

@@ -16,17 +16,20 @@ var consents = &kind[consent.State, consent.Command, consent.Event]{
 	references: func(target uuid.UUID, _ consent.Command) []domain.Stream {
 		return []domain.Stream{domain.CustomerStream(domain.CustomerID{UUID: target})}
 	},
-	resolve: func(ctx context.Context, h *Handler, target uuid.UUID, _ consent.State, command consent.Command) (consent.Command, error) {
-		if err := h.mustBeCustomer(ctx, target); err != nil {
+	resolve: func(ctx context.Context, a asking, _ consent.State, command consent.Command) (consent.Command, error) {
+		if err := a.mustBeCustomer(ctx); err != nil {
 			return nil, err
 		}
 		switch c := command.(type) {
 		case consent.Request:
-			return c, h.mustHaveContactPoint(ctx, target, c.Evidence.ContactPoint, "/contact_point")
+			return c, a.mustHaveContactPoint(ctx, c.Evidence.ContactPoint, "/contact_point")
 		case consent.Grant:
-			return c, h.mustHaveContactPoint(ctx, target, c.Evidence.ContactPoint, "/contact_point")
+			return c, a.mustHaveContactPoint(ctx, c.Evidence.ContactPoint, "/contact_point")
 		default:
 			return command, nil
 		}
+	},
+	ownerOf: func(ctx context.Context, a asking, _ consent.State) (domain.EmployeeID, error) {
+		return customersOwner(ctx, a)
 	},
 }

@@ -20,19 +20,23 @@ var customers = &kind[customer.State, customer.Command, customer.Event]{
 		if !s.Exists() {
 			return nil
 		}
-		known := knownCustomer{kind: s.Kind}
+		known := knownCustomer{kind: s.Kind, owner: s.Owner}
 		for _, point := range s.ContactPoints {
 			known.contactPoints = append(known.contactPoints, point.ID)
 		}
 		return known
 	},
+	ownerOf: func(_ context.Context, _ asking, s customer.State) (domain.EmployeeID, error) { return s.Owner, nil },
 }
 
 // knownCustomer is what others may know of a customer.
 type knownCustomer struct {
 	kind          customer.Kind
+	owner         domain.EmployeeID
 	contactPoints []domain.ContactPointID
 }
+
+func (k knownCustomer) ownedBy() domain.EmployeeID { return k.owner }
 
 func init() { customers.resolve = resolveCustomer } // it looks at other customers
 
@@ -53,36 +57,39 @@ func customerReferences(_ uuid.UUID, command customer.Command) []domain.Stream {
 	}
 }
 
-func resolveCustomer(ctx context.Context, h *Handler, target uuid.UUID, s customer.State, command customer.Command) (customer.Command, error) {
+func resolveCustomer(ctx context.Context, a asking, s customer.State, command customer.Command) (customer.Command, error) {
 	if _, ok := command.(customer.Register); !ok && !s.Exists() {
 		return command, nil // the decider says that there is no such customer
 	}
 	switch c := command.(type) {
 	case customer.Register:
+		if c.Owner.IsZero() {
+			c.Owner = a.within
+		}
 		for i, link := range c.Links {
-			if err := h.mustBeOrganization(ctx, target, link.Organization, "/links/"+strconv.Itoa(i)+"/organization"); err != nil {
+			if err := a.mustBeOrganization(ctx, link.Organization, "/links/"+strconv.Itoa(i)+"/organization"); err != nil {
 				return nil, err
 			}
 		}
-		return c, h.mustExist(ctx, employees, c.Owner.UUID, "/owner", "employee")
+		return c, a.mustExist(ctx, employees, c.Owner.UUID, "/owner", "employee")
 	case customer.AssignOwner:
-		return c, h.mustExist(ctx, employees, c.Owner.UUID, "/owner", "employee")
+		return c, a.mustExist(ctx, employees, c.Owner.UUID, "/owner", "employee")
 	case customer.LinkToOrganization:
-		return c, h.mustBeOrganization(ctx, target, c.Link.Organization, "/organization")
+		return c, a.mustBeOrganization(ctx, c.Link.Organization, "/organization")
 	default:
 		return command, nil
 	}
 }
 
 // mustBeOrganization refuses a link to a person, to nobody, and to oneself.
-func (h *Handler) mustBeOrganization(ctx context.Context, target uuid.UUID, id domain.CustomerID, pointer string) error {
+func (a asking) mustBeOrganization(ctx context.Context, id domain.CustomerID, pointer string) error {
 	if id.IsZero() {
 		return nil // the decider asks for it
 	}
-	if id.UUID == target {
+	if id.UUID == a.target {
 		return domain.ErrInvalid.At(pointer, "A customer is not linked to itself.")
 	}
-	about, err := h.about(ctx, customers, id.UUID, lasting)
+	about, err := a.known(ctx, customers, id.UUID)
 	switch known, exists := about.(knownCustomer); {
 	case err != nil:
 		return err
@@ -95,8 +102,8 @@ func (h *Handler) mustBeOrganization(ctx context.Context, target uuid.UUID, id d
 }
 
 // mustBeCustomer refuses commands about the consents and interactions of nobody.
-func (h *Handler) mustBeCustomer(ctx context.Context, id uuid.UUID) error {
-	known, err := h.about(ctx, customers, id, lasting)
+func (a asking) mustBeCustomer(ctx context.Context) error {
+	known, err := a.known(ctx, customers, a.target)
 	if err == nil && known == nil {
 		err = customer.ErrUnknown
 	}
@@ -106,12 +113,12 @@ func (h *Handler) mustBeCustomer(ctx context.Context, id uuid.UUID) error {
 // mustHaveContactPoint refuses a reference to a contact point that is not the
 // customer's. The zero id refers to nothing and passes. One that is not known is
 // looked for in the log, for it may be new.
-func (h *Handler) mustHaveContactPoint(ctx context.Context, target uuid.UUID, id domain.ContactPointID, pointer string) error {
+func (a asking) mustHaveContactPoint(ctx context.Context, id domain.ContactPointID, pointer string) error {
 	if id.IsZero() {
 		return nil
 	}
 	for _, needed := range []freshness{lasting, current} {
-		about, err := h.about(ctx, customers, target, needed)
+		about, err := a.about(ctx, customers, a.target, needed)
 		if err != nil {
 			return err
 		}

@@ -23,9 +23,15 @@ var deals = &kind[deal.State, deal.Command, deal.Event]{
 		if s.Status == "" {
 			return nil
 		}
-		return exists{}
+		return knownDeal{s.Owner}
 	},
+	ownerOf: func(_ context.Context, _ asking, s deal.State) (domain.EmployeeID, error) { return s.Owner, nil },
 }
+
+// knownDeal is what others may know of a deal.
+type knownDeal struct{ owner domain.EmployeeID }
+
+func (k knownDeal) ownedBy() domain.EmployeeID { return k.owner }
 
 func dealReferences(_ uuid.UUID, command deal.Command) []domain.Stream {
 	switch c := command.(type) {
@@ -57,47 +63,50 @@ func orDefault(id domain.PipelineID) domain.PipelineID {
 	return id
 }
 
-func resolveDeal(ctx context.Context, h *Handler, _ uuid.UUID, s deal.State, command deal.Command) (deal.Command, error) {
+func resolveDeal(ctx context.Context, a asking, s deal.State, command deal.Command) (deal.Command, error) {
 	if c, ok := command.(deal.Open); ok {
-		return h.resolveOpen(ctx, c)
+		return a.resolveOpen(ctx, c)
 	}
 	if s.Status == "" {
 		return command, nil // the decider says that there is no such deal
 	}
 	switch c := command.(type) {
 	case deal.LinkCustomer:
-		return c, h.mustExist(ctx, customers, c.Customer.UUID, "/customer", "customer")
+		return c, a.mustExist(ctx, customers, c.Customer.UUID, "/customer", "customer")
 	case deal.AssignOwner:
-		return c, h.mustExist(ctx, employees, c.Owner.UUID, "/owner", "employee")
+		return c, a.mustExist(ctx, employees, c.Owner.UUID, "/owner", "employee")
 	case deal.ChangeStage:
-		return h.resolveChangeStage(ctx, s, c)
+		return a.resolveChangeStage(ctx, s, c)
 	case deal.AddLineItem:
-		item, err := h.offered(ctx, c.Item)
+		item, err := a.offered(ctx, c.Item)
 		return deal.AddLineItem{Item: item}, err
 	case deal.ChangeLineItem:
-		item, err := h.offered(ctx, c.Item)
+		item, err := a.offered(ctx, c.Item)
 		return deal.ChangeLineItem{Item: item}, err
 	default:
 		return command, nil
 	}
 }
 
-func (h *Handler) resolveOpen(ctx context.Context, c deal.Open) (deal.Command, error) {
-	if err := h.mustExist(ctx, customers, c.Customer.UUID, "/customer", "customer"); err != nil {
+func (a asking) resolveOpen(ctx context.Context, c deal.Open) (deal.Command, error) {
+	if c.Owner.IsZero() {
+		c.Owner = a.within
+	}
+	if err := a.mustExist(ctx, customers, c.Customer.UUID, "/customer", "customer"); err != nil {
 		return nil, err
 	}
-	if err := h.mustExist(ctx, employees, c.Owner.UUID, "/owner", "employee"); err != nil {
+	if err := a.mustExist(ctx, employees, c.Owner.UUID, "/owner", "employee"); err != nil {
 		return nil, err
 	}
 	c.Stage.Pipeline = orDefault(c.Stage.Pipeline)
-	stage, err := h.stage(ctx, c.Stage.Pipeline, c.Stage.ID)
+	stage, err := a.stage(ctx, c.Stage.Pipeline, c.Stage.ID)
 	if err != nil {
 		return nil, err
 	}
 	c.Stage = stage
 	items := make([]deal.LineItem, len(c.LineItems))
 	for i, item := range c.LineItems {
-		if items[i], err = h.offered(ctx, item); err != nil {
+		if items[i], err = a.offered(ctx, item); err != nil {
 			return nil, domain.Within("/line_items/"+strconv.Itoa(i), err)
 		}
 	}

@@ -19,6 +19,10 @@
 //     with [domain.ErrKeyReused].
 //   - Writers of one stream in one process queue up and do not fight. A context
 //     that ends while waiting gives the place in the queue back.
+//   - For a caller who may see one owner's customers and deals ([Ask.Within]) those of
+//     others do not exist: every command about them, and every reference to them, is
+//     answered word for word as if there were none. Decided on the folded state, so
+//     that it holds from the event on that hands a customer over.
 //   - [Handler.DoAll] answers as if the commands were asked one after the other.
 //
 // # What it does not promise
@@ -66,6 +70,10 @@
 //     may have been agreed on before. Stages are different, pipeline.Enter says no.
 //   - 2026-11-22 An append that is too large is halved until it fits, instead of
 //     measuring events here: the store alone knows how it writes them.
+//
+//   - 2026-11-22 What is another owner's is decided on as an empty history, instead of
+//     being refused on its own: so the refusals are equal by construction, whatever
+//     order a decider checks in. Only an id to be created tells that it is taken.
 //
 // # Figures
 //

@@ -26,12 +26,12 @@ var employees = &kind[employee.State, employee.Command, employee.Event]{
 
 func init() { employees.resolve = resolveEmployee } // it looks at other employees
 
-func resolveEmployee(ctx context.Context, h *Handler, target uuid.UUID, _ employee.State, c employee.Command) (employee.Command, error) {
+func resolveEmployee(ctx context.Context, a asking, _ employee.State, c employee.Command) (employee.Command, error) {
 	manager := managerIn(c)
-	if manager.UUID == target && !manager.IsZero() {
+	if manager.UUID == a.target && !manager.IsZero() {
 		return nil, domain.ErrInvalid.At("/manager", "An employee is not their own manager.")
 	}
-	return c, h.mustExist(ctx, employees, manager.UUID, "/manager", "employee")
+	return c, a.mustExist(ctx, employees, manager.UUID, "/manager", "employee")
 }
 
 // managerIn is the manager that a command names.

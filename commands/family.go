@@ -24,7 +24,9 @@ type family interface {
 // folded is one aggregate folded from its history.
 type folded interface {
 	// decide completes the command with what other streams know and decides it.
-	decide(ctx context.Context, h *Handler, target uuid.UUID, command domain.Command) ([]domain.Event, error)
+	decide(ctx context.Context, a asking, command domain.Command) ([]domain.Event, error)
+	// owner is whose the aggregate is: nobody's when it does not exist.
+	owner(ctx context.Context, a asking) (domain.EmployeeID, error)
 	// evolve folds one event in. After an error the aggregate is of no use.
 	evolve(event domain.Event) error
 	// facts is what other aggregates may know of this one; nil when it does not
@@ -41,7 +43,10 @@ type kind[S any, C domain.Command, E domain.Event] struct {
 	// references lists the streams that resolve will look at; nil for none.
 	references func(target uuid.UUID, command C) []domain.Stream
 	// resolve completes a command; nil leaves it as it is.
-	resolve func(ctx context.Context, h *Handler, target uuid.UUID, state S, command C) (C, error)
+	resolve func(ctx context.Context, a asking, state S, command C) (C, error)
+	// ownerOf is whose an aggregate is; nil where there are no owners, and so no
+	// commands of somebody who may see one owner's only.
+	ownerOf func(ctx context.Context, a asking, state S) (domain.EmployeeID, error)
 	// tell gives the facts of a state; nil when nobody asks.
 	tell func(state S) any
 }
@@ -69,14 +74,14 @@ type aggregate[S any, C domain.Command, E domain.Event] struct {
 	state S
 }
 
-func (a *aggregate[S, C, E]) decide(ctx context.Context, h *Handler, target uuid.UUID, command domain.Command) ([]domain.Event, error) {
+func (a *aggregate[S, C, E]) decide(ctx context.Context, by asking, command domain.Command) ([]domain.Event, error) {
 	c, ok := command.(C)
 	if !ok {
 		return nil, fmt.Errorf("%T was asked of a stream that does not decide it", command)
 	}
 	if a.kind.resolve != nil {
 		var err error
-		if c, err = a.kind.resolve(ctx, h, target, a.state, c); err != nil {
+		if c, err = a.kind.resolve(ctx, by, a.state, c); err != nil {
 			return nil, err
 		}
 	}
@@ -101,6 +106,13 @@ func (a *aggregate[S, C, E]) evolve(event domain.Event) error {
 	}
 	a.state = a.kind.Evolve(a.state, e)
 	return nil
+}
+
+func (a *aggregate[S, C, E]) owner(ctx context.Context, by asking) (domain.EmployeeID, error) {
+	if a.kind.ownerOf == nil {
+		return domain.EmployeeID{}, fmt.Errorf("%T has no owner to look within", a.state)
+	}
+	return a.kind.ownerOf(ctx, by, a.state)
 }
 
 func (a *aggregate[S, C, E]) facts() any {

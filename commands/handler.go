@@ -44,6 +44,10 @@ type Ask struct {
 	// Meta goes with every event. Its Command needs an ID and, for retries to be
 	// told from reuse, a Fingerprint; the name is filled in here.
 	Meta domain.Meta
+	// Within is the employee whose customers and deals are all that there is for the
+	// caller: others are answered as if they did not exist. What is created without
+	// an owner becomes theirs. Zero: everybody's.
+	Within domain.EmployeeID
 	// IfMatch is the revision the caller has seen, where that is a condition.
 	IfMatch *domain.Revision
 }

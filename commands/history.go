@@ -13,6 +13,7 @@ import (
 // history is a stream folded: its state, how far that reaches, and the commands
 // that left its events.
 type history struct {
+	family   family
 	state    folded
 	revision domain.Revision
 	position domain.Position // of the last stored event
@@ -33,7 +34,7 @@ const (
 )
 
 func newHistory(of family) *history {
-	return &history{state: of.empty(), revision: domain.NoStream, commands: map[uuid.UUID]answered{}}
+	return &history{family: of, state: of.empty(), revision: domain.NoStream, commands: map[uuid.UUID]answered{}}
 }
 
 // end is where the history stands.
@@ -72,11 +73,15 @@ func (k *history) decide(ctx context.Context, h *Handler, run []*task) ([]domain
 		if t.twin = twinOf(t, run[:i]); t.twin != nil {
 			continue
 		}
-		if t.IfMatch != nil && *t.IfMatch != k.revision {
+		seen, err := k.seen(ctx, h, t)
+		if err != nil {
+			return nil, err
+		}
+		if t.IfMatch != nil && *t.IfMatch != seen.revision {
 			t.answer.Err = domain.ErrStale
 			continue
 		}
-		events, err := k.state.decide(ctx, h, t.Target, t.Command)
+		events, err := seen.state.decide(ctx, asking{h, t.Target, t.Within}, t.Command)
 		if err != nil {
 			t.answer.Err = err
 			continue

@@ -18,15 +18,18 @@ var interactions = &kind[interaction.State, interaction.Command, interaction.Eve
 		streams := append(some(domain.DealStream, details.Deal), some(domain.EmployeeStream, details.Employee)...)
 		return append(streams, domain.CustomerStream(domain.CustomerID{UUID: target}))
 	},
-	resolve: func(ctx context.Context, h *Handler, target uuid.UUID, _ interaction.State, command interaction.Command) (interaction.Command, error) {
-		if err := h.mustBeCustomer(ctx, target); err != nil {
+	resolve: func(ctx context.Context, a asking, _ interaction.State, command interaction.Command) (interaction.Command, error) {
+		if err := a.mustBeCustomer(ctx); err != nil {
 			return nil, err
 		}
 		details := mentioned(command)
-		if err := h.mustExist(ctx, deals, details.Deal.UUID, "/deal", "deal"); err != nil {
+		if err := a.mustExist(ctx, deals, details.Deal.UUID, "/deal", "deal"); err != nil {
 			return nil, err
 		}
-		return command, h.mustExist(ctx, employees, details.Employee.UUID, "/employee", "employee")
+		return command, a.mustExist(ctx, employees, details.Employee.UUID, "/employee", "employee")
+	},
+	ownerOf: func(ctx context.Context, a asking, _ interaction.State) (domain.EmployeeID, error) {
+		return customersOwner(ctx, a)
 	},
 }
 

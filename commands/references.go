@@ -53,11 +53,11 @@ func (h *Handler) about(ctx context.Context, of family, id uuid.UUID, needed fre
 
 // mustExist refuses a reference to what does not exist. The zero id refers to
 // nothing and passes.
-func (h *Handler) mustExist(ctx context.Context, of family, id uuid.UUID, pointer, noun string) error {
+func (a asking) mustExist(ctx context.Context, of family, id uuid.UUID, pointer, noun string) error {
 	if id == uuid.Nil {
 		return nil
 	}
-	value, err := h.about(ctx, of, id, lasting)
+	value, err := a.known(ctx, of, id)
 	if err == nil && value == nil {
 		err = ErrUnknownReference.At(pointer, "There is no %s %s.", noun, id)
 	}
