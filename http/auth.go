@@ -1,12 +1,16 @@
 package http
 
 import (
+	"context"
 	"crypto/sha256"
 	"crypto/subtle"
+	"errors"
 	"net/http"
 	"strings"
 
+	"crm/domain/apikey"
 	"crm/http/access"
+	"crm/http/credentials"
 )
 
 // KeyHash is the SHA-256 of an API key. A key has at least 112 random bits, so
@@ -24,32 +28,120 @@ type Key struct {
 	Role access.Role
 }
 
-// authenticate lets the holders of a key in, and notes who asks.
+// ReplaceKeys replaces the keys of the file. Requests that were let in go on.
+func (s *Server) ReplaceKeys(keys map[string]Key) { s.keys.Store(&keys) }
+
+func (s *Server) fileKeys() map[string]Key { return *s.keys.Load() }
+
+// caller is who asks, and how often they may.
+type caller struct {
+	access.Principal
+	rate int // requests a second; 0: as the installation grants
+}
+
+// A way makes a caller out of what follows "Bearer". It answers errOtherWay for what
+// another way may know.
+type way func(ctx context.Context, shown string) (caller, error)
+
+var errOtherWay = errors.New("http: not a credential of this kind")
+
+// ways are in the order of what they cost: a hash in memory, a key in the log.
+func (s *Server) ways() []way { return []way{s.fileKey, s.issuedKey} }
+
+// authenticate lets those in who show a credential, and notes who asks.
 func (s *Server) authenticate(next http.Handler) http.Handler {
+	ways := s.ways()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		holder, ok := s.holder(r.Header.Get("Authorization"))
-		if !ok {
-			fail(w, r, ErrKeyMissing)
+		shown, err := bearer(r)
+		if err != nil {
+			fail(w, r, err)
 			return
 		}
-		exchangeOf(r.Context()).principal = holder
+		asks, err := caller{}, errOtherWay
+		for _, try := range ways {
+			if asks, err = try(r.Context(), shown); !errors.Is(err, errOtherWay) {
+				break
+			}
+		}
+		switch {
+		case errors.Is(err, errOtherWay):
+			fail(w, r, ErrKeyMissing)
+			return
+		case err != nil:
+			fail(w, r, err)
+			return
+		}
+		exchangeOf(r.Context()).principal = asks.Principal
 		next.ServeHTTP(w, r)
 	})
 }
 
-// holder is who has the key in an Authorization header. Every key is compared, in
-// constant time, so that an answer's time tells nothing.
-func (s *Server) holder(authorization string) (access.Principal, bool) {
-	scheme, key, _ := strings.Cut(authorization, " ")
-	if !strings.EqualFold(scheme, "Bearer") || key == "" {
-		return access.Principal{}, false
+// bearer is what the Authorization header shows. There is one: of two a proxy in
+// front might have looked at the other.
+func bearer(r *http.Request) (string, error) {
+	values := r.Header["Authorization"]
+	if len(values) > 1 {
+		return "", &headerFault{"Authorization", "The header is there more than once."}
 	}
-	presented := HashKey(strings.TrimSpace(key))
-	holder, found := access.Principal{}, false
-	for name, key := range s.cfg.Keys {
+	if len(values) == 0 {
+		return "", ErrKeyMissing
+	}
+	scheme, shown, _ := strings.Cut(values[0], " ")
+	if shown = strings.Trim(shown, " "); !strings.EqualFold(scheme, "Bearer") || shown == "" {
+		return "", ErrKeyMissing
+	}
+	return shown, nil
+}
+
+// fileKey knows the keys of the key file. Every one is compared, in constant time, so
+// that an answer's time tells nothing.
+func (s *Server) fileKey(_ context.Context, shown string) (caller, error) {
+	presented := HashKey(shown)
+	found, err := caller{}, errOtherWay
+	for name, key := range s.fileKeys() {
 		if subtle.ConstantTimeCompare(presented[:], key.Hash[:]) == 1 {
-			holder, found = access.As(name, key.Role), true
+			found, err = caller{Principal: access.As(name, key.Role)}, nil
 		}
 	}
-	return holder, found
+	return found, err
+}
+
+// issuedKey knows the keys that were issued, as they were a second ago at most.
+func (s *Server) issuedKey(ctx context.Context, shown string) (caller, error) {
+	token, err := credentials.Parse(shown)
+	switch {
+	case errors.Is(err, credentials.ErrMistyped):
+		return caller{}, ErrKeyMissing.At("", "The API key has a typing error: its last characters do not fit the others. Copy it again.")
+	case err != nil:
+		return caller{}, errOtherWay
+	}
+	key, err := s.cfg.Commands.APIKey(ctx, token.ID)
+	if errors.Is(err, apikey.ErrUnknown) {
+		return caller{}, ErrKeyMissing
+	}
+	if err != nil {
+		return caller{}, err
+	}
+	now := s.cfg.Now()
+	if !token.Opens(key.Secrets(now)) {
+		return caller{}, why(token, key)
+	}
+	asks := caller{Principal: access.As(key.Name, access.Role(key.Terms.Role)), rate: key.Terms.RateLimit}
+	asks.Key, asks.Scope = token.ID.UUID, key.Terms.Scope
+	asks.Personal = asks.Personal && !key.Terms.Masked
+	return asks, nil
+}
+
+// why says what became of a key to who has its secret, and to nobody else.
+func why(token credentials.Token, key apikey.State) error {
+	switch {
+	case !token.Opens(key.Secret, key.Former):
+		return ErrKeyMissing
+	case key.Revoked:
+		return ErrKeyMissing.At("", "The API key %s was revoked.", key.Name)
+	case !token.Opens(key.Secret, ""):
+		return ErrKeyMissing.At("", "The API key %s was rotated: it has another secret now.", key.Name)
+	default:
+		return ErrKeyMissing.At("", "The API key %s has expired.", key.Name)
+	}
 }

@@ -143,6 +143,8 @@ func (s *Server) batchAsk(asks access.Principal, meta domain.Meta, b batchEntry)
 		return nil, ErrNoCommand.At("/command", "There is no command %s.", strconv.Quote(b.Command))
 	case !asks.May(c.needs):
 		return nil, asks.Check(c.needs)
+	case c.secret:
+		return nil, ErrNoCommand.At("/command", "The answer to %s holds a secret. Send it to its own path.", c.name)
 	case c.creates() && b.Target != uuid.Nil:
 		return nil, domain.ErrInvalid.At("/target", "A command that creates names what it creates as id in its body.")
 	case c.named() && b.Target != uuid.Nil:

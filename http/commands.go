@@ -16,6 +16,7 @@ import (
 	"crm/commands"
 	"crm/domain"
 	"crm/http/access"
+	"crm/http/credentials"
 )
 
 // command describes one command once. It yields the route, its part of the
@@ -29,6 +30,9 @@ type command struct {
 	body    reflect.Type
 	// required are the names that a body must have.
 	required []string
+	// secret: the command makes a secret, which its answer shows and no batch has room
+	// for.
+	secret bool
 	// read makes the command out of a body.
 	read func(s *Server, at place, body jsontext.Value) (reading, error)
 }
@@ -36,9 +40,11 @@ type command struct {
 // place is where a command comes from: what reading it takes beside its decoded body.
 type place struct {
 	command uuid.UUID // its id
+	target  uuid.UUID // that of the path or of the entry in a batch; zero for a command that creates
 	part    string    // of the path, or of the entry in a batch
 	made    bool      // the part is one that the command makes, if it leaves an event
 	body    jsontext.Value
+	secret  credentials.Token // that the command makes
 }
 
 // reading is a command as it was read.
@@ -48,6 +54,7 @@ type reading struct {
 	target  uuid.UUID // of what a creating command creates
 	part    string    // the part it made or is about
 	made    bool      // made, rather than is about
+	secret  credentials.Token
 }
 
 // creates reports whether the command brings an aggregate into being.
@@ -59,6 +66,12 @@ func (c *command) named() bool { return strings.Contains(c.path, "{name}") }
 
 // hasPart reports whether the command is about a part of its aggregate.
 func (c *command) hasPart() bool { return strings.Contains(c.path, "{part}") || c.named() }
+
+// withSecret says that the command makes a secret.
+func (c *command) withSecret() *command {
+	c.secret = true
+	return c
+}
 
 // body is a pointer to a request body.
 type body[T any] interface {
@@ -83,7 +96,7 @@ func describe[T any, B body[T]](name string, needs access.Action, method, path, 
 			return reading{}, domain.ErrInvalid.At("/id", "An id of zeros names nothing. Leave it out to get one.")
 		}
 		made, err := read(s, &at, B(&value))
-		result := reading{command: made, about: B(&value).common(), part: at.part, made: at.made}
+		result := reading{command: made, about: B(&value).common(), part: at.part, made: at.made, secret: at.secret}
 		if c.creates() {
 			result.target = at.command
 			if identified, ok := any(&value).(interface{ chosen() uuid.UUID }); ok && identified.chosen() != uuid.Nil {
@@ -175,6 +188,7 @@ type ask struct {
 	keyed   bool // the caller gave an idempotency key
 	part    string
 	made    bool // the part is there only if the command left an event
+	secret  credentials.Token
 }
 
 // entry is what a request or an entry of a batch says beside the body.
@@ -195,7 +209,7 @@ func (s *Server) ask(c *command, meta domain.Meta, e entry, data jsontext.Value)
 		}
 		e.target = model.UUID
 	}
-	at := place{command: commandID(meta.Actor, e.key), part: e.part}
+	at := place{command: commandID(meta.Actor, e.key), target: e.target, part: e.part}
 	read, err := c.read(s, at, data)
 	if err != nil {
 		return nil, err
@@ -216,7 +230,7 @@ func (s *Server) ask(c *command, meta domain.Meta, e entry, data jsontext.Value)
 	}
 	return &ask{
 		Ask:     commands.Ask{Target: target, Command: read.command, Meta: meta, IfMatch: e.match.revision},
-		command: c, keyed: e.key != "", part: read.part, made: read.made,
+		command: c, keyed: e.key != "", part: read.part, made: read.made, secret: read.secret,
 	}, nil
 }
 
@@ -264,7 +278,16 @@ func (s *Server) serve(c *command) http.HandlerFunc {
 		if c.creates() {
 			header.Set("Location", c.path+"/"+a.Target.String())
 		}
-		answer(w, a.status(), a.receipt(receipt))
+		if !c.secret {
+			answer(w, a.status(), a.receipt(receipt))
+			return
+		}
+		revealed, err := s.reveal(r.Context(), a, a.receipt(receipt))
+		if err != nil {
+			fail(w, r, err)
+			return
+		}
+		answer(w, a.status(), revealed)
 	}
 }
 

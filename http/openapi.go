@@ -72,6 +72,7 @@ func (s *Server) openAPI() huma.Config {
 				{Name: "pipelines"},
 				{Name: "employees"},
 				{Name: "products"},
+				{Name: "keys", Description: "Who may ask, and what. Changes are events; a revoked key lets nobody in within a second, on every server."},
 				{Name: "commands", Description: "Many commands in one request."},
 			},
 		},
@@ -111,7 +112,11 @@ func (s *Server) operation(c *command) *huma.Operation {
 		status, meaning = "201", "Created, or created before by the same command."
 		headers["Location"] = &huma.Param{Ref: "#/components/headers/location"}
 	}
-	op.Responses = s.responses(status, meaning, reflect.TypeFor[receiptBody](), headers)
+	receipt := reflect.TypeFor[receiptBody]()
+	if c.secret {
+		receipt = reflect.TypeFor[secretReceipt]()
+	}
+	op.Responses = s.responses(status, meaning, receipt, headers)
 	return op
 }
 

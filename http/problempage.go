@@ -10,6 +10,7 @@ import (
 
 	"crm/commands"
 	"crm/domain"
+	"crm/domain/apikey"
 	"crm/domain/consent"
 	"crm/domain/customer"
 	"crm/domain/deal"
@@ -34,6 +35,7 @@ var refusals = bySlug(
 	interaction.ErrUnknown, interaction.ErrAlreadyLogged,
 	employee.ErrUnknown, employee.ErrAlreadyRegistered,
 	product.ErrUnknown, product.ErrAlreadyDefined, product.ErrRetired,
+	apikey.ErrUnknown, apikey.ErrAlreadyIssued, apikey.ErrRevoked,
 	ErrMalformed, ErrUnknownField, ErrParameter, ErrHeader, ErrMediaType, ErrBodyTooLarge, ErrNoCommand, ErrKeyMissing,
 	ErrNoRoute, ErrMethod, ErrNotAccepted, ErrTimedOut, ErrInternal, ErrCursor, ErrBehind, access.ErrNotAllowed,
 	projections.ErrUnavailable, readmodels.ErrParked, projections.ErrUnknownModel, projections.ErrStopped, errStreamDeleted,

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -42,8 +43,8 @@ type Config struct {
 	Reactions func() []projections.Reaction
 	// Jobs rebuild and verify read models. Needed for that.
 	Jobs *projections.Jobs
-	// Keys are the API keys by name; the name is the actor in the history. Without
-	// one nobody gets in.
+	// Keys are the API keys of a file by name; the name is the actor in the history.
+	// [Server.ReplaceKeys] replaces them. Default none: keys that were issued let in.
 	Keys map[string]Key
 	// Ready are the parts that must answer for /health/ready to be 200, by name.
 	Ready map[string]func(context.Context) error
@@ -74,6 +75,7 @@ type Server struct {
 	commands map[string]*command // by name
 	needs    map[route]access.Action
 	recent   *recent
+	keys     atomic.Pointer[map[string]Key] // of the key file
 	measures *measures
 	document []byte // OpenAPI
 }
@@ -116,6 +118,7 @@ func New(cfg Config) (*Server, error) {
 		cfg.WaitFor = func(context.Context, string, domain.Position) error { return errNoWaiter }
 	}
 	s := &Server{cfg: cfg, commands: map[string]*command{}, needs: map[route]access.Action{}, recent: newRecent()}
+	s.ReplaceKeys(cfg.Keys)
 	var err error
 	if s.measures, err = newMeasures(cfg.Metrics); err != nil {
 		return nil, err

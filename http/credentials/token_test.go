@@ -1,6 +1,7 @@
 package credentials
 
 import (
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -96,6 +97,20 @@ func TestOpens(t *testing.T) {
 		if token.Opens(c.current, c.former) != c.want {
 			t.Errorf("%s: opens is not %t", name, c.want)
 		}
+	}
+}
+
+// TestADigestIsNoSecret shows the digest as if it were the secret, as who has found it
+// in a dump would.
+func TestADigestIsNoSecret(t *testing.T) {
+	t.Parallel()
+	token := New(apikey.ID("shop"))
+	forged := Token{ID: token.ID}
+	if n, err := hex.Decode(forged.secret[:], []byte(token.Digest())); err != nil || n != len(forged.secret) {
+		t.Fatal(n, err)
+	}
+	if forged.Opens(token.Digest(), token.Digest()) {
+		t.Error("it opens")
 	}
 }
 
