@@ -1,6 +1,11 @@
 package http
 
-import "slices"
+import (
+	"net/http"
+	"slices"
+
+	"github.com/go-chi/chi/v5"
+)
 
 // CommandNames are the names of all described commands.
 func CommandNames() []string {
@@ -12,4 +17,43 @@ func CommandNames() []string {
 		names = append(names, c.name)
 	}
 	return names
+}
+
+// KnownProblem is what is said of a kind of problem.
+type KnownProblem struct {
+	Status       int    `json:"status"`
+	WhatHappened string `json:"what_happened"`
+	WhatToDo     string `json:"what_to_do"`
+}
+
+// KnownProblems are all kinds of problem, by slug.
+func KnownProblems() map[string]KnownProblem {
+	all := map[string]KnownProblem{}
+	for slug, k := range kinds {
+		all[slug] = KnownProblem{Status: statusOf(k.Error), WhatHappened: k.Detail, WhatToDo: k.remedy}
+	}
+	return all
+}
+
+// MayAnswer are the problems that a request's operation declares; no operation where
+// the document has none for the request.
+func (s *Server) MayAnswer(r *http.Request) (operation string, slugs []string) {
+	method := r.Method
+	if method == http.MethodHead {
+		method = http.MethodGet
+	}
+	route := chi.NewRouteContext()
+	if !s.router.Match(route, method, r.URL.EscapedPath()) {
+		return "", nil
+	}
+	at := s.api.OpenAPI().Paths[route.RoutePattern()]
+	if at == nil {
+		return "", nil
+	}
+	for _, op := range operationsOf(at) {
+		if op.Method == method {
+			return op.OperationID, s.answers[op.OperationID]
+		}
+	}
+	return "", nil
 }

@@ -208,7 +208,7 @@ func TestAServerNeedsCommands(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{t: t, handler: first.Handler(), lines: &lines{}}
+	w := &world{t: t, server: first, handler: first.Handler(), lines: &lines{}}
 	w.must(http.StatusUnauthorized, "POST", "/v1/customers", `{}`) // no key is configured: nobody gets in
 }
 

@@ -120,11 +120,14 @@ func (s *Server) operation(c *command) *huma.Operation {
 	return op
 }
 
+// batchName is the operation that carries out many commands.
+const batchName = "commands"
+
 // batchOperation is the batch's part of the document.
 func (s *Server) batchOperation() *huma.Operation {
 	schemas := s.api.OpenAPI().Components.Schemas
 	op := &huma.Operation{
-		OperationID: "commands", Method: http.MethodPost, Path: "/v1/commands",
+		OperationID: batchName, Method: http.MethodPost, Path: "/v1/commands",
 		Summary: "Carry out up to 500 commands", Tags: []string{"commands"}, Security: security(access.CommandsSend),
 		Description: "Each entry names a command (the operation id of its own path) and is answered as there. Pointers in an entry's problem are into the entry.",
 		Parameters:  []*huma.Param{{Ref: "#/components/parameters/correlationId"}},

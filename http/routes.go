@@ -27,7 +27,7 @@ func (s *Server) routes() error {
 	r.Get("/openapi.json", s.serveOpenAPI)
 	r.Get("/docs", http.RedirectHandler("/docs/", http.StatusMovedPermanently).ServeHTTP)
 	r.Get("/docs/*", docs().ServeHTTP)
-	r.Get("/problems/{slug}", serveProblem)
+	r.Get("/problems/{slug}", s.serveProblem)
 
 	var err error
 	r.Group(func(r chi.Router) {
@@ -55,6 +55,9 @@ func (s *Server) routes() error {
 	})
 	s.router = r
 	if err := cmp.Or(err, s.checkRoutes()); err != nil {
+		return err
+	}
+	if err := s.finishContract(); err != nil {
 		return err
 	}
 	s.document, err = json.Marshal(s.api.OpenAPI())

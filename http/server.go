@@ -77,7 +77,8 @@ type Server struct {
 	recent   *recent
 	keys     atomic.Pointer[map[string]Key] // of the key file
 	measures *measures
-	document []byte // OpenAPI
+	document []byte              // OpenAPI
+	answers  map[string][]string // slugs of the problems that an operation may answer
 }
 
 // New makes a server.

@@ -157,6 +157,7 @@ func (w *world) do(request *http.Request) reply {
 	if r.status >= 400 && !strings.HasPrefix(r.header.Get("Content-Type"), "application/problem+json") && !strings.HasPrefix(request.URL.Path, "/health") {
 		w.t.Errorf("%s %s: %d as %s", request.Method, request.URL.Path, r.status, r.header.Get("Content-Type"))
 	}
+	w.declares(request, r)
 	return r
 }
 

@@ -1,0 +1,126 @@
+package http
+
+import (
+	"crm/commands"
+	"crm/domain"
+	"crm/domain/consent"
+	"crm/domain/customer"
+	"crm/domain/deal"
+	"crm/domain/employee"
+	"crm/domain/interaction"
+	"crm/domain/pipeline"
+	"crm/domain/product"
+	"crm/http/access"
+	"crm/projections"
+	"crm/projections/readmodels"
+)
+
+// errStreamDeleted stands in for the event store's refusal of that slug, a room
+// that this one does not know.
+var errStreamDeleted = &domain.Error{Code: domain.NotFound, Slug: "stream-deleted", Detail: "The resource was deleted from the event store for good."}
+
+// kind is a kind of problem: a refusal, and what the caller can do about it.
+type kind struct {
+	*domain.Error
+	remedy string
+}
+
+// catalogue is every kind of problem that an answer may name, once. What happened
+// is the refusal's Detail, where it is declared; what to do stands here. A slug is
+// for ever: testdata/problems.json keeps what each has meant.
+var catalogue = []kind{
+	// Requests that cannot be read.
+	{ErrMalformed, "Mend the program that wrote the body: it is not JSON, names a member twice, is not UTF-8 or is nested too deep. Nothing was done."},
+	{ErrUnknownField, "Take the field at errors[].pointer out, or spell it as the documentation does. Nothing is ever passed over in silence, so that a misspelt field cannot get lost."},
+	{ErrParameter, "Mend or leave out the parameter at errors[].parameter; the operation's documentation has all that it takes."},
+	{ErrHeader, "Mend or leave out the header at errors[].header."},
+	{ErrCursor, "Begin again without cursor. A cursor is good for the list and the filters that gave it, and only whole."},
+	{ErrMediaType, "Send the body as JSON, with Content-Type: application/json."},
+	{ErrNotAccepted, "Accept application/json, or leave the Accept header out."},
+	{ErrBodyTooLarge, "Send less at once: split a batch, or use an import for many rows."},
+	{domain.ErrTooLarge, "Split the command, or shorten its texts: what it leaves in the log must fit into 1 MiB."},
+	{ErrNoCommand, "Name a command as its own path's operation id does, such as deal.win."},
+	{ErrNoRoute, "Check the path against the documentation. Paths have no slash at the end."},
+	{ErrMethod, "Use one of the methods in the Allow header."},
+
+	// Who asks.
+	{ErrKeyMissing, "Send Authorization: Bearer KEY with a key that is known, whole and still valid. Ask whoever runs this server for one."},
+	{access.ErrNotAllowed, "Ask with a key whose role may do this, or have the role of this one changed. The operation's documentation names the action that it needs, under security."},
+
+	// Values and rules that any command meets.
+	{domain.ErrInvalid, "Change the value at errors[].pointer as errors[].detail says. Sending the same again will not help."},
+	{commands.ErrUnknownReference, "Create what errors[].pointer refers to first, or take another id."},
+	{domain.ErrKeyReused, "Use a fresh Idempotency-Key for each command, and the same one only to send the very same command again."},
+	{domain.ErrStale, "Read the resource again, look at what has changed, and decide anew with its present ETag."},
+	{domain.ErrContended, "Wait for the seconds in Retry-After, then send the command again with the same Idempotency-Key."},
+	{errStreamDeleted, "Nothing can be asked of this resource any more. Register another."},
+
+	// Customers.
+	{customer.ErrUnknown, "Check the id. Commands see a customer at once, reads when their read model has caught up: give min_position."},
+	{customer.ErrAlreadyRegistered, "Change the customer that has this id, or register with another id, or with none."},
+	{customer.ErrArchived, "Restore the customer, then send the command again."},
+	{customer.ErrNoContactPoint, "Read the customer's card, which has the ids of its contact points. It may have been removed."},
+	{customer.ErrNotLinked, "Read the customer's card, which has its links: organisation and relation must both be as there."},
+	{customer.ErrNotOrganization, "Link to a customer of kind organization."},
+	{customer.ErrLifecycle, "Read the customer's present stage and take a step that leads on from there."},
+
+	// Deals.
+	{deal.ErrUnknown, "Check the id. Commands see a deal at once, reads when their read model has caught up: give min_position."},
+	{deal.ErrAlreadyOpened, "Change the deal that has this id, or open one with another id, or with none."},
+	{deal.ErrNotOpen, "Reopen the deal, if its close was a mistake, then send the command again."},
+	{deal.ErrNoLineItem, "Read the deal's card, which has the ids of its line items. It may have been removed."},
+	{deal.ErrOtherPipeline, "Name a stage of the pipeline that the deal is in. A deal stays in its pipeline."},
+
+	// Pipelines.
+	{pipeline.ErrUnknown, "Check the id against GET /v1/pipelines."},
+	{pipeline.ErrAlreadyDefined, "Change the pipeline that has this id, or define one with another id, or with none."},
+	{pipeline.ErrNoStage, "Read the pipeline, which has the ids of its stages."},
+	{pipeline.ErrStageExists, "Choose another id for the new stage."},
+	{pipeline.ErrStageRetired, "Choose a stage of the pipeline that is not retired."},
+	{pipeline.ErrLastStage, "Add another stage before you retire this one."},
+
+	// Consents and interactions.
+	{consent.ErrMissing, "Check purpose and channel against the customer's consents. What was never given cannot end."},
+	{consent.ErrObjected, "Do not contact the customer for this purpose. Only their own new consent, or another legal basis that the law puts above an objection, changes that."},
+	{consent.ErrNotRequested, "Request the consent first, or grant it where the customer has given it at once."},
+	{interaction.ErrUnknown, "Check the id against the customer's timeline. An interaction belongs to one customer."},
+	{interaction.ErrAlreadyLogged, "Amend the interaction that has this id, or log one with another id, or with none."},
+
+	// Employees and products.
+	{employee.ErrUnknown, "Check the id against GET /v1/employees."},
+	{employee.ErrAlreadyRegistered, "Change the employee that has this id, or register one with another id, or with none."},
+	{product.ErrUnknown, "Check the id against GET /v1/products."},
+	{product.ErrAlreadyDefined, "Change the product that has this id, or define one with another id, or with none."},
+	{product.ErrRetired, "Choose another product, or name the line item without one."},
+
+	// Read models.
+	{ErrBehind, "Ask again after the seconds in Retry-After, or without min_position if an older answer will do."},
+	{projections.ErrUnavailable, "Ask again after the seconds in Retry-After. Commands are taken all the while."},
+	{readmodels.ErrParked, "Operators see what is parked under GET /v1/projections/{name}/parked, and retry or skip it. What the log holds is safe."},
+	{projections.ErrOldBooks, "Have an operator rebuild the read model; until then it has no answer for this question."},
+	{projections.ErrStopped, "Have an operator look at GET /v1/projections, which says where and why the read model stopped."},
+	{projections.ErrUnknownModel, "Take a name from GET /v1/projections."},
+	{projections.ErrRebuilding, "Wait for the job that is under way, or cancel it."},
+	{projections.ErrCancelled, "Nothing was changed. Start again when you like."},
+	{projections.ErrOtherVersion, "Ask a server of the version that built the tables, or rebuild with this one."},
+	{projections.ErrNothingRetired, "There is nothing to go back to: the read model was not swapped yet, or too long ago."},
+	{projections.ErrNoTables, "Wait until the read model has its first tables, or rebuild it."},
+	{projections.ErrNoSuchVersion, "Take a version that GET /v1/projections/builds names."},
+	{projections.ErrUnknownJob, "Take an id from GET /v1/projections/jobs of the same server. Jobs do not outlive it."},
+	{projections.ErrTooManyJobs, "Wait until a job has ended, or cancel one."},
+
+	// The server's own trouble.
+	{domain.ErrStoreUnavailable, "Send the command again after the seconds in Retry-After, with the same Idempotency-Key: it is stored once, whether or not this try was."},
+	{domain.ErrStorageUnavailable, "Have an operator see to the event store's disk; then send the command again with the same Idempotency-Key."},
+	{ErrTimedOut, "Send a command again with the same Idempotency-Key, which tells what became of it. Ask a read for less."},
+	{ErrInternal, "Report the request_id to whoever runs this server. A command is safe to send again with the same Idempotency-Key."},
+}
+
+// kinds is the catalogue by slug.
+var kinds = func() map[string]kind {
+	slugs := make(map[string]kind, len(catalogue))
+	for _, k := range catalogue {
+		slugs[k.Slug] = k
+	}
+	return slugs
+}()
