@@ -3,13 +3,16 @@ package http
 import (
 	"crm/commands"
 	"crm/domain"
+	"crm/domain/apikey"
 	"crm/domain/consent"
 	"crm/domain/customer"
 	"crm/domain/deal"
 	"crm/domain/employee"
+	"crm/domain/importrun"
 	"crm/domain/interaction"
 	"crm/domain/pipeline"
 	"crm/domain/product"
+	"crm/domain/webhook"
 	"crm/http/access"
 	"crm/projections"
 	"crm/projections/readmodels"
@@ -92,6 +95,25 @@ var catalogue = []kind{
 	{product.ErrUnknown, "Check the id against GET /v1/products."},
 	{product.ErrAlreadyDefined, "Change the product that has this id, or define one with another id, or with none."},
 	{product.ErrRetired, "Choose another product, or name the line item without one."},
+
+	// API keys, imports and webhooks.
+	{apikey.ErrUnknown, "Check the id against the list of keys."},
+	{apikey.ErrAlreadyIssued, "Take another name for the new key, or rotate the one that has the name."},
+	{apikey.ErrRevoked, "Issue a new key, under a new name."},
+	{importrun.ErrUnknown, "Check the id against the list of imports."},
+	{importrun.ErrAlreadyCreated, "Go on with the import that has this id, or create one with another id, or with none."},
+	{importrun.ErrNotDraft, "Create another import for more files."},
+	{importrun.ErrNoFiles, "Upload at least one file, then start the import."},
+	{importrun.ErrNotRunning, "Read the import's state, which says what can be asked of it now."},
+	{importrun.ErrRunning, "Wait until the import has ended, or cancel it."},
+	{importrun.ErrNotStarted, "Start the import first."},
+	{importrun.ErrOver, "Create another import, with the same files if need be: rows that were taken change nothing the second time."},
+	{importrun.ErrUndone, "Create another import with the same files."},
+	{importrun.ErrForgotten, "Create another import and upload the files again."},
+	{webhook.ErrUnknown, "Check the id against the list of webhooks."},
+	{webhook.ErrAlreadyRegistered, "Change the webhook that has this id, or register one with another id, or with none."},
+	{webhook.ErrNotActive, "Resume the webhook, then send the command again."},
+	{webhook.ErrRemoved, "Register another webhook."},
 
 	// Read models.
 	{ErrBehind, "Ask again after the seconds in Retry-After, or without min_position if an older answer will do."},
