@@ -3,6 +3,7 @@ package domain
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -193,4 +194,16 @@ type Receipt struct {
 type Batch struct {
 	Events         []Recorded
 	After, Through Position
+}
+
+// Selection is a choice of events. The zero value chooses all.
+type Selection struct {
+	Categories []string // of streams; none means any
+	Types      []string // of events; none means any
+}
+
+// Holds reports whether the selection chooses an event.
+func (s Selection) Holds(e *Recorded) bool {
+	return (len(s.Categories) == 0 || slices.Contains(s.Categories, e.Stream.Category())) &&
+		(len(s.Types) == 0 || slices.Contains(s.Types, e.Event.EventType()))
 }

@@ -9,6 +9,7 @@
 //	Subscriber ◀── read-ahead ◀── decode ◀── wire: subscription to $all   far from the end
 //	     ▲
 //	     └──────── tail ◀── decode ◀── one subscription for all        near the end
+//	Following ◀── the same two, when it is asked and not before
 //
 // # Promises
 //
@@ -116,6 +117,9 @@
 //     events are decoded once (tail.go). In profiles of the server with six read
 //     models, decoding each event six times was 18 % of the CPU under commands and
 //     28 % under an import; shared, it is 3 %.
+//   - 2026-11-22 A reader who may be slow, as one at the other end of a network is,
+//     gets a Following, which has no goroutine and keeps nothing between two calls;
+//     a Subscriber reads ahead, because who builds tables is waited for.
 //   - 2026-11-22 The time of a copied event is one last member of its metadata, of
 //     one fixed form that is taken off again to the byte. Weighed: an envelope around
 //     data or metadata, which every other reader would have to know; a stream of

@@ -313,22 +313,28 @@ func (s *subscription) message(batch domain.Batch) *message.Message {
 	return msg
 }
 
-// subscribe follows the log behind a position. The server leaves out what is
-// not asked for and tells now and then how far it has looked.
+// subscribe follows the log behind a position.
 func (s *Store) subscribe(ctx context.Context, topic string, after domain.Position) (*wire.Reading, error) {
 	filter := wire.Filter{TypePattern: notSystem}
 	if topic != All {
 		filter = wire.Filter{StreamPrefix: topic}
 	}
+	reading, err := s.subscribeTo(ctx, filter, after)
+	if err != nil {
+		return nil, fmt.Errorf("subscribe to %s: %w", topic, err)
+	}
+	return reading, nil
+}
+
+// subscribeTo follows part of the log behind a position. The server leaves out what
+// is not asked for and tells now and then how far it has looked.
+func (s *Store) subscribeTo(ctx context.Context, filter wire.Filter, after domain.Position) (*wire.Reading, error) {
 	var reading *wire.Reading
 	err := s.untilReached(ctx, func() (err error) {
 		reading, err = s.log.Subscribe(ctx, wire.Follow(wire.Position(after)).Only(filter))
 		return err
 	})
-	if err != nil {
-		return nil, fmt.Errorf("subscribe to %s: %w", topic, err)
-	}
-	return reading, nil
+	return reading, err
 }
 
 const longestWait = 5 * time.Second

@@ -11,11 +11,13 @@ import (
 // A Query says what to read.
 type Query struct{ request *streamspb.ReadReq }
 
-// A Filter chooses events of $all. One of StreamPrefix and TypePattern is needed.
-// The zero value of the others works.
+// A Filter chooses events of $all. One of StreamPrefix, TypePrefixes and TypePattern
+// is needed. The zero value of the others works.
 type Filter struct {
 	// StreamPrefix is how the stream's name begins.
 	StreamPrefix string
+	// TypePrefixes are how the type begins, in one of these ways.
+	TypePrefixes []string
 	// TypePattern is a regular expression for the type. Servers use .NET's, the
 	// node RE2: use nothing cleverer than ^[^\$].*.
 	TypePattern string
@@ -98,11 +100,16 @@ func (q Query) Only(f Filter) Query {
 		Window:                       &streamspb.ReadReq_Options_FilterOptions_Max{Max: cmp.Or(f.Window, 1024)},
 		CheckpointIntervalMultiplier: cmp.Or(f.Every, 8),
 	}
-	if f.StreamPrefix != "" {
+	switch {
+	case f.StreamPrefix != "":
 		options.Filter = &streamspb.ReadReq_Options_FilterOptions_StreamIdentifier{
 			StreamIdentifier: &streamspb.ReadReq_Options_FilterOptions_Expression{Prefix: []string{f.StreamPrefix}},
 		}
-	} else {
+	case len(f.TypePrefixes) > 0:
+		options.Filter = &streamspb.ReadReq_Options_FilterOptions_EventType{
+			EventType: &streamspb.ReadReq_Options_FilterOptions_Expression{Prefix: f.TypePrefixes},
+		}
+	default:
 		options.Filter = &streamspb.ReadReq_Options_FilterOptions_EventType{
 			EventType: &streamspb.ReadReq_Options_FilterOptions_Expression{Regex: f.TypePattern},
 		}
