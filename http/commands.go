@@ -234,8 +234,9 @@ func (s *Server) ask(c *command, meta domain.Meta, e entry, data jsontext.Value)
 	}, nil
 }
 
-// receiptBody is the answer to a command.
-type receiptBody struct {
+// ReceiptBody is the answer to a command. It is exported because huma passes over
+// what is not, where it is embedded.
+type ReceiptBody struct {
 	ID       uuid.UUID       `json:"id" format:"uuid" doc:"The customer, deal, pipeline, employee, product or read model that the command was about."`
 	Part     string          `json:"part,omitempty" doc:"The contact point, line item, interaction, consent or stage that the command made or was about. Absent where it made none: what it asks for was there under another id."`
 	Revision domain.Revision `json:"revision" doc:"Of the stream after the command; the same as ETag. Consents and interactions of a customer have revisions of their own."`
@@ -243,12 +244,12 @@ type receiptBody struct {
 	Events   int             `json:"events" doc:"How many events the command left. 0: it was already so."`
 }
 
-func (a *ask) receipt(receipt domain.Receipt) receiptBody {
+func (a *ask) receipt(receipt domain.Receipt) ReceiptBody {
 	part := a.part
 	if a.made && receipt.Events == 0 {
 		part = ""
 	}
-	return receiptBody{ID: a.Target, Part: part, Revision: receipt.Revision, Position: receipt.Position.String(), Events: receipt.Events}
+	return ReceiptBody{ID: a.Target, Part: part, Revision: receipt.Revision, Position: receipt.Position.String(), Events: receipt.Events}
 }
 
 func (a *ask) status() int {

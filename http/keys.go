@@ -79,7 +79,7 @@ var keyCommands = []*command{
 
 // secretReceipt is the answer to a command that makes a secret.
 type secretReceipt struct {
-	receiptBody
+	ReceiptBody
 	Key  string `json:"key,omitempty" doc:"The API key: Authorization: Bearer KEY. It is shown in the first answer and nowhere else, since nobody keeps it." example:"crm_…"`
 	Note string `json:"note,omitempty" doc:"Why there is no key: the request was answered before."`
 }
@@ -89,13 +89,13 @@ const shownBefore = "This request was carried out before, and the key was shown 
 
 // reveal is the receipt of a command that makes a secret, with the secret if it is
 // the one that was stored. A retry has made another one, which is good for nothing.
-func (s *Server) reveal(ctx context.Context, a *ask, receipt receiptBody) (secretReceipt, error) {
+func (s *Server) reveal(ctx context.Context, a *ask, receipt ReceiptBody) (secretReceipt, error) {
 	key, err := s.cfg.Commands.APIKeyNow(ctx, a.secret.ID)
 	if err != nil {
 		return secretReceipt{}, err
 	}
 	if !a.secret.Opens(key.Secret, "") {
-		return secretReceipt{receiptBody: receipt, Note: shownBefore}, nil
+		return secretReceipt{ReceiptBody: receipt, Note: shownBefore}, nil
 	}
-	return secretReceipt{receiptBody: receipt, Key: a.secret.Reveal()}, nil
+	return secretReceipt{ReceiptBody: receipt, Key: a.secret.Reveal()}, nil
 }

@@ -112,7 +112,7 @@ func (s *Server) operation(c *command) *huma.Operation {
 		status, meaning = "201", "Created, or created before by the same command."
 		headers["Location"] = &huma.Param{Ref: "#/components/headers/location"}
 	}
-	receipt := reflect.TypeFor[receiptBody]()
+	receipt := reflect.TypeFor[ReceiptBody]()
 	if c.secret {
 		receipt = reflect.TypeFor[secretReceipt]()
 	}

@@ -248,8 +248,13 @@ type exampleCompany struct {
 
 var idPattern = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`)
 
-// onServer gives every id of the pages its own meaning for this example.
+// onlyOnce is what pages call things whose name an installation takes only once.
+const onlyOnce = "web-shop"
+
+// onServer gives every id of the pages, and the name that is taken once, its own
+// meaning for this example.
 func (w *exampleCompany) onServer(text string) string {
+	text = strings.ReplaceAll(text, onlyOnce, onlyOnce+"-"+exampleID(w.example)[:8])
 	return idPattern.ReplaceAllStringFunc(text, func(id string) string {
 		if id == domain.DefaultPipeline.String() {
 			return id
@@ -261,8 +266,13 @@ func (w *exampleCompany) onServer(text string) string {
 	})
 }
 
-// inPage is the way back.
+// secrets are what no page shows.
+var secrets = regexp.MustCompile(`(crm|whsec)_[0-9A-Za-z+/=]{20,}`)
+
+// inPage is the way back. It keeps secrets to itself.
 func (w *exampleCompany) inPage(text string) string {
+	text = strings.ReplaceAll(text, onlyOnce+"-"+exampleID(w.example)[:8], onlyOnce)
+	text = secrets.ReplaceAllString(text, "${1}_…")
 	back := map[string]string{}
 	for page, real := range w.real {
 		back[real] = page
