@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 
+	"crm/domain"
 	"crm/domain/apikey"
 	"crm/http/access"
 	"crm/http/credentials"
@@ -26,6 +27,9 @@ type Key struct {
 	Hash KeyHash
 	// Role is what its holder is here for. Needed.
 	Role access.Role
+	// Scope is the employee whose rows are all there is for the holder. Default:
+	// everybody's.
+	Scope domain.EmployeeID
 }
 
 // ReplaceKeys replaces the keys of the file. Requests that were let in go on.
@@ -101,6 +105,7 @@ func (s *Server) fileKey(_ context.Context, shown string) (caller, error) {
 	for name, key := range s.fileKeys() {
 		if subtle.ConstantTimeCompare(presented[:], key.Hash[:]) == 1 {
 			found, err = caller{Principal: access.As(name, key.Role)}, nil
+			found.Scope = key.Scope
 		}
 	}
 	return found, err

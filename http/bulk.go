@@ -162,7 +162,7 @@ func (s *Server) batchAsk(asks access.Principal, meta domain.Meta, b batchEntry)
 	case int64(len(b.Body.Value)) > maxBody:
 		return nil, ErrBodyTooLarge
 	}
-	e := entry{target: b.Target, part: b.Part, key: b.IdempotencyKey}
+	e := entry{target: b.Target, part: b.Part, key: b.IdempotencyKey, within: asks.Scope}
 	if b.IfMatch != nil {
 		revision := domain.Revision(*b.IfMatch)
 		e.match.revision = &revision

@@ -197,6 +197,7 @@ type entry struct {
 	part   string
 	key    string
 	match  precondition
+	within domain.EmployeeID // whose rows are all there is for the caller
 }
 
 // ask reads one command. It is the same for a request of its own and for one of
@@ -229,7 +230,7 @@ func (s *Server) ask(c *command, meta domain.Meta, e entry, data jsontext.Value)
 		}
 	}
 	return &ask{
-		Ask:     commands.Ask{Target: target, Command: read.command, Meta: meta, IfMatch: e.match.revision},
+		Ask:     commands.Ask{Target: target, Command: read.command, Meta: meta, Within: e.within, IfMatch: e.match.revision},
 		command: c, keyed: e.key != "", part: read.part, made: read.made, secret: read.secret,
 	}, nil
 }
@@ -300,7 +301,7 @@ func (s *Server) readAsk(c *command, w http.ResponseWriter, r *http.Request) (*a
 	if err != nil {
 		return nil, err
 	}
-	var e entry
+	e := entry{within: principalOf(r.Context()).Scope}
 	if e.key, err = idempotencyKey(r); err != nil {
 		return nil, err
 	}

@@ -50,11 +50,11 @@ type consentCheckInput struct {
 }
 
 func (s *Server) consentQueries() {
-	serveQuery(s, query{
+	serveNarrowed(s, query{
 		"customer.consents", access.ConsentsRead, "/customers/{id}/consents", "customers", "A customer's consents", []string{"consents", "customers"},
 	}, s.listConsents)
-	serveQuery(s, query{
-		"consent.check", access.ConsentsRead, "/consents/check", "consents", "May we? The answer and the event it rests on", []string{"consents"},
+	serveNarrowed(s, query{
+		"consent.check", access.ConsentsRead, "/consents/check", "consents", "May we? The answer and the event it rests on", []string{"consents", "customers"},
 	}, s.checkConsent)
 }
 
@@ -65,9 +65,9 @@ func (s *Server) listConsents(ctx context.Context, in *customerPageInput) (*list
 		return nil, err
 	}
 	id := domain.CustomerID{UUID: in.ID}
-	found, err := s.cfg.Models.Consents.Of(ctx, id, in.asOf(), after, in.Limit)
+	found, err := s.models(ctx).Consents.Of(ctx, id, in.asOf(), after, in.Limit)
 	if err == nil && len(found.Items) == 0 {
-		err = s.cfg.Models.Customers.Exists(ctx, id, in.asOf())
+		err = s.models(ctx).Customers.Exists(ctx, id, in.asOf())
 	}
 	if err != nil {
 		return nil, err
@@ -79,11 +79,11 @@ func (s *Server) listConsents(ctx context.Context, in *customerPageInput) (*list
 
 func (s *Server) checkConsent(ctx context.Context, in *consentCheckInput) (*plain[consentCheck], error) {
 	key := consent.Key{Purpose: in.Purpose, Channel: consent.Channel(in.Channel)}
-	found, err := s.cfg.Models.Consents.Lookup(ctx, domain.CustomerID{UUID: in.Customer}, key, in.asOf())
+	found, err := s.models(ctx).Consents.Lookup(ctx, domain.CustomerID{UUID: in.Customer}, key, in.asOf())
 	if err != nil {
 		return nil, err
 	}
-	degraded, err := s.cfg.Models.Consents.Degraded(ctx, domain.CustomerID{UUID: in.Customer})
+	degraded, err := s.models(ctx).Consents.Degraded(ctx, domain.CustomerID{UUID: in.Customer})
 	if err != nil {
 		return nil, err
 	}

@@ -99,13 +99,13 @@ type customerPageInput struct {
 }
 
 func (s *Server) customerQueries() {
-	serveQuery(s, query{
+	serveNarrowed(s, query{
 		"customer.list", access.CustomersRead, "/customers", "customers", "Find customers, newest registered first", []string{"customers", "catalog"},
 	}, s.listCustomers)
-	serveQuery(s, query{
+	serveNarrowed(s, query{
 		"customer.card", access.CustomersRead, "/customers/{id}", "customers", "A customer's card", []string{"customers", "catalog"},
 	}, s.showCustomer)
-	serveQuery(s, query{
+	serveNarrowed(s, query{
 		"customer.timeline", access.CustomersRead, "/customers/{id}/timeline", "customers",
 		"What happened with a customer, newest first: its own events and those of its consents, interactions and deals",
 		[]string{"timeline", "customers", "deals", "catalog"},
@@ -122,7 +122,7 @@ func (s *Server) listCustomers(ctx context.Context, in *customerListInput) (*lis
 	if err != nil {
 		return nil, err
 	}
-	found, err := s.cfg.Models.Customers.List(ctx, filter, in.asOf(), after, in.Limit)
+	found, err := s.models(ctx).Customers.List(ctx, filter, in.asOf(), after, in.Limit)
 	if err != nil {
 		return nil, err
 	}
@@ -130,7 +130,7 @@ func (s *Server) listCustomers(ctx context.Context, in *customerListInput) (*lis
 }
 
 func (s *Server) showCustomer(ctx context.Context, in *Dated) (*tagged[customerCard], error) {
-	c, err := s.cfg.Models.Customers.Card(ctx, domain.CustomerID{UUID: in.ID}, in.asOf())
+	c, err := s.models(ctx).Customers.Card(ctx, domain.CustomerID{UUID: in.ID}, in.asOf())
 	if err != nil {
 		return nil, err
 	}

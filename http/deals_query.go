@@ -70,9 +70,9 @@ type dealListInput struct {
 var dealModels = []string{"deals", "customers", "catalog"}
 
 func (s *Server) dealQueries() {
-	serveQuery(s, query{"deal.list", access.DealsRead, "/deals", "deals", "Find deals, newest opened first", dealModels}, s.listDeals)
-	serveQuery(s, query{"deal.card", access.DealsRead, "/deals/{id}", "deals", "A deal's card", dealModels}, s.showDeal)
-	serveQuery(s, query{
+	serveNarrowed(s, query{"deal.list", access.DealsRead, "/deals", "deals", "Find deals, newest opened first", dealModels}, s.listDeals)
+	serveNarrowed(s, query{"deal.card", access.DealsRead, "/deals/{id}", "deals", "A deal's card", dealModels}, s.showDeal)
+	serveNarrowed(s, query{
 		"customer.deals", access.DealsRead, "/customers/{id}/deals", "customers", "A customer's deals, newest opened first", dealModels,
 	}, s.listCustomersDeals)
 }
@@ -88,7 +88,7 @@ func (s *Server) listCustomersDeals(ctx context.Context, in *customerPageInput) 
 	id := domain.CustomerID{UUID: in.ID}
 	list, err := s.pageOfDeals(ctx, readmodels.DealFilter{Customer: id}, in.asOf(), in.Paging)
 	if err == nil && len(list.Body.Data) == 0 {
-		err = s.cfg.Models.Customers.Exists(ctx, id, in.asOf())
+		err = s.models(ctx).Customers.Exists(ctx, id, in.asOf())
 	}
 	return list, err
 }
@@ -99,7 +99,7 @@ func (s *Server) pageOfDeals(ctx context.Context, filter readmodels.DealFilter, 
 	if err != nil {
 		return nil, err
 	}
-	found, err := s.cfg.Models.Deals.List(ctx, filter, asOf, after, in.Limit)
+	found, err := s.models(ctx).Deals.List(ctx, filter, asOf, after, in.Limit)
 	if err != nil {
 		return nil, err
 	}
@@ -107,7 +107,7 @@ func (s *Server) pageOfDeals(ctx context.Context, filter readmodels.DealFilter, 
 }
 
 func (s *Server) showDeal(ctx context.Context, in *Dated) (*tagged[dealCard], error) {
-	d, err := s.cfg.Models.Deals.Card(ctx, domain.DealID{UUID: in.ID}, in.asOf())
+	d, err := s.models(ctx).Deals.Card(ctx, domain.DealID{UUID: in.ID}, in.asOf())
 	if err != nil {
 		return nil, err
 	}

@@ -5,6 +5,8 @@ import (
 	"slices"
 
 	"github.com/go-chi/chi/v5"
+
+	"crm/http/access"
 )
 
 // CommandNames are the names of all described commands.
@@ -56,4 +58,11 @@ func (s *Server) MayAnswer(r *http.Request) (operation string, slugs []string) {
 		}
 	}
 	return "", nil
+}
+
+// Needs is what a route takes, nothing for one that is open to anybody, and whether it
+// is declared to narrow itself to one owner's rows.
+func (s *Server) Needs(method, pattern string) (needs access.Action, narrowed bool) {
+	at := route{method, pattern}
+	return s.needs[at], s.narrowed[at]
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"crm/http/access"
+	"crm/projections/readmodels"
 )
 
 // open are the routes that need no key: they hold nothing of the company's, and a
@@ -25,11 +26,27 @@ func (s *Server) takes(method, pattern string, action access.Action) {
 	s.needs[route{method, pattern}] = action
 }
 
+// narrows declares that a route shows and changes one owner's rows only, for those who
+// may see no others: it asks [Server.models], or passes on [access.Principal.Scope]. A
+// route of which nobody says so does not let them in.
+func (s *Server) narrows(method, pattern string) { s.narrowed[route{method, pattern}] = true }
+
+// models are the read models as who asks may see them.
+func (s *Server) models(ctx context.Context) readmodels.Models {
+	return s.cfg.Models.Within(principalOf(ctx).Scope)
+}
+
 // authorize lets those through who may do what the route takes.
 func (s *Server) authorize(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		at := chi.RouteContext(r.Context())
-		if err := principalOf(r.Context()).Check(s.needs[route{at.RouteMethod, at.RoutePattern()}]); err != nil {
+		found, asks := chi.RouteContext(r.Context()), principalOf(r.Context())
+		at := route{found.RouteMethod, found.RoutePattern()}
+		needs := s.needs[at]
+		err := asks.Check(needs)
+		if err == nil && !asks.Scope.IsZero() && !needs.Shared() && !s.narrowed[at] {
+			err = access.NotWithin(needs)
+		}
+		if err != nil {
 			fail(w, r, err)
 			return
 		}

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
+
 	"crm/commands"
 	"crm/domain/domaintest"
 	crmhttp "crm/http"
@@ -31,7 +33,7 @@ func (w *world) as(role access.Role, method, path, body string) reply {
 // A batch is as good as its commands one by one: each takes what it takes.
 func TestABatchChecksEachOfItsCommands(t *testing.T) {
 	t.Parallel()
-	memory := domaintest.NewMemory(func() time.Time { return noon })
+	memory := newMemory()
 	w := worldOn(t, memory, memory, withRoles)
 	batch := `{"commands":[
 		{"command":"customer.register","body":{"kind":"person","name":"Ada"}},
@@ -65,7 +67,7 @@ func TestAKeyHasARole(t *testing.T) {
 	t.Parallel()
 	for _, role := range []access.Role{"", "root"} {
 		_, err := crmhttp.New(crmhttp.Config{
-			Commands: commands.New(domaintest.NewMemory(func() time.Time { return noon }), commands.Config{}),
+			Commands: commands.New(newMemory(), commands.Config{}),
 			Keys:     map[string]crmhttp.Key{"shop": {Role: role}},
 		})
 		if err == nil {
@@ -73,3 +75,7 @@ func TestAKeyHasARole(t *testing.T) {
 		}
 	}
 }
+
+func newMemory() *domaintest.Memory { return domaintest.NewMemory(func() time.Time { return noon }) }
+
+func uuidOf(name string) uuid.UUID { return uuid.MustParse(id(name)) }

@@ -64,7 +64,7 @@ func (s *Server) pipelineQueries() {
 	own := []string{"deals"}
 	serveQuery(s, query{"pipeline.list", access.CatalogRead, "/pipelines", "pipelines", "All pipelines, by name", own}, s.listPipelines)
 	serveQuery(s, query{"pipeline.card", access.CatalogRead, "/pipelines/{id}", "pipelines", "A pipeline", own}, s.showPipeline)
-	serveQuery(s, query{"pipeline.board", access.DealsRead, "/pipelines/{id}/board", "pipelines", "A pipeline's board", dealModels}, s.showBoard)
+	serveNarrowed(s, query{"pipeline.board", access.DealsRead, "/pipelines/{id}/board", "pipelines", "A pipeline's board", dealModels}, s.showBoard)
 }
 
 func (s *Server) listPipelines(ctx context.Context, in *pipelineListInput) (*listed[pipelineCard], error) {
@@ -73,7 +73,7 @@ func (s *Server) listPipelines(ctx context.Context, in *pipelineListInput) (*lis
 	if err != nil {
 		return nil, err
 	}
-	found, err := s.cfg.Models.Deals.Pipelines(ctx, in.asOf(), after, in.Limit)
+	found, err := s.models(ctx).Deals.Pipelines(ctx, in.asOf(), after, in.Limit)
 	if err != nil {
 		return nil, err
 	}
@@ -81,7 +81,7 @@ func (s *Server) listPipelines(ctx context.Context, in *pipelineListInput) (*lis
 }
 
 func (s *Server) showPipeline(ctx context.Context, in *Dated) (*tagged[pipelineCard], error) {
-	p, err := s.cfg.Models.Deals.Pipeline(ctx, domain.PipelineID{UUID: in.ID}, in.asOf())
+	p, err := s.models(ctx).Deals.Pipeline(ctx, domain.PipelineID{UUID: in.ID}, in.asOf())
 	if err != nil {
 		return nil, err
 	}
@@ -89,7 +89,7 @@ func (s *Server) showPipeline(ctx context.Context, in *Dated) (*tagged[pipelineC
 }
 
 func (s *Server) showBoard(ctx context.Context, in *boardInput) (*plain[boardCard], error) {
-	board, err := s.cfg.Models.Deals.Board(ctx, domain.PipelineID{UUID: in.ID}, in.asOf(), in.First)
+	board, err := s.models(ctx).Deals.Board(ctx, domain.PipelineID{UUID: in.ID}, in.asOf(), in.First)
 	if err != nil {
 		return nil, err
 	}

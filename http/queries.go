@@ -179,6 +179,16 @@ func serveQuery[I any, In interface {
 	})
 }
 
+// serveNarrowed registers a query that shows who may see one owner's rows no others:
+// its handler asks [Server.models].
+func serveNarrowed[I any, In interface {
+	*I
+	position() string
+}, Out any](s *Server, q query, handler func(context.Context, *I) (*Out, error)) {
+	s.narrows(http.MethodGet, "/v1"+q.path)
+	serveQuery[I, In](s, q, handler)
+}
+
 // await blocks until the models have come to the position, for MaxWait at most.
 func (s *Server) await(ctx context.Context, models []string, text string) error {
 	if text == "" {

@@ -46,6 +46,9 @@ func (s *Server) routes() error {
 			s.commands[c.name] = c
 			s.api.OpenAPI().AddOperation(s.operation(c))
 			s.takes(c.method, c.path, c.needs)
+			if c.needs.Owned() {
+				s.narrows(c.method, c.path)
+			}
 			r.Method(c.method, c.path, s.serve(c))
 		}
 		s.api.OpenAPI().AddOperation(s.batchOperation())

@@ -74,6 +74,7 @@ type Server struct {
 	router   chi.Router
 	commands map[string]*command // by name
 	needs    map[route]access.Action
+	narrowed map[route]bool
 	recent   *recent
 	keys     atomic.Pointer[map[string]Key] // of the key file
 	measures *measures
@@ -118,7 +119,7 @@ func New(cfg Config) (*Server, error) {
 	if cfg.WaitFor == nil {
 		cfg.WaitFor = func(context.Context, string, domain.Position) error { return errNoWaiter }
 	}
-	s := &Server{cfg: cfg, commands: map[string]*command{}, needs: map[route]access.Action{}, recent: newRecent()}
+	s := &Server{cfg: cfg, commands: map[string]*command{}, needs: map[route]access.Action{}, narrowed: map[route]bool{}, recent: newRecent()}
 	s.ReplaceKeys(cfg.Keys)
 	var err error
 	if s.measures, err = newMeasures(cfg.Metrics); err != nil {

@@ -42,9 +42,9 @@ func (s *Server) listTimeline(ctx context.Context, in *customerPageInput) (*list
 		return nil, err
 	}
 	id := domain.CustomerID{UUID: in.ID}
-	found, err := s.cfg.Models.Timeline.Of(ctx, id, in.asOf(), after, in.Limit)
+	found, err := s.models(ctx).Timeline.Of(ctx, id, in.asOf(), after, in.Limit)
 	if err == nil && len(found.Items) == 0 {
-		err = s.cfg.Models.Customers.Exists(ctx, id, in.asOf())
+		err = s.models(ctx).Customers.Exists(ctx, id, in.asOf())
 	}
 	if err != nil {
 		return nil, err

@@ -94,6 +94,10 @@ func (a Action) Valid() bool { return Admin.May(a) }
 // customer or deal, or to everybody, so that it can be narrowed to one owner.
 func (a Action) Owned() bool { return slices.Contains(owned, a) }
 
+// Shared reports whether the action is about nobody's in particular, so that there is
+// nothing to narrow.
+func (a Action) Shared() bool { return a == CatalogRead || a == CommandsSend }
+
 // May reports whether the principal has the action.
 func (p Principal) May(a Action) bool {
 	return p.Role.May(a) && (p.Scope.IsZero() || a.Owned())
@@ -106,8 +110,14 @@ func (p Principal) Check(a Action) error {
 	case p.May(a):
 		return nil
 	case p.Role.May(a):
-		return ErrNotAllowed.At("", "This takes %s, which is about all customers and deals. Yours are those of one owner.", a)
+		return NotWithin(a)
 	default:
 		return ErrNotAllowed.At("", "This takes %s, which the role %s does not have.", a, p.Role)
 	}
+}
+
+// NotWithin is ErrNotAllowed for those who may see one owner's rows, of what is about
+// all.
+func NotWithin(a Action) error {
+	return ErrNotAllowed.At("", "This takes %s for all customers and deals. Yours are those of one owner.", a)
 }

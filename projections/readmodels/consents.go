@@ -13,7 +13,10 @@ import (
 
 // Consents is the register of consents: one row for each customer, purpose and
 // channel that was ever spoken of.
-type Consents struct{ db projections.Querier }
+type Consents struct {
+	db    projections.Querier
+	scope scope
+}
 
 //go:embed consents.sql
 var consentsSQL string

@@ -35,9 +35,9 @@ func (m Consents) Of(ctx context.Context, id domain.CustomerID, asOf AsOf, after
 	}
 	rows, err := all[consentRow](ctx, m.db, `
 		SELECT `+consentColumns+` FROM `+asOf.from("consents.consents")+`
-		WHERE customer_id = @customer_id AND (purpose, channel) > (@purpose, @channel)
+		WHERE customer_id = @customer_id AND (purpose, channel) > (@purpose, @channel)`+m.scope.customer("customer_id")+`
 		ORDER BY purpose, channel LIMIT @limit`,
-		asOf.args(pgx.NamedArgs{"customer_id": id.UUID, "purpose": from.Purpose, "channel": from.Channel, "limit": limit + 1}))
+		m.scope.args(asOf.args(pgx.NamedArgs{"customer_id": id.UUID, "purpose": from.Purpose, "channel": from.Channel, "limit": limit + 1})))
 	if err != nil {
 		return Page[Consent, consent.Key]{}, err
 	}
@@ -49,8 +49,8 @@ func (m Consents) Of(ctx context.Context, id domain.CustomerID, asOf AsOf, after
 func (m Consents) Lookup(ctx context.Context, id domain.CustomerID, key consent.Key, asOf AsOf) (*Consent, error) {
 	rows, err := all[consentRow](ctx, m.db, `
 		SELECT `+consentColumns+` FROM `+asOf.from("consents.consents")+`
-		WHERE customer_id = @customer_id AND purpose = @purpose AND channel = @channel`,
-		asOf.args(pgx.NamedArgs{"customer_id": id.UUID, "purpose": key.Purpose, "channel": key.Channel}))
+		WHERE customer_id = @customer_id AND purpose = @purpose AND channel = @channel`+m.scope.customer("customer_id"),
+		m.scope.args(asOf.args(pgx.NamedArgs{"customer_id": id.UUID, "purpose": key.Purpose, "channel": key.Channel})))
 	if err != nil || len(rows) == 0 {
 		return nil, err
 	}
@@ -62,7 +62,8 @@ func (m Consents) Lookup(ctx context.Context, id domain.CustomerID, key consent.
 // of them is not all there is.
 func (m Consents) Degraded(ctx context.Context, id domain.CustomerID) (bool, error) {
 	row, err := one[struct{ Parked bool }](ctx, m.db, nil,
-		`SELECT crm.is_parked('consents', @stream) AS parked`, pgx.NamedArgs{"stream": domain.ConsentStream(id)})
+		`SELECT crm.is_parked('consents', @stream)`+m.scope.customer("@customer_id")+` AS parked`,
+		m.scope.args(pgx.NamedArgs{"stream": domain.ConsentStream(id), "customer_id": id.UUID}))
 	return row.Parked, err
 }
 

@@ -16,7 +16,10 @@ import (
 // Customers is the read model behind a customer's card and the list of customers.
 // A row is the state that the customer's own decider folds, in columns, so that
 // the card cannot disagree with it; it remembers what it was.
-type Customers struct{ db projections.Querier }
+type Customers struct {
+	db    projections.Querier
+	scope scope
+}
 
 //go:embed customers.sql
 var customersSQL string

@@ -59,7 +59,7 @@ func (m Customers) Card(ctx context.Context, id domain.CustomerID, asOf AsOf) (C
 		   JOIN `+asOf.from("customers.customers")+` AS o ON o.customer_id = l.organization)::text AS organizations
 		FROM `+asOf.from("customers.customers")+` AS c
 		LEFT JOIN catalog.employees AS e ON e.employee_id = c.owner_id
-		WHERE c.customer_id = @customer_id`, asOf.args(pgx.NamedArgs{"customer_id": id.UUID}))
+		WHERE c.customer_id = @customer_id`+m.scope.customer("c.customer_id"), m.scope.args(asOf.args(pgx.NamedArgs{"customer_id": id.UUID})))
 	if err != nil {
 		return Customer{}, orParked(ctx, m.db, err, domain.CustomerStream(id), "customers.customers WHERE customer_id", id.UUID)
 	}
@@ -71,8 +71,8 @@ func (m Customers) Card(ctx context.Context, id domain.CustomerID, asOf AsOf) (C
 // Exists answers nil where there is such a customer, or what Card fails with.
 func (m Customers) Exists(ctx context.Context, id domain.CustomerID, asOf AsOf) error {
 	_, err := one[struct{ There bool }](ctx, m.db, customer.ErrUnknown,
-		`SELECT TRUE AS there FROM `+asOf.from("customers.customers")+` WHERE customer_id = @customer_id`,
-		asOf.args(pgx.NamedArgs{"customer_id": id.UUID}))
+		`SELECT TRUE AS there FROM `+asOf.from("customers.customers")+` WHERE customer_id = @customer_id`+m.scope.customer("customer_id"),
+		m.scope.args(asOf.args(pgx.NamedArgs{"customer_id": id.UUID})))
 	return orParked(ctx, m.db, err, domain.CustomerStream(id), "customers.customers WHERE customer_id", id.UUID)
 }
 
@@ -83,10 +83,10 @@ func (m Customers) Exists(ctx context.Context, id domain.CustomerID, asOf AsOf) 
 // filters are set.
 func (m Customers) List(ctx context.Context, f CustomerFilter, asOf AsOf, after *AgeMark, limit int) (Page[Customer, AgeMark], error) {
 	patterns := likePatterns(f.Text)
-	args := asOf.args(pgx.NamedArgs{
+	args := m.scope.args(asOf.args(pgx.NamedArgs{
 		"kind": f.Kind, "stage": f.Stage, "owner": nullable(f.Owner), "source": f.Source, "archived": f.Archived,
 		"patterns": patterns, "rarest": nil, "at": nil, "id": nil, "limit": limit + 1,
-	})
+	}))
 	if len(patterns) > 0 {
 		args["rarest"] = patterns[0]
 	}
@@ -104,7 +104,7 @@ func (m Customers) List(ctx context.Context, f CustomerFilter, asOf AsOf, after 
 		    AND (@archived::boolean IS NULL OR row.archived = @archived)
 		    AND (@rarest::text IS NULL OR row.search LIKE @rarest AND row.search LIKE ALL (@patterns::text[]))
 		    AND (@as_of::timestamptz IS NULL OR today.registered_at <= @as_of) -- later ones did not exist
-		    AND (@at::timestamptz IS NULL OR (today.registered_at, today.customer_id) < (@at, @id::uuid))
+		    AND (@at::timestamptz IS NULL OR (today.registered_at, today.customer_id) < (@at, @id::uuid))`+m.scope.customer("today.customer_id")+`
 		  ORDER BY today.registered_at DESC, today.customer_id DESC
 		  LIMIT @limit
 		) AS c

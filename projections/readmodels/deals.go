@@ -15,7 +15,10 @@ import (
 
 // Deals is the read model behind a deal's card, the lists of deals, and the board
 // of a pipeline. Rows are the states that the deciders fold, in columns.
-type Deals struct{ db projections.Querier }
+type Deals struct {
+	db    projections.Querier
+	scope scope
+}
 
 //go:embed deals.sql
 var dealsSQL string

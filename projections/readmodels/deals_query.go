@@ -62,8 +62,8 @@ func (m Deals) Card(ctx context.Context, id domain.DealID, asOf AsOf) (Deal, err
 		dealRead
 		Degraded bool `db:"degraded"`
 	}](ctx, m.db, deal.ErrUnknown,
-		`SELECT `+dealColumns+`, crm.is_parked('deals', 'deal-' || d.deal_id) AS degraded FROM `+asOf.from("deals.deals")+` AS d `+dealNames(asOf)+` WHERE d.deal_id = @deal_id`,
-		asOf.args(pgx.NamedArgs{"deal_id": id.UUID}))
+		`SELECT `+dealColumns+`, crm.is_parked('deals', 'deal-' || d.deal_id) AS degraded FROM `+asOf.from("deals.deals")+` AS d `+dealNames(asOf)+` WHERE d.deal_id = @deal_id`+m.scope.deal("d.deal_id"),
+		m.scope.args(asOf.args(pgx.NamedArgs{"deal_id": id.UUID})))
 	if err != nil {
 		return Deal{}, orParked(ctx, m.db, err, domain.DealStream(id), "deals.deals WHERE deal_id", id.UUID)
 	}
@@ -76,10 +76,10 @@ func (m Deals) Card(ctx context.Context, id domain.DealID, asOf AsOf) (Deal, err
 // they were opened. After nil it is the first page. It is planned for each call,
 // because the best plan depends on which filters are set.
 func (m Deals) List(ctx context.Context, f DealFilter, asOf AsOf, after *AgeMark, limit int) (Page[Deal, AgeMark], error) {
-	args := asOf.args(pgx.NamedArgs{
+	args := m.scope.args(asOf.args(pgx.NamedArgs{
 		"status": f.Status, "pipeline": nullable(f.Pipeline), "stage": f.Stage, "owner": nullable(f.Owner),
 		"customer": nullable(f.Customer), "at": nil, "id": nil, "limit": limit + 1,
-	})
+	}))
 	if after != nil {
 		args["at"], args["id"] = after.At, after.ID
 	}
@@ -97,7 +97,7 @@ func (m Deals) List(ctx context.Context, f DealFilter, asOf AsOf, after *AgeMark
 		    AND (@owner::uuid IS NULL OR row.owner_id = @owner)
 		    AND (@customer::uuid IS NULL OR row.customer_id = @customer)
 		    AND (@as_of::timestamptz IS NULL OR today.opened_at <= @as_of) -- later ones did not exist
-		    AND (@at::timestamptz IS NULL OR (today.opened_at, today.deal_id) < (@at, @id::uuid))
+		    AND (@at::timestamptz IS NULL OR (today.opened_at, today.deal_id) < (@at, @id::uuid))`+m.scope.deal("today.deal_id")+`
 		  ORDER BY today.opened_at DESC, today.deal_id DESC
 		  LIMIT @limit
 		) AS d `+dealNames(asOf)+`

@@ -19,8 +19,8 @@ type Models struct {
 // built, but not asked.
 func NewModels(db projections.Querier) Models {
 	return Models{
-		Catalog: Catalog{db}, Customers: Customers{db}, Timeline: Timeline{db},
-		Deals: Deals{db}, Consents: Consents{db}, Sales: Sales{db}, Activity: Activity{db},
+		Catalog: Catalog{db}, Customers: Customers{db: db}, Timeline: Timeline{db: db},
+		Deals: Deals{db: db}, Consents: Consents{db: db}, Sales: Sales{db}, Activity: Activity{db},
 		Parked: projections.ParkedStreams{DB: db},
 	}
 }

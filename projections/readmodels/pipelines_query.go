@@ -94,18 +94,18 @@ func (m Deals) Board(ctx context.Context, id domain.PipelineID, asOf AsOf, first
 		rows   []dealRead
 	)
 	err := snapshot(ctx, m.db, func(tx pgx.Tx) (err error) {
-		args := asOf.spanArgs(pgx.NamedArgs{"pipeline_id": id.UUID, "first": first})
+		args := m.scope.args(asOf.spanArgs(pgx.NamedArgs{"pipeline_id": id.UUID, "first": first}))
 		if board.Pipeline, err = readPipeline(ctx, tx, id, asOf); err != nil {
 			return err
 		}
-		if totals, err = all[columnTotal](ctx, tx, columnTotalsSQL(asOf), args); err != nil {
+		if totals, err = all[columnTotal](ctx, tx, m.columnTotalsSQL(asOf), args); err != nil {
 			return err
 		}
 		planned := pgx.QueryExecModeCacheStatement
 		if !asOf.IsZero() {
 			planned = pgx.QueryExecModeCacheDescribe // for each call: the best plan depends on how long ago it is
 		}
-		rows, err = all[dealRead](ctx, tx, firstOfColumnsSQL(asOf), planned, args)
+		rows, err = all[dealRead](ctx, tx, m.firstOfColumnsSQL(asOf), planned, args)
 		return err
 	})
 	if err != nil {
@@ -124,11 +124,17 @@ func (m Deals) Board(ctx context.Context, id domain.PipelineID, asOf AsOf, first
 }
 
 // columnTotalsSQL reads sums, which are kept of today and of the past as it is known
-// today. For what was known at another instant it adds up all deals. Sums that do not fit
-// an amount stop at the largest one.
-func columnTotalsSQL(asOf AsOf) string {
+// today. For what was known at another instant, or is one owner's, it adds up the deals.
+// Sums that do not fit an amount stop at the largest one.
+func (m Deals) columnTotalsSQL(asOf AsOf) string {
 	sums := `deals.column_sums`
-	if !asOf.IsZero() {
+	if narrowed := m.scope.deal("deal_id"); narrowed != "" {
+		sums = `(
+		  SELECT pipeline_id, status, CASE WHEN status = 'open' THEN stage ELSE '' END AS stage, coalesce(worth_currency, '') AS currency,
+		    count(*) AS count, sum(coalesce(worth_minor, 0)::numeric) AS worth_minor, sum(coalesce(worth_minor, 0)::numeric * probability) AS weighted
+		  FROM ` + asOf.from("deals.deals") + ` AS d WHERE pipeline_id = @pipeline_id` + narrowed + ` GROUP BY 1, 2, 3, 4
+		)`
+	} else if !asOf.IsZero() {
 		sums = `(
 		  SELECT pipeline_id, status, stage, currency, sum(count)::bigint AS count, sum(worth_minor) AS worth_minor, sum(weighted) AS weighted
 		  FROM (
@@ -151,9 +157,9 @@ func columnTotalsSQL(asOf AsOf) string {
 
 // firstOfColumnsSQL walks for each column the deals that ever stood in it, in order,
 // until it has enough that did then.
-func firstOfColumnsSQL(asOf AsOf) string {
-	open := asOf.first("deals.deals", "deal_id", "opened_at", "pipeline_id = @pipeline_id AND status = 'open' AND stage = s.id")
-	closed := asOf.first("deals.deals", "deal_id", "closed_at", "pipeline_id = @pipeline_id AND status = o.status")
+func (m Deals) firstOfColumnsSQL(asOf AsOf) string {
+	open := asOf.first("deals.deals", "deal_id", "opened_at", "pipeline_id = @pipeline_id AND status = 'open' AND stage = s.id"+m.scope.deal("deal_id"))
+	closed := asOf.first("deals.deals", "deal_id", "closed_at", "pipeline_id = @pipeline_id AND status = o.status"+m.scope.deal("deal_id"))
 	return `
 	SELECT ` + dealColumns + `
 	FROM (

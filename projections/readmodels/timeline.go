@@ -15,7 +15,10 @@ import (
 
 // Timeline is the read model of what happened with a customer: its own events and
 // those of its consents, its interactions and its deals, each in a sentence.
-type Timeline struct{ db projections.Querier }
+type Timeline struct {
+	db    projections.Querier
+	scope scope
+}
 
 //go:embed timeline.sql
 var timelineSQL string

@@ -46,7 +46,7 @@ type EntryMark struct {
 // From each of the customer's entities, itself and its deals, the index gives the
 // newest few in order; only the rows of the page are read.
 func (m Timeline) Of(ctx context.Context, id domain.CustomerID, asOf AsOf, after *EntryMark, limit int) (Page[Entry, EntryMark], error) {
-	args := asOf.args(pgx.NamedArgs{"customer_id": id.UUID, "at": bound(asOf.At), "position": int64(math.MaxInt64), "limit": limit + 1})
+	args := m.scope.args(asOf.args(pgx.NamedArgs{"customer_id": id.UUID, "at": bound(asOf.At), "position": int64(math.MaxInt64), "limit": limit + 1}))
 	if after != nil { // and so within as_of
 		args["at"], args["position"] = after.OccurredAt, int64(after.Position)
 	}
@@ -54,9 +54,9 @@ func (m Timeline) Of(ctx context.Context, id domain.CustomerID, asOf AsOf, after
 		WITH newest AS MATERIALIZED (
 		  SELECT t.position
 		  FROM (
-		    SELECT @customer_id::uuid AS entity_id
+		    SELECT @customer_id::uuid AS entity_id WHERE TRUE`+m.scope.customer("@customer_id")+`
 		    UNION ALL
-		    SELECT deal_id FROM `+asOf.from("timeline.deals")+` WHERE customer_id = @customer_id
+		    SELECT deal_id FROM `+asOf.from("timeline.deals")+` WHERE customer_id = @customer_id`+m.scope.customer("customer_id")+m.scope.deal("deal_id")+`
 		  ) AS entity
 		  CROSS JOIN LATERAL (
 		    SELECT occurred_at, position FROM timeline.entries
