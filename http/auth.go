@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/google/uuid"
+
 	"crm/domain"
 	"crm/domain/apikey"
 	"crm/http/access"
@@ -76,6 +78,9 @@ func (s *Server) authenticate(next http.Handler) http.Handler {
 			return
 		}
 		exchangeOf(r.Context()).principal = asks.Principal
+		if asks.Key != uuid.Nil {
+			s.uses.note(asks.Key, s.cfg.Now())
+		}
 		next.ServeHTTP(w, r)
 	})
 }

@@ -37,6 +37,7 @@ func (s *Server) queries() {
 	s.catalogQueries()
 	s.reportQueries()
 	s.projectionQueries()
+	s.keyQueries()
 }
 
 // query is one read: where it is asked and which read models answer it.

@@ -77,6 +77,7 @@ type Server struct {
 	narrowed map[route]bool
 	recent   *recent
 	keys     atomic.Pointer[map[string]Key] // of the key file
+	uses     keyUses
 	measures *measures
 	document []byte              // OpenAPI
 	answers  map[string][]string // slugs of the problems that an operation may answer

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
@@ -48,6 +49,7 @@ type app struct {
 	commands *commands.Handler
 	engine   *projections.Engine
 	jobs     *projections.Jobs
+	surface  *crmhttp.Server
 	server   *http.Server
 	listener net.Listener
 }
@@ -97,7 +99,7 @@ func openApp(ctx context.Context, s settings, b backends, keys map[string]crmhtt
 		Registerer:       registry,
 	}, models.Projections()...)
 	a.jobs = projections.NewJobs(a.engine.Rebuilder())
-	server, err := crmhttp.New(crmhttp.Config{
+	a.surface, err = crmhttp.New(crmhttp.Config{
 		Commands:  a.commands,
 		Models:    models,
 		WaitFor:   a.engine.WaitFor,
@@ -127,7 +129,7 @@ func openApp(ctx context.Context, s settings, b backends, keys map[string]crmhtt
 	if err != nil {
 		return nil, err
 	}
-	a.server = server.Listener()
+	a.server = a.surface.Listener()
 	return a, nil
 }
 
@@ -156,9 +158,12 @@ func (a *app) run(ctx context.Context, began func(context.Context) error) (err e
 			failed <- fmt.Errorf("http: %w", err)
 		}
 	}()
+	var noting sync.WaitGroup
+	noting.Go(func() { a.surface.NoteUses(engine) })
 	defer func() {
 		a.jobs.Close()
 		stopEngine()
+		noting.Wait()
 		<-ended
 	}()
 	if err := a.begin(ctx, began); err != nil {

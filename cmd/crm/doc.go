@@ -6,6 +6,7 @@
 //	crm node     the embedded event store alone; its backup, check, restore, copy
 //	crm import   files of another CRM, through the API
 //	crm bench    what this machine and this server reach together
+//	crm keys     who may ask a running server, and what
 //	crm analyst-dsn   how analysts read the read models in SQL
 //	crm health   whether a running server is ready
 //

@@ -73,7 +73,7 @@ func TestReadModelsAreLookedAfter(t *testing.T) {
 		has(run(0, where, "cancel", "customers"), "customers: 1 unfinished build dropped")
 		has(run(0, where, "cancel", "customers"), "customers: nothing was begun")
 		for _, wrong := range [][]string{{"verify"}, {"rebuild", "customers"}, {"rollback"}, {"cancel"}, {"parked"}, {"retry"}} {
-			has(run(2, where, append(wrong, "no_such_model")...), "There is no read model no_such_model. There are: activity, catalog,")
+			has(run(2, where, append(wrong, "no_such_model")...), "There is no read model no_such_model. There are: access, activity, catalog,")
 		}
 		has(run(1, where, "diff", "customers", "--versions", "1,2000"), "There are no tables of that version")
 	}

@@ -9,6 +9,7 @@
 //	consents   customer, purpose and channel      may we? the register; coverage                     consents*, coverage_
 //	sales      closed deal                        how deals closed                                   sales*
 //	activity   event of an interaction            what each employee did                             activity, owners_
+//	access     API key                            who may ask, and when they last did                access*
 //
 // A model x is x.go (which events, what they do to rows) and x.sql (the tables, each
 // column explained, which is what analysts read as COMMENT). What is asked stands in

@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"crm/domain"
+	"crm/domain/apikey"
 	"crm/domain/consent"
 	"crm/domain/customer"
 	"crm/domain/deal"
@@ -112,6 +113,10 @@ func (w *world) product(id domain.ProductID, c product.Command) error {
 	return ask(w, domain.ProductStream(id), product.Decider, c)
 }
 
+func (w *world) apikey(name string, c apikey.Command) error {
+	return ask(w, domain.APIKeyStream(apikey.ID(name)), apikey.Decider, c)
+}
+
 // stateOf is what the deciders folded.
 func stateOf[S any](w *world, stream domain.Stream) S { return w.states[stream].(S) }
 
@@ -155,7 +160,7 @@ func stageOf(n int) deal.Stage {
 func randomWorld(n int, seed uint64) *world {
 	w, r := newWorld(), rand.New(rand.NewPCG(seed, seed))
 	w.clock = time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC)
-	ticks := rand.New(rand.NewPCG(seed, 0))
+	ticks, admin := rand.New(rand.NewPCG(seed, 0)), rand.New(rand.NewPCG(seed, 1))
 	_ = w.pipeline(domain.DefaultPipeline, pipeline.Define{Name: "Sales", Stages: stages})
 	for i := range 6 {
 		_ = w.employee(employeeID(i), employee.Register{Details: employee.Details{
@@ -171,6 +176,10 @@ func randomWorld(n int, seed uint64) *world {
 		// Two years, in no order, to the microsecond.
 		w.now = time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC).Add(time.Duration(r.Int64N(int64(2 * 365 * 24 * time.Hour))).Truncate(time.Microsecond))
 		w.reason = []domain.Personal{"", "because"}[r.IntN(2)]
+		if admin.IntN(30) == 0 {
+			name := fmt.Sprint("key-", admin.IntN(n/200+2))
+			_ = w.apikey(name, randomKeyCommand(admin, name, w.now))
+		}
 		who := customerID(r.IntN(n/40 + 1))
 		switch r.IntN(12) {
 		case 0, 1, 2, 3, 4:
@@ -198,6 +207,21 @@ func randomWorld(n int, seed uint64) *world {
 }
 
 func pick[T any](r *rand.Rand, choices ...T) T { return choices[r.IntN(len(choices))] }
+
+func randomKeyCommand(r *rand.Rand, name string, now time.Time) apikey.Command {
+	terms := apikey.Terms{Role: pick(r, apikey.Roles...), Masked: r.IntN(4) == 0, RateLimit: r.IntN(3)}
+	if terms.Role != apikey.Admin {
+		terms.Scope = pick(r, domain.EmployeeID{}, employeeID(r.IntN(6)))
+	}
+	terms.ExpiresAt = pick(r, time.Time{}, now.Add(time.Hour))
+	secret := apikey.Digest(fmt.Sprintf("%064x", r.Uint64()))
+	return pick[apikey.Command](r,
+		apikey.Issue{Name: name, Terms: terms, Secret: secret, Now: now}, apikey.Issue{Name: name, Terms: terms, Secret: secret, Now: now},
+		apikey.Rotate{Secret: secret, Now: now, FormerUntil: pick(r, time.Time{}, now.Add(time.Hour))},
+		apikey.ChangeTerms{Patch: domain.Patch[apikey.Terms]{Set: terms}, Now: now},
+		apikey.ChangeTerms{Patch: domain.Patch[apikey.Terms]{Clear: []string{"masked", "scope"}}, Now: now},
+		pick[apikey.Command](r, apikey.Revoke{}, apikey.ChangeTerms{Now: now}))
+}
 
 func randomCustomerCommand(r *rand.Rand) customer.Command {
 	point := customer.ContactPoint{
