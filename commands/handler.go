@@ -56,6 +56,10 @@ type Ask struct {
 type Answer struct {
 	Receipt domain.Receipt
 	Err     error
+	// Replayed says that the receipt is of an earlier try, as the stream's events
+	// tell. It is false for some replays too: that of a command that creates, where
+	// this process has not read the stream, looks like its first try.
+	Replayed bool
 }
 
 // Config tunes a [Handler]. Its zero value works.
@@ -104,13 +108,19 @@ func New(log Log, cfg Config) *Handler {
 // that is none is a fault of this program or its store, and nothing is known to
 // be stored. The same command sent again is answered with the first receipt.
 func (h *Handler) Do(ctx context.Context, ask Ask) (domain.Receipt, error) {
+	answer := h.Answer(ctx, ask)
+	return answer.Receipt, answer.Err
+}
+
+// Answer answers one command, as [Handler.Do] does.
+func (h *Handler) Answer(ctx context.Context, ask Ask) Answer {
 	of, err := check(ask)
 	if err != nil {
-		return domain.Receipt{}, err
+		return Answer{Err: err}
 	}
 	t := newTask(ask)
 	h.execute(ctx, of, of.stream(ask.Target), []*task{t})
-	return t.answer.Receipt, t.answer.Err
+	return t.answer
 }
 
 // check finds the aggregate that decides what is asked. An ask without ids is a

@@ -103,7 +103,7 @@ func (a answered) answer(fingerprint string) Answer {
 	if a.fingerprint != fingerprint {
 		return Answer{Err: domain.ErrKeyReused}
 	}
-	return Answer{Receipt: a.receipt}
+	return Answer{Receipt: a.receipt, Replayed: true}
 }
 
 // twinOf finds the command of the same id among those of the run that were

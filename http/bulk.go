@@ -9,7 +9,6 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/uuid"
 
-	"crm/commands"
 	"crm/domain"
 	"crm/http/access"
 )
@@ -54,6 +53,7 @@ type batchResult struct {
 	Revision *domain.Revision `json:"revision,omitempty"`
 	Position string           `json:"position,omitempty"`
 	Events   *int             `json:"events,omitempty"`
+	Replayed bool             `json:"replayed,omitempty" doc:"The answer is the one that an earlier request with this idempotency key got; as the header Idempotent-Replayed."`
 	Problem  *Problem         `json:"problem,omitempty" doc:"Why the command was refused; in place of a receipt."`
 }
 
@@ -65,44 +65,32 @@ func (s *Server) serveBatch(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	results := make([]batchResult, len(entries))
-	refuse := func(i int, err error) {
-		problem := problemOf(r.Context(), err)
-		results[i] = batchResult{Status: problem.Status, Problem: problem}
-	}
 	asks := make([]*ask, 0, len(entries))
 	places := make([]int, 0, len(entries))
-	todo := make([]commands.Ask, 0, len(entries))
-	keys := map[uuid.UUID]string{} // command id → fingerprint
 	for i, e := range entries {
 		a, err := s.batchAsk(principalOf(r.Context()), meta, e)
-		if err == nil {
-			id, fingerprint := a.Meta.Command.ID, a.Meta.Command.Fingerprint
-			if other, used := keys[id]; used && other != fingerprint {
-				err = domain.ErrKeyReused
-			}
-			keys[id] = fingerprint
-		}
 		if err != nil {
-			refuse(i, err)
+			problem := problemOf(r.Context(), err)
+			results[i] = batchResult{Status: problem.Status, Problem: problem}
 			continue
 		}
-		asks, places, todo = append(asks, a), append(places, i), append(todo, a.Ask)
+		asks, places = append(asks, a), append(places, i)
 	}
 	var last domain.Position
-	for k, result := range s.cfg.Commands.DoAll(r.Context(), todo) {
-		if result.Err != nil {
-			refuse(places[k], domain.Within("/body", result.Err))
+	for k, done := range s.carryOut(r.Context(), asks, s.cfg.Commands.DoAll) {
+		result := &results[places[k]]
+		if result.Replayed = done.replayed; done.problem != nil {
+			done.problem.within("/body")
+			result.Status, result.Problem = done.problem.Status, done.problem
 			continue
 		}
-		s.recent.remember(asks[k])
-		if last.Before(result.Receipt.Position) {
-			last = result.Receipt.Position
+		if last.Before(done.receipt.Position) {
+			last = done.receipt.Position
 		}
-		receipt := asks[k].receipt(result.Receipt)
-		results[places[k]] = batchResult{
-			Status: asks[k].status(), ID: &receipt.ID, Part: receipt.Part,
-			Revision: &receipt.Revision, Position: receipt.Position, Events: &receipt.Events,
-		}
+		receipt := asks[k].receipt(done.receipt)
+		result.Status = asks[k].status()
+		result.ID, result.Part, result.Revision = &receipt.ID, receipt.Part, &receipt.Revision
+		result.Position, result.Events = receipt.Position, &receipt.Events
 	}
 	w.Header().Set("Crm-Position", last.String())
 	answer(w, http.StatusOK, batchAnswer{Results: results})

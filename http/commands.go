@@ -185,7 +185,8 @@ func requiredNames(t reflect.Type) []string {
 type ask struct {
 	commands.Ask
 	command *command
-	keyed   bool // the caller gave an idempotency key
+	key     string // the caller's idempotency key; empty without one
+	body    []byte // as it is compared with an earlier one
 	part    string
 	made    bool // the part is there only if the command left an event
 	secret  credentials.Token
@@ -218,10 +219,8 @@ func (s *Server) ask(c *command, meta domain.Meta, e entry, data jsontext.Value)
 	if err := read.about.fill(&meta, s.cfg.Now()); err != nil {
 		return nil, err
 	}
-	meta.Command = domain.CommandRef{ID: at.command, Fingerprint: fingerprint(c.name, e.target, e.part, data)}
-	if s.recent.usedOtherwise(meta.Command, e.key != "") {
-		return nil, domain.ErrKeyReused
-	}
+	compacted := compact(data)
+	meta.Command = domain.CommandRef{ID: at.command, Fingerprint: fingerprint(c.name, e.target, e.part, compacted)}
 	target := e.target
 	if c.creates() {
 		target = read.target
@@ -231,7 +230,7 @@ func (s *Server) ask(c *command, meta domain.Meta, e entry, data jsontext.Value)
 	}
 	return &ask{
 		Ask:     commands.Ask{Target: target, Command: read.command, Meta: meta, Within: e.within, IfMatch: e.match.revision},
-		command: c, keyed: e.key != "", part: read.part, made: read.made, secret: read.secret,
+		command: c, key: e.key, body: compacted, part: read.part, made: read.made, secret: read.secret,
 	}, nil
 }
 
@@ -268,13 +267,16 @@ func (s *Server) serve(c *command) http.HandlerFunc {
 			fail(w, r, err)
 			return
 		}
-		receipt, err := s.cfg.Commands.Do(r.Context(), a.Ask)
-		if err != nil {
-			fail(w, r, err)
+		done := s.carryOut(r.Context(), []*ask{a}, s.alone)[0]
+		header := w.Header()
+		if done.replayed {
+			header.Set("Idempotent-Replayed", "true")
+		}
+		if done.problem != nil {
+			done.problem.write(w)
 			return
 		}
-		s.recent.remember(a)
-		header := w.Header()
+		receipt := done.receipt
 		header.Set("ETag", etag(receipt.Revision))
 		header.Set("Crm-Position", receipt.Position.String())
 		if c.creates() {

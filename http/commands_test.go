@@ -142,7 +142,11 @@ func TestEveryCommandAloneAndInABatch(t *testing.T) {
 			again := alone.must(wantStatus, test.method, test.path, test.body, "Idempotency-Key", "k")
 			crossed := alone.must(http.StatusOK, "POST", "/v1/commands", commands)
 			second := crossed.json["results"].([]any)[0].(map[string]any)
+			if again.header.Get("Idempotent-Replayed") != "true" || second["replayed"] != true {
+				t.Errorf("a retry does not say so: %v, %v", again.header, second)
+			}
 			delete(second, "status")
+			delete(second, "replayed")
 			if diff := cmp.Diff(single.body, again.body); diff != "" {
 				t.Error("a retry differs:", diff)
 			}
@@ -322,8 +326,12 @@ func TestAKeyForAnotherRequest(t *testing.T) {
 		t.Errorf("got %s, first %s", r.body, first.body)
 	}
 	restarted.must(http.StatusUnprocessableEntity, "POST", "/v1/customers", `{"kind":"person","name":"Hopper"}`, "Idempotency-Key", "k")
-	// A refused command leaves its key free.
-	w.must(http.StatusUnprocessableEntity, "POST", "/v1/customers", `{"kind":"person"}`, "Idempotency-Key", "mended")
+	// A refused command has used its key; what could not be read has not.
+	w.must(http.StatusUnprocessableEntity, "POST", "/v1/customers", `{"kind":"person"}`, "Idempotency-Key", "refused")
+	if r := w.must(http.StatusUnprocessableEntity, "POST", "/v1/customers", register, "Idempotency-Key", "refused"); r.problem() != "idempotency-key-reused" {
+		t.Errorf("got %s", r.body)
+	}
+	w.must(http.StatusBadRequest, "POST", "/v1/customers", `{"kind":"person","nam":"Grace"}`, "Idempotency-Key", "mended")
 	w.must(http.StatusCreated, "POST", "/v1/customers", register, "Idempotency-Key", "mended")
 	for _, bad := range []string{"", " ", "a b", "ü", strings.Repeat("k", 256)} {
 		if r := w.must(http.StatusBadRequest, "POST", "/v1/customers", register, "Idempotency-Key", bad); r.pointer() != "Idempotency-Key" {

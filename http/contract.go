@@ -15,6 +15,7 @@ import (
 
 	"crm/domain"
 	"crm/http/access"
+	"crm/http/answers"
 	"crm/projections"
 	"crm/projections/readmodels"
 )
@@ -109,7 +110,7 @@ func (s *Server) problemsOf(op *huma.Operation, page operationPage) ([]string, e
 	case op.OperationID == batchName: // what its commands answer is told for each
 		follow = append(follow, ErrHeader, domain.ErrStoreUnavailable)
 	case isCommand:
-		follow = append(follow, ErrHeader, domain.ErrKeyReused, domain.ErrStale, domain.ErrContended, domain.ErrTooLarge,
+		follow = append(follow, ErrHeader, domain.ErrKeyReused, answers.ErrInProgress, domain.ErrStale, domain.ErrContended, domain.ErrTooLarge,
 			domain.ErrStoreUnavailable, domain.ErrStorageUnavailable, errStreamDeleted)
 		if command.named() {
 			follow = append(follow, projections.ErrUnknownModel)

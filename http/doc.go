@@ -14,14 +14,14 @@
 // # Promises
 //
 //   - A command with an Idempotency-Key may be sent again, alone or in a batch, in
-//     any order and after a restart: it is stored once and answered alike. The
-//     command's id is derived from the key's holder and the key, so that two
-//     holders never meet. The id of what it creates is derived too.
-//   - A key used for another request is refused. Within a resource this is known
-//     for ever, since it is read from the events. Across resources it is known
-//     while the key is among the last 65,536 of this process; two such requests at
-//     the very same time are not detected. A refused command leaves its key free.
-//     Without a key, a retry is a new command.
+//     any order, after a restart and to another server: it is carried out once and
+//     answered alike, refusals included, for 24 hours. The command's id is derived
+//     from the key's holder and the key, so that two holders never meet. The id of
+//     what it creates is derived too.
+//   - A key used for another request is refused, whatever that is about, for 24
+//     hours; within a resource for ever, since it is read from the events. Package
+//     answers says what is remembered and what not. Without a key, a retry is a new
+//     command.
 //   - If-Match is a promise and never retried over: 412 says that someone else
 //     wrote first.
 //   - What is wrong with a request is told as RFC 9457, with a type that is a page
@@ -32,8 +32,9 @@
 //
 // # What it does not promise
 //
-// The bodies of refusals are not remembered: sent again, a refused command is
-// decided again. Quotas and rate limits are a proxy's business so far. TLS is the
+// What a command left is found again in the log for ever; that it was refused, or
+// left nothing, is known for a day and while the table of answers is there. Quotas
+// and rate limits are a proxy's business so far. TLS is the
 // listener's owner's, or a proxy's.
 //
 // # How it fails

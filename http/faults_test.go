@@ -211,26 +211,3 @@ func TestAServerNeedsCommands(t *testing.T) {
 	w := &world{t: t, server: first, handler: first.Handler(), lines: &lines{}}
 	w.must(http.StatusUnauthorized, "POST", "/v1/customers", `{}`) // no key is configured: nobody gets in
 }
-
-// A thousand of the same at once have one effect and one answer.
-func TestTheSameRequestFromManyAtOnce(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	var mu sync.Mutex
-	answers := map[string]int{}
-	var running sync.WaitGroup
-	for range 20 {
-		running.Go(func() {
-			for range 50 {
-				r := w.send("POST", "/v1/customers", `{"kind":"person","name":"A"}`, "Idempotency-Key", "k")
-				mu.Lock()
-				answers[r.body]++
-				mu.Unlock()
-			}
-		})
-	}
-	running.Wait()
-	if len(answers) != 1 || len(w.events()) != 1 {
-		t.Errorf("%d events, answers %v", len(w.events()), answers)
-	}
-}

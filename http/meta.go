@@ -61,17 +61,22 @@ func commandID(actor, key string) uuid.UUID {
 
 // fingerprint is a hash of what is asked. A target that the command brings
 // itself is not part of it.
-func fingerprint(name string, target uuid.UUID, part string, body jsontext.Value) string {
+func fingerprint(name string, target uuid.UUID, part string, body []byte) string {
 	h := sha256.New()
 	h.Write([]byte(name))
 	h.Write([]byte{0})
 	h.Write(target[:])
 	h.Write([]byte(part))
 	h.Write([]byte{0})
-	compact := body.Clone()
-	_ = compact.Compact() // decoded already
-	h.Write(compact)
+	h.Write(body)
 	return hex.EncodeToString(h.Sum(nil)[:16])
+}
+
+// compact is a body without white space, which makes no difference between two.
+func compact(body jsontext.Value) []byte {
+	body = body.Clone()
+	_ = body.Compact() // decoded already
+	return body
 }
 
 // idempotencyKey reads the header of that name; empty without one.

@@ -14,7 +14,7 @@ import (
 
 const description = `Commands change, queries read. Every command leaves events in the log; the read models follow within milliseconds.
 
-**Safe to retry.** Send an Idempotency-Key with a command. The same key with the same body is answered as the first time and stored once; with another body it is refused.
+**Safe to retry.** Send an Idempotency-Key with a command. The same key with the same body is carried out once and answered as the first time, also where the answer was a refusal (404, 409, 422); such an answer says Idempotent-Replayed: true. With another body, resource or path the key is refused with 422, and while its command is being carried out with 409 and Retry-After. Answers are remembered for 24 hours; what a command changed, it changes once for ever. 400, 401, 403, 412, 413, 415, 428, 429 and 5xx leave the key free.
 
 **Read your own write.** A command answers Crm-Position; give it to a read as min_position.
 
@@ -47,7 +47,7 @@ func (s *Server) openAPI() huma.Config {
 					"idempotencyKey": {
 						Name: "Idempotency-Key", In: "header",
 						Schema:      &huma.Schema{Type: "string", MinLength: &one, MaxLength: &keyLength},
-						Description: "Visible ASCII. The same key is the same command for ever within its resource; without one a retry is a new command.",
+						Description: "Visible ASCII, at least as hard to guess as a UUID. The same key is the same command and gets the same answer, for at least 24 hours; without one a retry is a new command.",
 					},
 					"ifMatch": {
 						Name: "If-Match", In: "header", Schema: text, Example: `"3"`,
@@ -62,6 +62,7 @@ func (s *Server) openAPI() huma.Config {
 					"etag":     {Description: "The revision after the command.", Schema: text},
 					"position": {Description: "Where in the log the command stands; min_position of a read.", Schema: text},
 					"location": {Description: "Where what was created is read.", Schema: text},
+					"replayed": {Description: "true: the answer is the one that an earlier request with this Idempotency-Key got.", Schema: text},
 					"retry":    {Description: "Seconds to wait.", Schema: integer},
 				},
 			},
@@ -106,6 +107,8 @@ func (s *Server) operation(c *command) *huma.Operation {
 	headers := map[string]*huma.Param{
 		"ETag":         {Ref: "#/components/headers/etag"},
 		"Crm-Position": {Ref: "#/components/headers/position"},
+
+		"Idempotent-Replayed": {Ref: "#/components/headers/replayed"},
 	}
 	status, meaning := "200", "Done, or already so."
 	if c.creates() {

@@ -131,12 +131,14 @@ func titleOf(slug string) string {
 	return strings.ToUpper(title[:1]) + title[1:]
 }
 
+const inProgress = "/problems/in-progress" // answers.ErrInProgress
+
 // headers are what an answer with this problem says beside its body.
 func (p *Problem) headers(set func(name, value string)) {
-	switch p.Status {
-	case http.StatusServiceUnavailable:
+	switch {
+	case p.Status == http.StatusServiceUnavailable, p.Type == inProgress:
 		set("Retry-After", "1")
-	case http.StatusUnauthorized:
+	case p.Status == http.StatusUnauthorized:
 		set("WWW-Authenticate", `Bearer realm="crm"`)
 	}
 }
@@ -152,12 +154,16 @@ func (p *Problem) ContentType(string) string { return "application/problem+json"
 
 // fail answers with an error.
 func fail(w http.ResponseWriter, r *http.Request, err error) {
-	problem := problemOf(r.Context(), err)
-	problem.headers(w.Header().Set)
+	problemOf(r.Context(), err).write(w)
+}
+
+// write answers with the problem.
+func (p *Problem) write(w http.ResponseWriter) {
+	p.headers(w.Header().Set)
 	var body bytes.Buffer
-	_ = json.NewEncoder(&body).Encode(problem) // plain fields only
+	_ = json.NewEncoder(&body).Encode(p) // plain fields only
 	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(problem.Status)
+	w.WriteHeader(p.Status)
 	_, _ = w.Write(body.Bytes()) // the caller has gone
 }
 

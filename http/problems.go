@@ -14,6 +14,7 @@ import (
 	"crm/domain/product"
 	"crm/domain/webhook"
 	"crm/http/access"
+	"crm/http/answers"
 	"crm/projections"
 	"crm/projections/readmodels"
 )
@@ -54,6 +55,7 @@ var catalogue = []kind{
 	{domain.ErrInvalid, "Change the value at errors[].pointer as errors[].detail says. Sending the same again will not help."},
 	{commands.ErrUnknownReference, "Create what errors[].pointer refers to first, or take another id."},
 	{domain.ErrKeyReused, "Use a fresh Idempotency-Key for each command, and the same one only to send the very same command again."},
+	{answers.ErrInProgress, "Wait for the seconds in Retry-After, then send the same request again: it is answered as the first one was. Nothing is done twice."},
 	{domain.ErrStale, "Read the resource again, look at what has changed, and decide anew with its present ETag."},
 	{domain.ErrContended, "Wait for the seconds in Retry-After, then send the command again with the same Idempotency-Key."},
 	{errStreamDeleted, "Nothing can be asked of this resource any more. Register another."},

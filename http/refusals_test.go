@@ -105,7 +105,7 @@ func TestWhatBadInputGets(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := w.on(t)
-			r := w.send(test.method, test.path, test.body, "Idempotency-Key", "k")
+			r := w.send(test.method, test.path, test.body, "Idempotency-Key", id(name))
 			if test.path == "/v1/commands" {
 				r = w.send(test.method, test.path, test.body)
 			}

@@ -16,6 +16,7 @@ import (
 	"crm/commands"
 	"crm/domain"
 	"crm/http/access"
+	"crm/http/answers"
 	"crm/projections"
 	"crm/projections/readmodels"
 )
@@ -46,6 +47,9 @@ type Config struct {
 	// Keys are the API keys of a file by name; the name is the actor in the history.
 	// [Server.ReplaceKeys] replaces them. Default none: keys that were issued let in.
 	Keys map[string]Key
+	// Answers remembers what commands with an idempotency key were answered with.
+	// Default: as many as memory holds. Who opens it closes it.
+	Answers *answers.Book
 	// Ready are the parts that must answer for /health/ready to be 200, by name.
 	Ready map[string]func(context.Context) error
 
@@ -75,7 +79,6 @@ type Server struct {
 	commands map[string]*command // by name
 	needs    map[route]access.Action
 	narrowed map[route]bool
-	recent   *recent
 	keys     atomic.Pointer[map[string]Key] // of the key file
 	uses     keyUses
 	measures *measures
@@ -120,9 +123,14 @@ func New(cfg Config) (*Server, error) {
 	if cfg.WaitFor == nil {
 		cfg.WaitFor = func(context.Context, string, domain.Position) error { return errNoWaiter }
 	}
-	s := &Server{cfg: cfg, commands: map[string]*command{}, needs: map[route]access.Action{}, narrowed: map[route]bool{}, recent: newRecent()}
+	s := &Server{cfg: cfg, commands: map[string]*command{}, needs: map[route]access.Action{}, narrowed: map[route]bool{}}
 	s.ReplaceKeys(cfg.Keys)
 	var err error
+	if cfg.Answers == nil {
+		if s.cfg.Answers, err = answers.Open(nil, answers.Config{Metrics: cfg.Metrics}); err != nil {
+			return nil, err
+		}
+	}
 	if s.measures, err = newMeasures(cfg.Metrics); err != nil {
 		return nil, err
 	}

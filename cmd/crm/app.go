@@ -23,6 +23,7 @@ import (
 	"crm/eventstore"
 	"crm/eventstore/embedded"
 	crmhttp "crm/http"
+	"crm/http/answers"
 	"crm/projections"
 	"crm/projections/readmodels"
 )
@@ -49,6 +50,7 @@ type app struct {
 	commands *commands.Handler
 	engine   *projections.Engine
 	jobs     *projections.Jobs
+	answers  *answers.Book
 	surface  *crmhttp.Server
 	server   *http.Server
 	listener net.Listener
@@ -99,6 +101,9 @@ func openApp(ctx context.Context, s settings, b backends, keys map[string]crmhtt
 		Registerer:       registry,
 	}, models.Projections()...)
 	a.jobs = projections.NewJobs(a.engine.Rebuilder())
+	if a.answers, err = answers.Open(answers.Postgres{Pool: a.pool}, answers.Config{Log: log, Metrics: registry}); err != nil {
+		return nil, err
+	}
 	a.surface, err = crmhttp.New(crmhttp.Config{
 		Commands:  a.commands,
 		Models:    models,
@@ -107,6 +112,7 @@ func openApp(ctx context.Context, s settings, b backends, keys map[string]crmhtt
 		Reactions: a.engine.Reactions,
 		Jobs:      a.jobs,
 		Keys:      keys,
+		Answers:   a.answers,
 		Ready: map[string]func(context.Context) error{
 			"eventstore": func(ctx context.Context) error {
 				if b.node != nil {
@@ -215,6 +221,9 @@ func (a *app) close() error {
 	var err error
 	if a.listener != nil {
 		_ = a.listener.Close() // mostly closed before
+	}
+	if a.answers != nil {
+		a.answers.Close()
 	}
 	if a.pool != nil {
 		a.pool.Close()

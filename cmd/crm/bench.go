@@ -27,6 +27,8 @@ type benchHTTP struct {
 	Mix      string        `default:"register=30,patch=20,interaction=20,open=10,stage=20" placeholder:"OP=WEIGHT,…" help:"What to ask: ${operations}. Default ${default}."`
 	Seed     uint64        `default:"1" placeholder:"N" help:"Seed of the order of operations and of the names; another seed makes other customers. Default ${default}."`
 
+	Keyed    bool          `help:"Send an Idempotency-Key with every command."`
+
 	mix load.Mix
 }
 
@@ -58,7 +60,7 @@ func (b *benchHTTP) Run(ctx context.Context, std streams) error {
 	}
 	report, err := load.Run(ctx, load.Options{
 		Server: strings.TrimSuffix(b.Server, "/"), Key: key, Clients: b.Clients, Duration: b.Duration,
-		Warmup: b.Warmup, Rate: b.Rate, Mix: b.mix, Seed: b.Seed,
+		Warmup: b.Warmup, Rate: b.Rate, Mix: b.mix, Seed: b.Seed, Keyed: b.Keyed,
 	})
 	if err != nil {
 		return err

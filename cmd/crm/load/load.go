@@ -24,6 +24,7 @@ type Options struct {
 	Rate     int           // requests per second in all; 0 as many as possible
 	Mix      Mix
 	Seed     uint64
+	Keyed    bool // every command brings an Idempotency-Key
 }
 
 // Mix gives each operation its weight.

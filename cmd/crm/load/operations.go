@@ -3,6 +3,7 @@ package load
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -166,6 +167,9 @@ func (w *worker) send(ctx context.Context, method, path, body string) (receipt, 
 		return receipt{}, 0, err
 	}
 	request.Header.Set("Authorization", "Bearer "+w.Key)
+	if w.Keyed && method != http.MethodGet {
+		request.Header.Set("Idempotency-Key", rand.Text())
+	}
 	if body != "" {
 		request.Header.Set("Content-Type", "application/json")
 	}
