@@ -27,7 +27,7 @@ type benchHTTP struct {
 	Mix      string        `default:"register=30,patch=20,interaction=20,open=10,stage=20" placeholder:"OP=WEIGHT,…" help:"What to ask: ${operations}. Default ${default}."`
 	Seed     uint64        `default:"1" placeholder:"N" help:"Seed of the order of operations and of the names; another seed makes other customers. Default ${default}."`
 
-	Keyed    bool          `help:"Send an Idempotency-Key with every command."`
+	Keyed bool `help:"Send an Idempotency-Key with every command."`
 
 	mix load.Mix
 }
