@@ -17,7 +17,7 @@ type employeeCard struct {
 	Name         domain.Personal `json:"name"`
 	Email        domain.Personal `json:"email,omitempty"`
 	Office       string          `json:"office,omitempty"`
-	Manager      *namedID        `json:"manager"`
+	Manager      *namedPerson    `json:"manager"`
 	RegisteredAt time.Time       `json:"registered_at"`
 	ChangedAt    time.Time       `json:"changed_at" doc:"When the latest change occurred."`
 	Revision     domain.Revision `json:"revision" doc:"The same as ETag."`
@@ -90,7 +90,7 @@ func (s *Server) showProduct(ctx context.Context, in *Identified) (*tagged[produ
 func employeeOf(e readmodels.Employee) employeeCard {
 	return employeeCard{
 		ID: e.ID.UUID, Name: e.Details.Name, Email: e.Details.Email, Office: e.Details.Office,
-		Manager:      naming(e.Details.Manager, e.ManagerName),
+		Manager:      namingPerson(e.Details.Manager, e.ManagerName),
 		RegisteredAt: e.RegisteredAt, ChangedAt: e.ChangedAt, Revision: e.Revision,
 	}
 }

@@ -69,6 +69,7 @@ func (s *Server) finishContract() error {
 		document.Components.Examples[slug] = &huma.Example{Summary: titleOf(slug), Value: exampleOf(k)}
 	}
 	s.nullable()
+	s.maskable()
 	s.answers = map[string][]string{}
 	for _, at := range document.Paths {
 		for _, op := range operationsOf(at) {

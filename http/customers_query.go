@@ -21,7 +21,7 @@ type customerSummary struct {
 	Name          domain.Personal         `json:"name" example:"Ada Lovelace"`
 	Stage         customer.LifecycleStage `json:"stage" example:"lead"`
 	Touchpoint    touchpointInput         `json:"touchpoint" doc:"The latest that was named."`
-	Owner         *namedID                `json:"owner"`
+	Owner         *namedPerson            `json:"owner"`
 	ContactPoints []contactPointCard      `json:"contact_points" nullable:"false"`
 	Archived      bool                    `json:"archived"`
 	RegisteredAt  time.Time               `json:"registered_at"`
@@ -37,9 +37,9 @@ type customerCard struct {
 	CustomerDetails
 	Stage         customer.LifecycleStage `json:"stage" example:"lead"`
 	Touchpoint    touchpointInput         `json:"touchpoint" doc:"The latest that was named."`
-	Owner         *namedID                `json:"owner"`
+	Owner         *namedPerson            `json:"owner"`
 	ContactPoints []contactPointCard      `json:"contact_points" nullable:"false" doc:"In the order they were added."`
-	Attributes    []attributeInput        `json:"attributes" nullable:"false" doc:"By key."`
+	Attributes    []attributeCard         `json:"attributes" nullable:"false" doc:"By key."`
 	Links         []linkCard              `json:"links" nullable:"false" doc:"In the order they were made."`
 	Archived      bool                    `json:"archived"`
 	RegisteredAt  time.Time               `json:"registered_at"`
@@ -59,8 +59,14 @@ type contactPointCard struct {
 	Verified   bool                 `json:"verified" doc:"The customer was reached there."`
 }
 
+type attributeCard struct {
+	Key   string                 `json:"key" example:"newsletter_segment"`
+	Kind  customer.AttributeKind `json:"kind" enum:"text,number,boolean,date"`
+	Value domain.Personal        `json:"value" doc:"As text: 12.5, true, 2026-11-22."`
+}
+
 type linkCard struct {
-	Organization *namedID          `json:"organization"`
+	Organization *namedPerson      `json:"organization"`
 	Relation     customer.Relation `json:"relation" example:"works_at"`
 	Title        domain.Personal   `json:"title,omitempty" example:"Head of Purchasing"`
 }
@@ -117,6 +123,9 @@ func (s *Server) listCustomers(ctx context.Context, in *customerListInput) (*lis
 	if err != nil {
 		return nil, err
 	}
+	if err := principalOf(ctx).CheckPersonal(); filter.Text != "" && err != nil {
+		return nil, err
+	}
 	asked := question("customers", filter, in.asOf())
 	after, err := markOf[readmodels.AgeMark](asked, in.Cursor)
 	if err != nil {
@@ -140,7 +149,7 @@ func (s *Server) showCustomer(ctx context.Context, in *Dated) (*tagged[customerC
 func summaryOf(c readmodels.Customer) customerSummary {
 	return customerSummary{
 		ID: c.ID.UUID, Kind: c.Kind, Name: c.Details.Name, Stage: c.Stage, Touchpoint: touchpointInput(c.Touchpoint),
-		Owner: naming(c.Owner, c.OwnerName), ContactPoints: each(c.ContactPoints, contactPointOf), Archived: c.Archived,
+		Owner: namingPerson(c.Owner, c.OwnerName), ContactPoints: each(c.ContactPoints, contactPointOf), Archived: c.Archived,
 		RegisteredAt: c.RegisteredAt, ChangedAt: c.ChangedAt, Revision: c.Revision,
 	}
 }
@@ -148,15 +157,15 @@ func summaryOf(c readmodels.Customer) customerSummary {
 func cardOf(c readmodels.Customer) customerCard {
 	card := customerCard{
 		ID: c.ID.UUID, Kind: c.Kind, CustomerDetails: CustomerDetails(c.Details),
-		Stage: c.Stage, Touchpoint: touchpointInput(c.Touchpoint), Owner: naming(c.Owner, c.OwnerName),
-		ContactPoints: each(c.ContactPoints, contactPointOf), Attributes: []attributeInput{},
+		Stage: c.Stage, Touchpoint: touchpointInput(c.Touchpoint), Owner: namingPerson(c.Owner, c.OwnerName),
+		ContactPoints: each(c.ContactPoints, contactPointOf), Attributes: []attributeCard{},
 		Links: each(c.Links, func(l customer.Link) linkCard {
-			return linkCard{Organization: naming(l.Organization, c.Organizations[l.Organization]), Relation: l.Relation, Title: l.Title}
+			return linkCard{Organization: namingPerson(l.Organization, c.Organizations[l.Organization]), Relation: l.Relation, Title: l.Title}
 		}),
 		Archived: c.Archived, RegisteredAt: c.RegisteredAt, ChangedAt: c.ChangedAt, Revision: c.Revision, Degraded: c.Degraded,
 	}
 	for _, key := range slices.Sorted(maps.Keys(c.Attributes)) {
-		card.Attributes = append(card.Attributes, attributeInput(c.Attributes[key]))
+		card.Attributes = append(card.Attributes, attributeCard(c.Attributes[key]))
 	}
 	return card
 }

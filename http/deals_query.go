@@ -21,8 +21,8 @@ type dealCard struct {
 	Stage         stageName       `json:"stage" doc:"Of a closed deal the last that it was open in."`
 	Probability   int             `json:"probability" doc:"Percent, as the stage had it when the deal entered."`
 	Category      string          `json:"forecast_category" enum:"omitted,pipeline,best_case,commit,closed"`
-	Customer      *namedID        `json:"customer"`
-	Owner         *namedID        `json:"owner"`
+	Customer      *namedPerson    `json:"customer"`
+	Owner         *namedPerson    `json:"owner"`
 	Amount        *domain.Money   `json:"amount" doc:"As somebody said it."`
 	Worth         *domain.Money   `json:"worth" doc:"What the deal counts for: its value when won; else its amount, or the sum of its line items."`
 	Value         *domain.Money   `json:"value" doc:"Of a won deal, at signing."`
@@ -118,7 +118,7 @@ func dealOf(d readmodels.Deal) dealCard {
 	card := dealCard{
 		ID: d.ID.UUID, Title: d.Title, Status: d.Status, Pipeline: naming(d.Stage.Pipeline, d.PipelineName),
 		Stage: stageName{d.Stage.ID, d.StageName}, Probability: d.Stage.Probability, Category: string(d.Stage.Category),
-		Customer: naming(d.Customer, d.CustomerName), Owner: naming(d.Owner, d.OwnerName),
+		Customer: namingPerson(d.Customer, d.CustomerName), Owner: namingPerson(d.Owner, d.OwnerName),
 		Amount: sum(d.Amount), Worth: sum(d.Worth), Value: sum(d.Value), ExpectedClose: d.ExpectedClose,
 		LineItems: each(d.LineItems, lineItemOf),
 		OpenedAt:  d.OpenedAt, ClosedAt: d.ClosedAt, ChangedAt: d.ChangedAt, Revision: d.Revision, Degraded: d.Degraded,

@@ -213,7 +213,11 @@ func (s *Server) followJob(_ context.Context, in *jobInPath) (*huma.StreamRespon
 			if err != nil { // it has been forgotten
 				return
 			}
-			text, _ := json.Marshal(job) // plain fields only
+			told, err := shown(ctx.Context(), job)
+			if err != nil {
+				return
+			}
+			text, _ := json.Marshal(told) // plain fields only
 			if _, err := fmt.Fprintf(out, "event: job\ndata: %s\n\n", text); err != nil {
 				return
 			}

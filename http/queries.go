@@ -217,15 +217,29 @@ func (s *Server) await(ctx context.Context, models []string, text string) error 
 // namedID is an id with the name of what it stands for.
 type namedID struct {
 	ID   uuid.UUID `json:"id" format:"uuid"`
-	Name string    `json:"name" doc:"As it was called at the time asked about; an employee and a product as today. Empty where nobody told."`
+	Name string    `json:"name" doc:"As it was called at the time asked about; a product as today. Empty where nobody told."`
+}
+
+// namedPerson is the same of a customer or an employee.
+type namedPerson struct {
+	ID   uuid.UUID       `json:"id" format:"uuid"`
+	Name domain.Personal `json:"name" doc:"As it was called at the time asked about; an employee as today. Empty where nobody told."`
 }
 
 // naming is nil for an id that names nothing.
-func naming[Of any, Name ~string](id domain.ID[Of], name Name) *namedID {
+func naming[Of any](id domain.ID[Of], name string) *namedID {
 	if id.IsZero() {
 		return nil
 	}
-	return &namedID{ID: id.UUID, Name: string(name)}
+	return &namedID{ID: id.UUID, Name: name}
+}
+
+// namingPerson is the same of a customer or an employee.
+func namingPerson[Of any, Name ~string](id domain.ID[Of], name Name) *namedPerson {
+	if id.IsZero() {
+		return nil
+	}
+	return &namedPerson{ID: id.UUID, Name: domain.Personal(name)}
 }
 
 // sum is nil for no amount.

@@ -14,7 +14,7 @@ import (
 // forecastLine is one group of the forecast.
 type forecastLine struct {
 	Key       string         `json:"key" doc:"The month, the category, or the owner's id; empty for deals without." example:"2026-12"`
-	Name      string         `json:"name"`
+	Name      caption        `json:"name"`
 	OpenCount int64          `json:"open_count" doc:"Open deals expected in the period, without the omitted."`
 	Worth     []domain.Money `json:"worth" nullable:"false" doc:"Of the open deals."`
 	Weighted  []domain.Money `json:"weighted" nullable:"false" doc:"The same, each times the probability of its stage."`
@@ -47,7 +47,7 @@ func (in *ForecastInput) question(time.Time) (readmodels.ForecastQuestion, error
 // accuracyLine is what came of one group of a forecast.
 type accuracyLine struct {
 	Key         string          `json:"key" doc:"The month, the owner's id, or the category or stage in which the deal stood then; empty for deals that were not in the forecast, or have none."`
-	Name        string          `json:"name"`
+	Name        caption         `json:"name"`
 	Currency    domain.Currency `json:"currency" doc:"Empty for deals whose worth nobody knew."`
 	Forecast    int64           `json:"forecast_minor" doc:"What had been won in the period, and the weighted worth of the deals that were open and expected in it."`
 	Actual      int64           `json:"actual_minor" doc:"What was won in the period."`
@@ -100,27 +100,27 @@ func (s *Server) forecastQueries() {
 	}, func(asked readmodels.ForecastQuestion) lineKeys { return forecastKeys[asked.By] },
 		func(ctx context.Context, asked readmodels.ForecastQuestion) (report[forecastLine], error) {
 			lines, err := s.cfg.Models.Deals.Forecast(ctx, asked)
-			return report[forecastLine]{each(lines, forecastLineOf)}, err
+			return report[forecastLine]{each(lines, func(l readmodels.ForecastLine) forecastLine { return forecastLineOf(l, asked.By) })}, err
 		})
 	serveReport[AccuracyInput, accuracyDrill](s, query{
 		"report.forecast_accuracy", access.ReportsRead, "/reports/forecast-accuracy", "reports", "A forecast as it stood on any day, against what came of it", own,
 	}, func(asked readmodels.AccuracyQuestion) lineKeys { return forecastKeys[asked.By] },
 		func(ctx context.Context, asked readmodels.AccuracyQuestion) (report[accuracyLine], error) {
 			lines, err := s.cfg.Models.Deals.ForecastAccuracy(ctx, asked)
-			return report[accuracyLine]{each(lines, accuracyLineOf)}, err
+			return report[accuracyLine]{each(lines, func(l readmodels.AccuracyLine) accuracyLine { return accuracyLineOf(l, asked.By) })}, err
 		})
 }
 
-func forecastLineOf(l readmodels.ForecastLine) forecastLine {
+func forecastLineOf(l readmodels.ForecastLine, by readmodels.ForecastGrouping) forecastLine {
 	return forecastLine{
-		Key: l.Key, Name: l.Name, OpenCount: l.Open, WonCount: l.Won,
+		Key: l.Key, Name: caption{l.Name, by == readmodels.ForecastByOwner}, OpenCount: l.Open, WonCount: l.Won,
 		Worth: amounts(l.Worth), Weighted: amounts(l.Weighted), WonValue: amounts(l.Value),
 	}
 }
 
-func accuracyLineOf(l readmodels.AccuracyLine) accuracyLine {
+func accuracyLineOf(l readmodels.AccuracyLine, by readmodels.ForecastGrouping) accuracyLine {
 	return accuracyLine{
-		Key: l.Key, Name: l.Name, Currency: l.Currency, Forecast: l.Forecast.Minor, Actual: l.Actual.Minor,
+		Key: l.Key, Name: caption{l.Name, by == readmodels.ForecastByOwner}, Currency: l.Currency, Forecast: l.Forecast.Minor, Actual: l.Actual.Minor,
 		Accuracy: roundedIf(l.Accuracy()), Bias: roundedIf(l.Bias()),
 		WonInPeriod: l.WonInPeriod, WonOutside: l.WonOutside, Lost: l.Lost, Open: l.Open, Unforeseen: l.Unforeseen,
 	}

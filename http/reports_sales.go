@@ -12,7 +12,7 @@ import (
 // salesLine is one group of the sales report.
 type salesLine struct {
 	Key             string         `json:"key" doc:"The period in UTC, the id, or the name of the office or family; empty for deals without." example:"2017-Q1"`
-	Name            string         `json:"name" doc:"What the key is called today."`
+	Name            caption        `json:"name" doc:"What the key is called today."`
 	WonCount        int64          `json:"won_count"`
 	WonValue        []domain.Money `json:"won_value" nullable:"false" doc:"By currency. A sum too large for 64 bits stops there."`
 	LostCount       int64          `json:"lost_count"`
@@ -38,7 +38,7 @@ func (in *SalesInput) question(time.Time) (readmodels.SalesQuestion, error) {
 // ownerLine is what one employee did.
 type ownerLine struct {
 	Key          string           `json:"key" doc:"The employee's id; empty for what names nobody."`
-	Name         string           `json:"name"`
+	Name         domain.Personal  `json:"name"`
 	Interactions int64            `json:"interactions" doc:"In which the employee took part."`
 	Channels     map[string]int64 `json:"channels" nullable:"false" doc:"The interactions by channel." example:"{\"call\":12,\"email\":30}"`
 	OpenedCount  int64            `json:"opened_count" doc:"Deals opened in the period that are theirs."`
@@ -75,7 +75,7 @@ func (s *Server) salesQueries() {
 	}, func(asked readmodels.SalesQuestion) lineKeys { return salesKeys[asked.By] },
 		func(ctx context.Context, asked readmodels.SalesQuestion) (report[salesLine], error) {
 			lines, err := s.cfg.Models.Sales.Report(ctx, asked)
-			return report[salesLine]{each(lines, salesLineOf)}, err
+			return report[salesLine]{each(lines, func(l readmodels.SalesLine) salesLine { return salesLineOf(l, asked.By) })}, err
 		})
 	serveReport[OwnersInput, ownersDrill](s, query{
 		"report.owners", access.ReportsRead, "/reports/owners", "reports", "What each employee did: interactions, and deals opened and closed",
@@ -87,16 +87,16 @@ func (s *Server) salesQueries() {
 		})
 }
 
-func salesLineOf(l readmodels.SalesLine) salesLine {
+func salesLineOf(l readmodels.SalesLine, by readmodels.SalesGrouping) salesLine {
 	return salesLine{
-		Key: l.Key, Name: l.Name, WonCount: l.Won, LostCount: l.Lost, WinRate: rounded(l.WinRate()), WonValue: amounts(l.Value),
+		Key: l.Key, Name: caption{l.Name, by == readmodels.ByOwner || by == readmodels.ByManager}, WonCount: l.Won, LostCount: l.Lost, WinRate: rounded(l.WinRate()), WonValue: amounts(l.Value),
 		MeanDaysToClose: roundedIf(l.DaysToClose), MeanDaysToWin: roundedIf(l.DaysToWin), MeanDaysToLose: roundedIf(l.DaysToLose),
 	}
 }
 
 func ownerLineOf(o readmodels.OwnerActivity) ownerLine {
 	line := ownerLine{
-		Key: o.Key, Name: o.Name, Interactions: o.Interactions, Channels: map[string]int64{},
+		Key: o.Key, Name: domain.Personal(o.Name), Interactions: o.Interactions, Channels: map[string]int64{},
 		OpenedCount: o.Opened, WonCount: o.Won, WonValue: amounts(o.Value), LostCount: o.Lost,
 	}
 	for _, c := range o.Channels {

@@ -75,6 +75,9 @@ type RowDifference struct {
 	After  string `json:"after,omitempty"`
 }
 
+// WithoutPersonal is nothing: a row holds whatever the model does.
+func (RowDifference) WithoutPersonal() any { return nil }
+
 // seen is a build as it is compared: its schema, seen by a transaction whose
 // snapshot does not move.
 type seen struct {

@@ -116,6 +116,15 @@ func (p Principal) Check(a Action) error {
 	}
 }
 
+// CheckPersonal is nil, or ErrNotAllowed for those who do not see what is personal and
+// ask for it all the same: by a search, a filter or an order that would tell.
+func (p Principal) CheckPersonal() error {
+	if p.Personal {
+		return nil
+	}
+	return ErrNotAllowed.At("", "This asks by what is personal, which you do not see.")
+}
+
 // NotWithin is ErrNotAllowed for those who may see one owner's rows, of what is about
 // all.
 func NotWithin(a Action) error {
