@@ -1,6 +1,8 @@
 package eventstore
 
 import (
+	"slices"
+
 	"crm/domain/apikey"
 	"crm/domain/consent"
 	"crm/domain/customer"
@@ -13,6 +15,16 @@ import (
 	"crm/domain/readmodel"
 	"crm/domain/webhook"
 )
+
+// Types are the types of all events that may be stored, sorted.
+func Types() []string {
+	types := make([]string, len(registered))
+	for i, s := range registered {
+		types[i] = s.eventType
+	}
+	slices.Sort(types)
+	return types
+}
 
 // registered is every event that may be stored, with the version of its newest
 // shape. An event may be added; a line is never removed, because what was once

@@ -276,6 +276,23 @@ func (s *Store) Head(ctx context.Context) (domain.Position, time.Time, error) {
 	return head.Position, head.RecordedAt, err
 }
 
+// At gives the event at a position; false where there is none of ours.
+func (s *Store) At(ctx context.Context, position domain.Position) (event domain.Recorded, found bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, s.timeout)
+	defer cancel()
+	err = s.untilReached(ctx, func() error {
+		return s.newest(ctx, wire.From(wire.Position(position)), func(e *wire.Event) {
+			if domain.Position(e.Position) == position && !isSystem(e.Stream, e.Type) {
+				event, found = s.recorded(e), true
+			}
+		})
+	})
+	if err != nil {
+		return domain.Recorded{}, false, fmt.Errorf("read the event at %s: %w", position, err)
+	}
+	return event, found, nil
+}
+
 func (s *Store) head(ctx context.Context) (domain.Recorded, error) {
 	var head domain.Recorded
 	err := s.untilReached(ctx, func() (err error) {

@@ -56,24 +56,9 @@ func (s *Server) ways() []way { return []way{s.fileKey, s.issuedKey} }
 
 // authenticate lets those in who show a credential, and notes who asks.
 func (s *Server) authenticate(next http.Handler) http.Handler {
-	ways := s.ways()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		shown, err := bearer(r)
+		asks, err := s.recognize(r)
 		if err != nil {
-			fail(w, r, err)
-			return
-		}
-		asks, err := caller{}, errOtherWay
-		for _, try := range ways {
-			if asks, err = try(r.Context(), shown); !errors.Is(err, errOtherWay) {
-				break
-			}
-		}
-		switch {
-		case errors.Is(err, errOtherWay):
-			fail(w, r, ErrKeyMissing)
-			return
-		case err != nil:
 			fail(w, r, err)
 			return
 		}
@@ -83,6 +68,20 @@ func (s *Server) authenticate(next http.Handler) http.Handler {
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// recognize makes a caller out of the credential that a request shows.
+func (s *Server) recognize(r *http.Request) (caller, error) {
+	shown, err := bearer(r)
+	if err != nil {
+		return caller{}, err
+	}
+	for _, try := range s.ways() {
+		if asks, err := try(r.Context(), shown); !errors.Is(err, errOtherWay) {
+			return asks, err
+		}
+	}
+	return caller{}, ErrKeyMissing
 }
 
 // bearer is what the Authorization header shows. There is one: of two a proxy in

@@ -14,10 +14,11 @@ import (
 type measures struct {
 	running  prometheus.Gauge
 	duration *prometheus.HistogramVec
+	fed      prometheus.Counter
 	handler  http.Handler
 }
 
-func newMeasures(registry *prometheus.Registry) (*measures, error) {
+func newMeasures(registry *prometheus.Registry, followers *followers) (*measures, error) {
 	m := &measures{
 		running: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "crm_http_requests_running", Help: "Requests being answered now.",
@@ -26,9 +27,15 @@ func newMeasures(registry *prometheus.Registry) (*measures, error) {
 			Name: "crm_http_request_duration_seconds", Help: "How long requests took, by route and status.",
 			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
 		}, []string{"method", "route", "status"}),
+		fed: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "crm_feed_events_total", Help: "Events sent on the change feed, to each of its readers.",
+		}),
 		handler: promhttp.HandlerFor(registry, promhttp.HandlerOpts{}),
 	}
-	for _, c := range []prometheus.Collector{m.running, m.duration} {
+	following := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "crm_feed_followers", Help: "Readers who follow the change feed now.",
+	}, func() float64 { return float64(followers.count()) })
+	for _, c := range []prometheus.Collector{m.running, m.duration, m.fed, following} {
 		if err := registry.Register(c); err != nil {
 			return nil, fmt.Errorf("http: register a metric: %w", err)
 		}

@@ -133,6 +133,11 @@ var catalogue = []kind{
 	{projections.ErrUnknownJob, "Take an id from GET /v1/projections/jobs of the same server. Jobs do not outlive it."},
 	{projections.ErrTooManyJobs, "Wait until a job has ended, or cancel one."},
 
+	// The change feed.
+	{ErrAhead, "Check which installation the position is of. If its log was restored from a backup, begin again from the position that the restore came to, or from 0: ids of events tell which ones you have."},
+	{ErrFollowers, "Connect again after the seconds in Retry-After, or read pages: GET /v1/events without Accept: text/event-stream. Operators set the bound with --feed-followers."},
+	{ErrNoEventHere, "Take the position of an event as the feed gave it."},
+
 	// The server's own trouble.
 	{domain.ErrStoreUnavailable, "Send the command again after the seconds in Retry-After, with the same Idempotency-Key: it is stored once, whether or not this try was."},
 	{domain.ErrStorageUnavailable, "Have an operator see to the event store's disk; then send the command again with the same Idempotency-Key."},

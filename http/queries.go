@@ -38,6 +38,7 @@ func (s *Server) queries() {
 	s.reportQueries()
 	s.projectionQueries()
 	s.keyQueries()
+	s.feedQueries()
 }
 
 // query is one read: where it is asked and which read models answer it.

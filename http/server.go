@@ -1,6 +1,7 @@
 package http
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -44,6 +45,8 @@ type Config struct {
 	Reactions func() []projections.Reaction
 	// Jobs rebuild and verify read models. Needed for that.
 	Jobs *projections.Jobs
+	// Events is the log, for the change feed. Needed for that.
+	Events EventLog
 	// Keys are the API keys of a file by name; the name is the actor in the history.
 	// [Server.ReplaceKeys] replaces them. Default none: keys that were issued let in.
 	Keys map[string]Key
@@ -65,6 +68,17 @@ type Config struct {
 	// PhoneRegion is the country (ISO 3166-1 alpha-2) of phone numbers without +.
 	// Default none: such numbers are refused unless the request names a region.
 	PhoneRegion string
+	// PublicURL is the URL under which clients know this installation, the beginning of
+	// the source of its events. Default none: sources are relative.
+	PublicURL string
+	// Followers is how many may follow the feed at once; others are refused. Default 256.
+	Followers int
+	// Heartbeat is how often who follows the feed hears that it lives, and is asked
+	// anew whether they may. Default 15 s.
+	Heartbeat time.Duration
+	// StallAfter is how long who follows the feed may take to take one batch of events,
+	// of at most some 500 KB, before they are left. Default 1 min.
+	StallAfter time.Duration
 	// Timeout is how long a request may take. Default 30 s.
 	Timeout time.Duration
 	// MaxWait is how long a read waits for its min_position. Default 5 s.
@@ -84,6 +98,8 @@ type Server struct {
 	measures *measures
 	document []byte              // OpenAPI
 	answers  map[string][]string // slugs of the problems that an operation may answer
+
+	followers *followers
 }
 
 // New makes a server.
@@ -108,6 +124,9 @@ func New(cfg Config) (*Server, error) {
 	if cfg.Version == "" {
 		cfg.Version = "dev"
 	}
+	cfg.Followers = cmp.Or(cfg.Followers, 256)
+	cfg.Heartbeat = cmp.Or(cfg.Heartbeat, 15*time.Second)
+	cfg.StallAfter = cmp.Or(cfg.StallAfter, time.Minute)
 	if cfg.Timeout <= 0 {
 		cfg.Timeout = 30 * time.Second
 	}
@@ -123,7 +142,7 @@ func New(cfg Config) (*Server, error) {
 	if cfg.WaitFor == nil {
 		cfg.WaitFor = func(context.Context, string, domain.Position) error { return errNoWaiter }
 	}
-	s := &Server{cfg: cfg, commands: map[string]*command{}, needs: map[route]access.Action{}, narrowed: map[route]bool{}}
+	s := &Server{cfg: cfg, commands: map[string]*command{}, needs: map[route]access.Action{}, narrowed: map[route]bool{}, followers: newFollowers(cfg.Followers)}
 	s.ReplaceKeys(cfg.Keys)
 	var err error
 	if cfg.Answers == nil {
@@ -131,7 +150,7 @@ func New(cfg Config) (*Server, error) {
 			return nil, err
 		}
 	}
-	if s.measures, err = newMeasures(cfg.Metrics); err != nil {
+	if s.measures, err = newMeasures(cfg.Metrics, s.followers); err != nil {
 		return nil, err
 	}
 	return s, s.routes()
@@ -143,7 +162,7 @@ func (s *Server) Handler() http.Handler { return s.router }
 // Listener is an HTTP server with this surface and the limits that keep slow and
 // oversized requests out. The caller starts it and shuts it down.
 func (s *Server) Listener() *http.Server {
-	return &http.Server{
+	listener := &http.Server{
 		Handler:           s.router,
 		ReadHeaderTimeout: readHeaderTimeout,
 		ReadTimeout:       readTimeout,
@@ -152,4 +171,6 @@ func (s *Server) Listener() *http.Server {
 		MaxHeaderBytes:    maxHeaderBytes,
 		ErrorLog:          slog.NewLogLogger(s.cfg.Log.Handler(), slog.LevelWarn),
 	}
+	listener.RegisterOnShutdown(s.followers.close) // they would stay for ever
+	return listener
 }

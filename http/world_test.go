@@ -149,7 +149,7 @@ func (w *world) do(request *http.Request) reply {
 	w.handler.ServeHTTP(recorder, request)
 	body, _ := io.ReadAll(recorder.Result().Body)
 	r := reply{status: recorder.Code, header: recorder.Result().Header, body: string(body)}
-	if strings.Contains(r.header.Get("Content-Type"), "json") {
+	if kind := r.header.Get("Content-Type"); kind == "application/json" || strings.HasSuffix(kind, "+json") {
 		if err := json.Unmarshal(body, &r.json); err != nil {
 			w.t.Errorf("%s %s: answer %q: %v", request.Method, request.URL.Path, body, err)
 		}

@@ -111,6 +111,9 @@ func openApp(ctx context.Context, s settings, b backends, keys map[string]crmhtt
 		Status:    a.engine.Status,
 		Reactions: a.engine.Reactions,
 		Jobs:      a.jobs,
+		Events:    feedLog{a.store},
+		PublicURL: s.PublicURL,
+		Followers: s.FeedFollowers,
 		Keys:      keys,
 		Answers:   a.answers,
 		Ready: map[string]func(context.Context) error{

@@ -29,6 +29,8 @@ type settings struct {
 	Connections     int32         `default:"16" env:"CRM_POSTGRES_CONNECTIONS" placeholder:"N" help:"Postgres connections for reads, 1 to 1000; each read model holds one more. Default ${default}."`
 	StateCache      int           `default:"64" env:"CRM_STATE_CACHE" placeholder:"MIB" help:"Memory for folded customers, deals and so on, in MiB, at least 1. Default ${default}."`
 	WaitTimeout     time.Duration `default:"5s" env:"CRM_WAIT_TIMEOUT" placeholder:"DURATION" help:"How long a read with min_position waits for its read model before it answers 503, 0s to 1m. Default ${default}."`
+	PublicURL       string        `name:"public-url" env:"CRM_PUBLIC_URL" placeholder:"URL" help:"URL under which clients know this installation, as https://crm.example.com: the beginning of the source of its events. Default none: sources are relative, and two installations cannot be told apart by them."`
+	FeedFollowers   int           `default:"256" env:"CRM_FEED_FOLLOWERS" placeholder:"N" help:"How many may follow the change feed (server-sent events) of this server at once, 1 to 10000; each holds a connection and some 1 MiB at most. Default ${default}."`
 	ShutdownTimeout time.Duration `default:"8s" env:"CRM_SHUTDOWN_TIMEOUT" placeholder:"DURATION" help:"How long running requests may take to finish when the server stops, 0s to 1m. Default ${default}."`
 	logging
 }
@@ -52,6 +54,12 @@ func (s *settings) check() error {
 	}
 	if s.WaitTimeout < 0 || s.WaitTimeout > time.Minute {
 		errs = append(errs, fmt.Errorf("--wait-timeout %s is not within 0s to 1m", s.WaitTimeout))
+	}
+	if at, err := url.Parse(s.PublicURL); err != nil || s.PublicURL != "" && (at.Host == "" || at.Scheme != "http" && at.Scheme != "https" || at.RawQuery != "" || at.User != nil) {
+		errs = append(errs, errors.New("--public-url is not a URL such as https://crm.example.com"))
+	}
+	if s.FeedFollowers < 1 || s.FeedFollowers > 10000 {
+		errs = append(errs, fmt.Errorf("--feed-followers %d is not within 1 to 10000", s.FeedFollowers))
 	}
 	if s.ShutdownTimeout < 0 || s.ShutdownTimeout > time.Minute {
 		errs = append(errs, fmt.Errorf("--shutdown-timeout %s is not within 0s to 1m", s.ShutdownTimeout))
