@@ -2,6 +2,7 @@ package http
 
 import (
 	"net/http"
+	"reflect"
 	"slices"
 
 	"github.com/go-chi/chi/v5"
@@ -65,4 +66,16 @@ func (s *Server) MayAnswer(r *http.Request) (operation string, slugs []string) {
 func (s *Server) Needs(method, pattern string) (needs access.Action, narrowed bool) {
 	at := route{method, pattern}
 	return s.needs[at], s.narrowed[at]
+}
+
+// AnsweredTypes are the types that answers are made of.
+func (s *Server) AnsweredTypes() []reflect.Type {
+	var types []reflect.Type
+	for ref := range s.answered() {
+		types = append(types, s.api.OpenAPI().Components.Schemas.TypeFromRef(ref))
+	}
+	for _, event := range told {
+		types = append(types, event)
+	}
+	return types
 }
