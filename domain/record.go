@@ -107,7 +107,8 @@ type Meta struct {
 	// command that led to this one. The $ names are EventStoreDB's convention.
 	CorrelationID string `json:"$correlationId,omitempty"`
 	CausationID   string `json:"$causationId,omitempty"`
-	// TraceParent is the W3C trace context of the request.
+	// TraceParent is the W3C trace context of the append, where the program traces, or
+	// else of the request.
 	TraceParent string `json:"traceparent,omitempty"`
 }
 

@@ -77,7 +77,9 @@ func (s *Server) serveBatch(w http.ResponseWriter, r *http.Request) {
 		asks, places = append(asks, a), append(places, i)
 	}
 	var last domain.Position
-	for k, done := range s.carryOut(r.Context(), asks, s.cfg.Commands.DoAll) {
+	ctx, traced := s.spanOf(r.Context(), batchName)
+	defer traced(nil)
+	for k, done := range s.carryOut(ctx, asks, s.cfg.Commands.DoAll) {
 		result := &results[places[k]]
 		if result.Replayed = done.replayed; done.problem != nil {
 			done.problem.within("/body")

@@ -267,7 +267,9 @@ func (s *Server) serve(c *command) http.HandlerFunc {
 			fail(w, r, err)
 			return
 		}
-		done := s.carryOut(r.Context(), []*ask{a}, s.alone)[0]
+		ctx, traced := s.spanOf(r.Context(), c.name)
+		done := s.carryOut(ctx, []*ask{a}, s.alone)[0]
+		traced(done.problem)
 		header := w.Header()
 		if done.replayed {
 			header.Set("Idempotent-Replayed", "true")

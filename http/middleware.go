@@ -22,6 +22,7 @@ import (
 type exchange struct {
 	id        string           // X-Request-Id
 	principal access.Principal // who asks
+	trace     string           // of the request's span, if it has one
 	fault     error            // what the log must know and the caller must not
 }
 
@@ -71,6 +72,9 @@ func (s *Server) observe(next http.Handler) http.Handler {
 			slog.String("method", r.Method), slog.String("route", route), slog.Int("status", status),
 			slog.Duration("took", took), slog.Int("bytes", wrapped.BytesWritten()),
 			slog.String("actor_id", x.principal.Actor), slog.String("request_id", x.id),
+		}
+		if trace := x.traceID(r); trace != "" {
+			attrs = append(attrs, slog.String("trace_id", trace))
 		}
 		level := slog.LevelInfo
 		if x.fault != nil {

@@ -13,6 +13,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/go-chi/chi/v5"
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
 
 	"crm/commands"
 	"crm/domain"
@@ -61,6 +62,8 @@ type Config struct {
 	// Metrics is what /metrics shows and where this room registers its own.
 	// Default: a registry of its own.
 	Metrics *prometheus.Registry
+	// Tracer makes the spans of requests and commands. Default: there are none.
+	Tracer trace.Tracer
 	// Now is the clock for occurred_at. Default time.Now.
 	Now func() time.Time
 	// Version is the program's, for the OpenAPI document. Default "dev".

@@ -49,6 +49,9 @@ type Config struct {
 	Parking Parking
 	// Reactors do what is to be done outside of the database.
 	Reactors []Reactor
+	// Traced begins a span for a batch that a read model takes in; what it gives ends
+	// it. Default: nothing is traced.
+	Traced func(ctx context.Context, model string, batch domain.Batch) (context.Context, func(error))
 	// Log gets one line per change of a read model's state. Default: nothing is logged.
 	Log *slog.Logger
 	// Registerer gets the engine's metrics. Default: there are none.
@@ -67,6 +70,11 @@ func (c Config) withDefaults() Config {
 	}
 	if c.SubscribeRebuild == nil {
 		c.SubscribeRebuild = c.Subscribe
+	}
+	if c.Traced == nil {
+		c.Traced = func(ctx context.Context, _ string, _ domain.Batch) (context.Context, func(error)) {
+			return ctx, func(error) {}
+		}
 	}
 	c.CloseTimeout = cmp.Or(c.CloseTimeout, 5*time.Second)
 	c.QuietAfter = cmp.Or(c.QuietAfter, time.Second)

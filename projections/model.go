@@ -140,7 +140,10 @@ func (m *model) handle(msg *message.Message, working context.Context) error {
 	// Not under the message's context: when that ends, as it does on Close, pgx
 	// would close the connection in the middle of the batch.
 	before, start := m.builder.Checkpoint(), time.Now()
-	if err := m.builder.Apply(working, batch); err != nil {
+	traced, end := m.engine.cfg.Traced(working, m.projection.Name(), batch)
+	err := m.builder.Apply(traced, batch)
+	end(err)
+	if err != nil {
 		m.retrying = true
 		reached := m.builder.Checkpoint() // a part of the batch may be there
 		m.change(slog.LevelInfo, func(p *progress) { p.checkpoint = reached })

@@ -17,6 +17,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
+	"crm/cmd/crm/tracing"
 	"crm/commands"
 	"crm/domain"
 	"crm/domain/pipeline"
@@ -53,6 +54,8 @@ type app struct {
 	answers  *answers.Book
 	surface  *crmhttp.Server
 	server   *http.Server
+	tracing  *tracing.Tracing
+	debug    func() // ends the debug listener
 	listener net.Listener
 }
 
@@ -83,11 +86,22 @@ func openApp(ctx context.Context, s settings, b backends, keys map[string]crmhtt
 	}
 	config.MaxConns = s.Connections
 	config.ConnConfig.RuntimeParams["jit"] = "off" // compiling a report takes longer than answering it
+	if a.tracing, err = tracing.Open(ctx, buildVersion(), log); err != nil {
+		return nil, fmt.Errorf("tracing: %w", err)
+	}
+	a.tracing.Postgres(config)
+	if a.debug, err = serveDebug(ctx, s.DebugListen, log); err != nil {
+		return nil, err
+	}
 	if a.pool, err = pgxpool.NewWithConfig(ctx, config); err != nil {
 		return nil, fmt.Errorf("postgres: %w", err)
 	}
-	a.commands = commands.New(a.store, commands.Config{CacheBytes: int64(s.StateCache) << 20})
+	a.commands = commands.New(a.tracing.Log(a.store), commands.Config{CacheBytes: int64(s.StateCache) << 20})
 	models := readmodels.NewModels(a.pool)
+	var traced func(context.Context, string, domain.Batch) (context.Context, func(error))
+	if a.tracing != nil {
+		traced = a.tracing.Batch
+	}
 	a.engine = projections.NewEngine(a.pool, projections.Config{
 		Subscribe: func(_ string, checkpoint func(context.Context) (domain.Position, error)) message.Subscriber {
 			return eventstore.NewSubscriber(a.store, eventstore.SubscriberConfig{Checkpoint: checkpoint, Log: log})
@@ -99,6 +113,7 @@ func openApp(ctx context.Context, s settings, b backends, keys map[string]crmhtt
 		Head:             a.store.Head,
 		Log:              log,
 		Registerer:       registry,
+		Traced:           traced,
 	}, models.Projections()...)
 	a.jobs = projections.NewJobs(a.engine.Rebuilder())
 	if a.answers, err = answers.Open(answers.Postgres{Pool: a.pool}, answers.Config{Log: log, Metrics: registry}); err != nil {
@@ -130,6 +145,7 @@ func openApp(ctx context.Context, s settings, b backends, keys map[string]crmhtt
 			"read_models": func(context.Context) error { return a.engine.Healthy() },
 		},
 		Log:         log,
+		Tracer:      a.tracing.Tracer(),
 		Metrics:     registry,
 		Version:     buildVersion(),
 		MaxWait:     s.WaitTimeout,
@@ -234,6 +250,10 @@ func (a *app) close() error {
 	if a.store != nil {
 		err = a.store.Close()
 	}
+	if a.debug != nil {
+		a.debug()
+	}
+	a.tracing.Close(context.Background()) // what ran has ended
 	return err
 }
 

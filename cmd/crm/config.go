@@ -32,6 +32,7 @@ type settings struct {
 	PublicURL       string        `name:"public-url" env:"CRM_PUBLIC_URL" placeholder:"URL" help:"URL under which clients know this installation, as https://crm.example.com: the beginning of the source of its events. Default none: sources are relative, and two installations cannot be told apart by them."`
 	FeedFollowers   int           `default:"256" env:"CRM_FEED_FOLLOWERS" placeholder:"N" help:"How many may follow the change feed (server-sent events) of this server at once, 1 to 10000; each holds a connection and some 1 MiB at most. Default ${default}."`
 	ShutdownTimeout time.Duration `default:"8s" env:"CRM_SHUTDOWN_TIMEOUT" placeholder:"DURATION" help:"How long running requests may take to finish when the server stops, 0s to 1m. Default ${default}."`
+	DebugListen     string        `env:"CRM_DEBUG_LISTEN" placeholder:"IP:PORT" help:"Loopback address on which Go's profiles are shown under /debug/pprof, without a key, such as 127.0.0.1:6060. Default: they are not."`
 	logging
 }
 
@@ -63,6 +64,9 @@ func (s *settings) check() error {
 	}
 	if s.ShutdownTimeout < 0 || s.ShutdownTimeout > time.Minute {
 		errs = append(errs, fmt.Errorf("--shutdown-timeout %s is not within 0s to 1m", s.ShutdownTimeout))
+	}
+	if err := checkDebugListen(s.DebugListen); err != nil {
+		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
 }
