@@ -8,10 +8,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/EventStore/EventStore-Client-Go/v4/esdb"
 	"github.com/google/uuid"
 
 	"crm/domain"
+	"crm/eventstore/wire"
 )
 
 var firstRecordedAt = time.Date(2026, 11, 22, 9, 30, 15, 123456700, time.UTC)
@@ -103,7 +103,7 @@ func TestCopiedEventsKeepTheirTime(t *testing.T) {
 		t.Fatal(err)
 	}
 	proposals[0].Metadata, _ = Copied(proposals[0].Metadata, firstRecordedAt)
-	if _, err := s.client.AppendToStream(t.Context(), string(stream), esdb.AppendToStreamOptions{ExpectedRevision: esdb.NoStream{}}, proposals...); err != nil {
+	if _, err := s.appends.Append(t.Context(), wire.Append{Stream: string(stream), Expected: wire.NoStream, Events: proposals}); err != nil {
 		t.Fatal(err)
 	}
 	loaded, err := s.Load(t.Context(), stream, domain.NoStream)
@@ -122,8 +122,8 @@ func TestCopiedEventsKeepTheirTime(t *testing.T) {
 	}
 	caughtUp := collect(t, messages, 1)
 	// What comes now is handed out by the tail.
-	proposals[0].EventID = uuid.New()
-	if _, err := s.client.AppendToStream(t.Context(), string(stream), esdb.AppendToStreamOptions{ExpectedRevision: esdb.Revision(0)}, proposals...); err != nil {
+	proposals[0].ID = uuid.New()
+	if _, err := s.appends.Append(t.Context(), wire.Append{Stream: string(stream), Expected: 0, Events: proposals}); err != nil {
 		t.Fatal(err)
 	}
 	live := collect(t, messages, 1)

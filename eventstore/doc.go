@@ -1,10 +1,10 @@
 // Package eventstore keeps what happened: it loads and appends the events of one
 // aggregate, and hands the log of all events to whoever follows it. It alone
-// speaks EventStoreDB, and interprets no event. Appends go through
-// EventStore-Client-Go v4.2.0, reads and subscriptions through eventstore/wire; both
-// take the client's settings.
+// speaks EventStoreDB, and interprets no event. It stands on EventStore-Client-Go
+// v4.2.0: its protocol files, connection strings and settings; the calls themselves
+// are made by eventstore/wire.
 //
-//	Append ──▶ lanes ──▶ esdb client ──▶ EventStoreDB, or the node of eventstore/embedded
+//	Append ──▶ encode ──▶ wire: one call for all ──▶ EventStoreDB, or the node of eventstore/embedded
 //	Load, Head ◀── decode ◀── wire ◀──── the same
 //	Subscriber ◀── read-ahead ◀── decode ◀── wire: subscription to $all   far from the end
 //	     ▲
@@ -51,27 +51,11 @@
 //
 // # The client's faults
 //
-// All are met here, so that no other room knows of them:
-//
-//  1. After its discovery attempts it is dead for good, and calls under way hang
-//     and ignore their context: attempts are without end, and appends run in lanes
-//     that callers leave. A lane is lost until the node is back, no longer.
-//  2. It panics when it is closed under a call: Close waits for the lanes, and
-//     rather leaves the client open than close it under one.
-//  3. The first call after a restart fails: it is tried again.
-//  4. FromError does not unwrap, and is true without an error: errors.As instead,
-//     in refusals.go only.
-//  5. A refusal for size has no code of its own: sizes are checked before, and the
-//     gRPC status is looked at.
-//  6. It never sends requires-leader: it never needs to for appends, which servers
-//     pass on to their leader.
-//  7. With tls=false it leaves credentials out without a word: Open refuses that.
-//  8. It logs to the console: what it says goes to Config.Log at Debug.
-//  9. It forgets a connection when it looks for the node anew: a few goroutines
-//     are lost at each outage, until the process ends. Not met, being so few.
-//
-// What is wrong with its reads and subscriptions is in wire's documentation: they
-// are not used.
+// Its calls are not used, and why is in wire's documentation. What is left of its
+// faults is met where the settings are read: attempts without end, for after the last
+// it gives up for good; credentials, which it leaves out without a word where tls is
+// false, are refused there; what it logs to the console goes to Config.Log at Debug.
+// A refusal for size is not waited for: sizes are checked before.
 //
 // # Stored shapes
 //
@@ -97,9 +81,6 @@
 //
 // # Decisions
 //
-//   - 2026-11-22 Lanes, goroutines that are kept, and not one per call: gRPC needs
-//     deep stacks, and a bound on calls in flight is needed anyway. Weighed: a gate
-//     that opens when a probe answers; it has more states and still needs a bound.
 //   - 2026-11-22 A nack reads the checkpoint again, and starts anew where it has
 //     moved. Sending the same batch for ever would keep a consumer that lost its
 //     lease, or whose commit's answer was lost, from ever getting on.
@@ -111,8 +92,8 @@
 //     else goes to encoding/json, and a fuzz test holds the two together.
 //   - 2026-11-22 Reads and subscriptions have a reader of their own, over the RPC
 //     that the client uses: a replay of 100,000 events takes a third of the
-//     allocations, and no answer of a server ends the process. They need no lanes,
-//     for they end with their context.
+//     allocations, and no answer of a server ends the process. Appends followed: one
+//     call carries them all, and costs half (wire's documentation has the figures).
 //   - 2026-11-22 Subscribers near the end of the log share one subscription, whose
 //     events are decoded once (tail.go). In profiles of the server with six read
 //     models, decoding each event six times was 18 % of the CPU under commands and

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/EventStore/EventStore-Client-Go/v4/esdb"
 	"go.uber.org/goleak"
 
 	"crm/eventstore/embedded"
@@ -67,6 +68,23 @@ func (n *node) stop(tb testing.TB) {
 		tb.Error(err)
 	}
 	n.running = nil
+}
+
+// operator is another client of the node: the one that operators have.
+func (n *node) operator(tb testing.TB) *esdb.Client { return operatorAt(tb, n.socket) }
+
+func operatorAt(tb testing.TB, socket string) *esdb.Client {
+	tb.Helper()
+	settings, err := Config{UnixSocket: socket}.settings()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	client, err := esdb.NewClient(settings)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { _ = client.Close() }) // it never fails
+	return client
 }
 
 // open connects to the node until the test ends.

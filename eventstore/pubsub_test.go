@@ -26,12 +26,13 @@ func TestPubSub(t *testing.T) {
 	server := newNodeProcess(t)
 	store := openAt(t, server.socket)
 	store.codec = newCodec(append(slices.Clone(registered), stored[said](1)), retired)
+	client := operatorAt(t, server.socket)
 	var groups sync.Map // name → *group
 	newPubSub := func(t *testing.T, g *group) (message.Publisher, message.Subscriber) {
 		t.Helper()
 		s := &groupSubscriber{store: store, group: g}
 		t.Cleanup(func() { _ = s.Close() }) // the suite forgets some
-		p := publisher{store: store}
+		p := publisher{store: store, client: client}
 		if strings.Contains(t.Name(), "TestReconnect") {
 			// It compares what it received with a list of what it published, to
 			// which a goroutine of its own still adds the last ones.
@@ -76,6 +77,7 @@ func (said) EventType() string { return "test.said" }
 
 type publisher struct {
 	store     *Store
+	client    *esdb.Client
 	published *sync.Map // nil, or UUID → when it was
 }
 
@@ -87,7 +89,11 @@ func (p publisher) Publish(topic string, messages ...*message.Message) error {
 		}
 		// Publishers do not know the stream's revision; ids alone keep it apart.
 		options := esdb.AppendToStreamOptions{ExpectedRevision: esdb.Any{}}
-		if _, err := p.store.client.AppendToStream(context.Background(), topic, options, proposals...); err != nil {
+		event := esdb.EventData{
+			EventID: proposals[0].ID, EventType: proposals[0].Type, ContentType: esdb.ContentTypeJson,
+			Data: proposals[0].Data, Metadata: proposals[0].Metadata,
+		}
+		if _, err := p.client.AppendToStream(context.Background(), topic, options, event); err != nil {
 			return err
 		}
 		if p.published != nil {

@@ -8,9 +8,9 @@ import (
 	"time"
 
 	streamspb "github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
+	statuspb "google.golang.org/genproto/googleapis/rpc/status"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
 
 	"crm/domain"
 )
@@ -63,10 +63,20 @@ type fullServer struct {
 	streamspb.UnimplementedStreamsServer
 }
 
-func (fullServer) Append(call streamspb.Streams_AppendServer) error {
+func (fullServer) BatchAppend(call streamspb.Streams_BatchAppendServer) error {
 	for {
-		if _, err := call.Recv(); err != nil {
-			return status.Error(codes.Aborted, "the storage is unavailable")
+		request, err := call.Recv()
+		if err != nil {
+			return nil // the caller has gone
+		}
+		refused := &streamspb.BatchAppendResp{
+			CorrelationId: request.GetCorrelationId(),
+			Result: &streamspb.BatchAppendResp_Error{
+				Error: &statuspb.Status{Code: int32(codes.Aborted), Message: "the storage is unavailable"},
+			},
+		}
+		if err := call.Send(refused); err != nil {
+			return err
 		}
 	}
 }

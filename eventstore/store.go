@@ -32,8 +32,6 @@ type Config struct {
 	// CallTimeout is how long one call may take when its context ends no
 	// earlier. Default 10 s.
 	CallTimeout time.Duration
-	// InFlight is how many appends run at once; others wait. Default 128.
-	InFlight int
 	// Log gets changes of state; at Debug also what the client says. Default:
 	// nothing is logged.
 	Log *slog.Logger
@@ -43,9 +41,8 @@ type Config struct {
 // safe for concurrent use.
 type Store struct {
 	codec   *codec
-	client  *esdb.Client // appends
-	lanes   *lanes
 	log     *wire.Conn // reads
+	appends *wire.Conn // on a connection of their own: a long read holds none of them up
 	timeout time.Duration
 	retry   time.Duration // between looking for a node that is away
 	tail    *tail
@@ -84,22 +81,14 @@ func connect(cfg Config) (*Store, error) {
 	if cfg.CallTimeout == 0 {
 		cfg.CallTimeout = 10 * time.Second
 	}
-	if cfg.InFlight == 0 {
-		cfg.InFlight = 128
-	}
 	settings, err := cfg.settings()
-	if err != nil {
-		return nil, err
-	}
-	client, err := esdb.NewClient(settings)
 	if err != nil {
 		return nil, err
 	}
 	s := &Store{
 		codec:   newCodec(registered, retired),
-		client:  client,
-		lanes:   newLanes(cfg.InFlight, cfg.CallTimeout),
 		log:     wire.New(settings),
+		appends: wire.New(settings),
 		timeout: cfg.CallTimeout,
 		retry:   max(time.Duration(settings.DiscoveryInterval), 10) * time.Millisecond,
 	}
@@ -138,7 +127,6 @@ func (c Config) settings() (*esdb.Configuration, error) {
 	}
 	// After that many attempts the client would be dead for good.
 	settings.MaxDiscoverAttempts = math.MaxInt
-	settings.DefaultDeadline = &c.CallTimeout
 	log := cmp.Or(c.Log, slog.New(slog.DiscardHandler))
 	settings.Logger = func(level esdb.LogLevel, format string, args ...any) {
 		if log.Enabled(context.Background(), slog.LevelDebug) {
@@ -148,15 +136,9 @@ func (c Config) settings() (*esdb.Configuration, error) {
 	return settings, nil
 }
 
-// Close ends reads, waits for appends that run, ends the connections, and joins
-// the store's goroutines. Subscribers must be closed before. While the node is away
-// the client cannot be ended: then Close returns an error, and what is left ends
-// with the process or when the node is back.
-func (s *Store) Close() error {
-	return errors.Join(
-		s.log.Close(),
-		s.lanes.close(func() { _ = s.client.Close() })) // it never fails
-}
+// Close ends what runs, and joins the store's goroutines. Subscribers must be
+// closed before. An append under way may have been stored or not.
+func (s *Store) Close() error { return errors.Join(s.log.Close(), s.appends.Close()) }
 
 // Load gives the events of stream after a revision, in order;
 // [domain.NoStream] gives all of them. A stream that is missing, or that an
@@ -228,38 +210,34 @@ func (s *Store) Append(ctx context.Context, stream domain.Stream, expected domai
 	if err != nil {
 		return domain.Receipt{}, fmt.Errorf("append to %s: %w", stream, err)
 	}
-	options := esdb.AppendToStreamOptions{ExpectedRevision: esdb.NoStream{}}
-	if expected != domain.NoStream {
-		options.ExpectedRevision = esdb.Revision(uint64(expected))
-	}
-	var result *esdb.WriteResult
-	err = persist(ctx, s.lanes.call, func(ctx context.Context) (err error) {
-		result, err = s.client.AppendToStream(ctx, string(stream), options, proposals...)
+	ctx, cancel := context.WithTimeout(ctx, s.timeout)
+	defer cancel()
+	var written wire.Written
+	err = s.untilReached(ctx, func() (err error) {
+		written, err = s.appends.Append(ctx, wire.Append{Stream: string(stream), Expected: int64(expected), Events: proposals})
 		return err
 	})
 	if err != nil {
 		return domain.Receipt{}, fmt.Errorf("append to %s: %w", stream, err)
 	}
 	return domain.Receipt{
-		Revision: domain.Revision(result.NextExpectedVersion),
-		Position: domain.Position{Commit: result.CommitPosition, Prepare: result.PreparePosition},
+		Revision: domain.Revision(written.Revision), //nolint:gosec // a stream's revisions fit
+		Position: domain.Position(written.Position),
 		Events:   len(events),
 	}, nil
 }
 
-func (s *Store) proposals(events []domain.Proposed) ([]esdb.EventData, error) {
-	proposals := make([]esdb.EventData, len(events))
+func (s *Store) proposals(events []domain.Proposed) ([]wire.Proposal, error) {
+	proposals := make([]wire.Proposal, len(events))
 	size := 0
 	for i, e := range events {
 		data, metadata, err := s.codec.encode(e.Event, e.Meta)
 		if err != nil {
 			return nil, err
 		}
-		proposals[i] = esdb.EventData{
-			EventID: e.ID, EventType: e.Event.EventType(), ContentType: esdb.ContentTypeJson, Data: data, Metadata: metadata,
-		}
+		proposals[i] = wire.Proposal{ID: e.ID, Type: e.Event.EventType(), Data: data, Metadata: metadata}
 		// EventStoreDB counts two bytes for a character of the type.
-		size += len(data) + len(metadata) + 2*len(proposals[i].EventType)
+		size += len(data) + len(metadata) + 2*len(proposals[i].Type)
 	}
 	if size > maxAppendBytes {
 		return nil, domain.ErrTooLarge

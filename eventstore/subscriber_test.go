@@ -15,6 +15,7 @@ import (
 	"github.com/google/uuid"
 
 	"crm/domain"
+	"crm/eventstore/wire"
 )
 
 func newSubscriber(tb testing.TB, store *Store, cfg SubscriberConfig) *Subscriber {
@@ -182,7 +183,8 @@ func TestCheckpointThatFails(t *testing.T) {
 // server's own kind between our events.
 func TestSystemEventsAreLeftOut(t *testing.T) {
 	t.Parallel()
-	store := newStore(t)
+	n := newNode(t)
+	store, operator := n.open(t), n.operator(t)
 	var ids []uuid.UUID
 	for range 3 {
 		ids = append(ids, write(t, store, 1)...)
@@ -190,10 +192,10 @@ func TestSystemEventsAreLeftOut(t *testing.T) {
 		events := proposed("gone")
 		appended(t, store, gone, domain.NoStream, events)
 		ids = append(ids, events[0].ID)
-		if _, err := store.client.DeleteStream(t.Context(), string(gone), esdb.DeleteStreamOptions{ExpectedRevision: esdb.Any{}}); err != nil {
+		if _, err := operator.DeleteStream(t.Context(), string(gone), esdb.DeleteStreamOptions{ExpectedRevision: esdb.Any{}}); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := store.client.TombstoneStream(t.Context(), string(gone), esdb.TombstoneStreamOptions{ExpectedRevision: esdb.Any{}}); err != nil {
+		if _, err := operator.TombstoneStream(t.Context(), string(gone), esdb.TombstoneStreamOptions{ExpectedRevision: esdb.Any{}}); err != nil {
 			t.Fatal(err)
 		}
 		// An event of an ordinary type in a stream of the server's passes its filter.
@@ -266,10 +268,10 @@ func TestReadAhead(t *testing.T) {
 	taken(14, 17, 2)
 	taken(17, 20, 2)
 	a.add(event(21))
-	a.end(errClosed)
+	a.end(wire.ErrClosed)
 	a.end(nil)
 	taken(20, 21, 1)
-	if _, err := a.take(); !errors.Is(err, errClosed) || a.add(event(22)) {
+	if _, err := a.take(); !errors.Is(err, wire.ErrClosed) || a.add(event(22)) {
 		t.Errorf("after the end: %v", err)
 	}
 }
@@ -277,8 +279,9 @@ func TestReadAhead(t *testing.T) {
 // TestUnreadableEventsArrive has an event that another program wrote.
 func TestUnreadableEventsArrive(t *testing.T) {
 	t.Parallel()
-	store := newStore(t)
-	if _, err := store.client.AppendToStream(t.Context(), "foreign-1", esdb.AppendToStreamOptions{}, esdb.EventData{
+	n := newNode(t)
+	store, operator := n.open(t), n.operator(t)
+	if _, err := operator.AppendToStream(t.Context(), "foreign-1", esdb.AppendToStreamOptions{}, esdb.EventData{
 		EventID: uuid.New(), EventType: "foreign.happened", Data: []byte{0xff}, Metadata: []byte("?"),
 	}); err != nil {
 		t.Fatal(err)

@@ -3,10 +3,14 @@ package wire
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 
 	"github.com/EventStore/EventStore-Client-Go/v4/esdb"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
 )
 
 var (
@@ -26,6 +30,9 @@ type Conn struct {
 	closed  bool
 	current *link
 	links   map[*link]struct{} // current, and those that calls still use
+	appends *appending         // the call that appends share; nil while there is none
+
+	running sync.WaitGroup // what appends have started
 }
 
 // A link is a connection to one node.
@@ -41,9 +48,13 @@ func New(settings *esdb.Configuration) *Conn {
 
 // Close ends all calls; they fail with [ErrClosed].
 func (c *Conn) Close() error {
+	defer c.running.Wait()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.closed = true
+	if c.appends != nil {
+		c.appends.cancel()
+	}
 	c.current = nil
 	var errs []error
 	for l := range c.links {
@@ -112,4 +123,33 @@ func (c *Conn) isClosed() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.closed
+}
+
+// outgoing says in a call what the node must be.
+func (c *Conn) outgoing(ctx context.Context) context.Context {
+	if clustered(c.settings) && c.settings.NodePreference == esdb.NodePreferenceLeader {
+		return metadata.AppendToOutgoingContext(ctx, "requires-leader", "true")
+	}
+	return ctx
+}
+
+// explain tells errors of a call apart by what can be done about them.
+func (c *Conn) explain(err error, trailer metadata.MD) error {
+	if c.isClosed() {
+		return ErrClosed
+	}
+	exception := ""
+	if values := trailer.Get("exception"); len(values) > 0 {
+		exception = values[0]
+	}
+	switch code := status.Code(err); {
+	case exception == "stream-deleted":
+		return fmt.Errorf("%w (%w)", ErrStreamDeleted, err)
+	case exception == "not-leader", code == codes.Unavailable:
+		return fmt.Errorf("%w (%w)", ErrUnreachable, err)
+	case code == codes.DeadlineExceeded: // the context's own is a moment behind
+		return fmt.Errorf("%w (%w)", context.DeadlineExceeded, err)
+	default:
+		return err
+	}
 }

@@ -40,6 +40,7 @@ type member struct {
 	gossip.UnimplementedGossipServer
 	address string
 	read    func(call streamspb.Streams_ReadServer) error
+	append  func(call streamspb.Streams_BatchAppendServer) error
 	cluster func() []*gossip.MemberInfo
 	reads   atomic.Int32
 }
@@ -48,6 +49,8 @@ func (m *member) Read(_ *streamspb.ReadReq, call streamspb.Streams_ReadServer) e
 	m.reads.Add(1)
 	return m.read(call)
 }
+
+func (m *member) BatchAppend(call streamspb.Streams_BatchAppendServer) error { return m.append(call) }
 
 // gossiping is the member's other service, whose method has the same name.
 type gossiping struct {

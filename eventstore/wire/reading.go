@@ -6,15 +6,11 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/EventStore/EventStore-Client-Go/v4/esdb"
 	streamspb "github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/encoding"
 	"google.golang.org/grpc/encoding/proto"
 	"google.golang.org/grpc/mem"
-	"google.golang.org/grpc/metadata"
-	"google.golang.org/grpc/status"
 )
 
 // ErrStreamDeleted is a stream that was deleted for good.
@@ -30,10 +26,21 @@ func (f *frame) free() {
 	}
 }
 
+// outgoing is a message as it will be sent.
+type outgoing []byte
+
 // codec hands frames over as they are and leaves other messages to protobuf.
 type codec struct{ encoding.CodecV2 }
 
 var frames = codec{encoding.GetCodecV2(proto.Name)}
+
+// Marshal implements encoding.CodecV2.
+func (c codec) Marshal(v any) (mem.BufferSlice, error) {
+	if m, ok := v.(outgoing); ok {
+		return mem.BufferSlice{mem.SliceBuffer(m)}, nil
+	}
+	return c.CodecV2.Marshal(v)
+}
 
 // Unmarshal implements encoding.CodecV2. Most messages lie in one buffer, and are
 // not copied.
@@ -69,10 +76,7 @@ func (c *Conn) Read(ctx context.Context, q Query) (*Reading, error) {
 	}
 	r := &Reading{conn: c, link: l, ctx: ctx}
 	ctx, r.cancel = context.WithCancel(ctx)
-	if clustered(c.settings) && c.settings.NodePreference == esdb.NodePreferenceLeader {
-		ctx = metadata.AppendToOutgoingContext(ctx, "requires-leader", "true")
-	}
-	r.call, err = l.conn.NewStream(ctx, &readCall, streamspb.Streams_Read_FullMethodName, grpc.ForceCodecV2(frames))
+	r.call, err = l.conn.NewStream(c.outgoing(ctx), &readCall, streamspb.Streams_Read_FullMethodName, grpc.ForceCodecV2(frames))
 	if err == nil {
 		err = r.call.SendMsg(q.request)
 	}
@@ -142,23 +146,8 @@ func (r *Reading) explain(err error) error {
 	if r.ctx.Err() != nil {
 		return r.ctx.Err()
 	}
-	if r.conn.isClosed() {
-		return ErrClosed
+	if r.call == nil {
+		return r.conn.explain(err, nil)
 	}
-	exception := ""
-	if r.call != nil {
-		if values := r.call.Trailer().Get("exception"); len(values) > 0 {
-			exception = values[0]
-		}
-	}
-	switch code := status.Code(err); {
-	case exception == "stream-deleted":
-		return fmt.Errorf("%w (%w)", ErrStreamDeleted, err)
-	case exception == "not-leader", code == codes.Unavailable:
-		return fmt.Errorf("%w (%w)", ErrUnreachable, err)
-	case code == codes.DeadlineExceeded: // the context's own is a moment behind
-		return fmt.Errorf("%w (%w)", context.DeadlineExceeded, err)
-	default:
-		return err
-	}
+	return r.conn.explain(err, r.call.Trailer())
 }
