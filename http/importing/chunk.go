@@ -1,6 +1,10 @@
 package importing
 
-import "github.com/google/uuid"
+import (
+	"slices"
+
+	"github.com/google/uuid"
+)
 
 // A chunk is some hundred rows on their way, usually one request. The server
 // carries out the commands of a request as if one after the other. Chunks are
@@ -16,7 +20,8 @@ type chunk struct {
 	size     int // bytes
 	writes   map[uuid.UUID]bool
 	needs    map[uuid.UUID]bool
-	done     chan struct{}
+	done     chan struct{} // closed when it was carried out
+	told     chan struct{} // closed when it is known what became of it
 }
 
 // The size of a chunk and of a request.
@@ -26,11 +31,17 @@ const (
 )
 
 func newChunk() *chunk {
-	return &chunk{writes: map[uuid.UUID]bool{}, needs: map[uuid.UUID]bool{}, done: make(chan struct{})}
+	return &chunk{writes: map[uuid.UUID]bool{}, needs: map[uuid.UUID]bool{}, done: make(chan struct{}), told: make(chan struct{})}
 }
+
+// maxRows is how many rows a chunk has, also where they ask nothing.
+const maxRows = 1000
 
 // fits reports whether another row's commands go into the same request.
 func (k *chunk) fits(commands []*Command) bool {
+	if len(k.rows) >= maxRows {
+		return false
+	}
 	size := k.size
 	for _, c := range commands {
 		size += c.size()
@@ -43,6 +54,9 @@ func (k *chunk) add(r *row, commands []*Command) {
 	k.rows = append(k.rows, r)
 	k.commands = append(k.commands, commands...)
 	for _, c := range commands {
+		if !slices.Contains(r.targets, c.Target) {
+			r.targets = append(r.targets, c.Target)
+		}
 		k.size += c.size()
 		k.writes[c.Target] = true
 		for _, id := range c.needs {

@@ -6,8 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/google/uuid"
+
+	"crm/domain"
 )
 
 // Command is what a row asks, as an element of POST /v1/commands says it.
@@ -23,20 +26,31 @@ type Command struct {
 	row   *row
 }
 
-// row is what is known of a record while its commands are on their way.
+// Stream is the one that the command writes.
+func (c *Command) Stream() domain.Stream {
+	category, _, _ := strings.Cut(c.Name, ".")
+	return domain.NewStream(category, c.Target)
+}
+
+// row is what is known of a record while its commands are on their way. Until they
+// are there, only the goroutine that carries them out writes it.
 type row struct {
-	file     string
-	line     int
-	raw      []byte
-	dead     []uuid.UUID // what the row could not bring into being
-	rejected bool
-	updated  bool
+	number  int64
+	file    int
+	name    string // of the file
+	job     *job   // nil for what happens once
+	line    int
+	raw     []byte
+	targets []uuid.UUID
+	dead    []uuid.UUID // what the row could not bring into being
+	reasons []string    // why it is rejected, at least in part
+	updated bool
 }
 
 // commandsOf are the commands that a record becomes. Problems with an item of a
 // list cost that item; any other problem costs the row, which then has no
 // commands.
-func (s *section) commandsOf(p *plan, rec *record, of *row) ([]*Command, []error) {
+func (s *section) commandsOf(p *Plan, rec *record, of *row) ([]*Command, []error) {
 	sc := &scope{record: rec, blank: s.Blank, known: make([]*result, s.values)}
 	key, err := s.key.of(sc)
 	switch {
@@ -73,7 +87,7 @@ func (s *section) commandsOf(p *plan, rec *record, of *row) ([]*Command, []error
 }
 
 // onceCommands are the commands that no file is needed for.
-func (p *plan) onceCommands(of *row) ([]*Command, error) {
+func (p *Plan) onceCommands(of *row) ([]*Command, error) {
 	var all []*Command
 	for _, plan := range p.once {
 		s := &scope{record: &record{}, known: make([]*result, p.section.values)}
@@ -87,7 +101,7 @@ func (p *plan) onceCommands(of *row) ([]*Command, error) {
 }
 
 // rowName is how events name the row. It holds no line number: a row may move.
-func (s *section) rowName(sc *scope, p *plan, key result) (string, error) {
+func (s *section) rowName(sc *scope, p *Plan, key result) (string, error) {
 	if s.row != nil {
 		if label, err := s.row.of(sc); err != nil || !label.blank() {
 			return s.Name + "#" + label.text, err
@@ -158,8 +172,8 @@ func (cp *commandPlan) of(s *scope, key result, rowName string) (*Command, error
 			c.Body = append(append(c.Body, `"occurred_at":"`+occurred+`"`...), ',')
 		}
 	}
-	c.Body = appendSource(c.Body, cp.plan.name, rowName)
-	c.Key = c.idempotencyKey(cp.plan.name)
+	c.Body = appendSource(c.Body, cp.plan.Name, rowName)
+	c.Key = c.idempotencyKey(cp.plan.Name)
 	return c, nil
 }
 

@@ -14,10 +14,11 @@ import (
 	"crm/domain"
 )
 
-// plan is a mapping, checked and ready to run.
-type plan struct {
-	name     string
-	about    string
+// Plan is a mapping, checked and ready to run.
+type Plan struct {
+	Name  string // part of every id
+	About string // for people
+
 	once     []*commandPlan
 	sections []*section
 	section  *section // of the once commands: no file, no columns
@@ -48,7 +49,7 @@ type commandPlan struct {
 	occurred *template
 	body     *node
 	section  *section
-	plan     *plan
+	plan     *Plan
 }
 
 type condition struct {
@@ -59,13 +60,13 @@ type condition struct {
 
 // id is the id of an entity of this mapping. It depends on nothing but names, so
 // that every run and every file find the same aggregate, without a table.
-func (p *plan) id(entity, key string) uuid.UUID {
-	return uuid.NewSHA1(domain.Namespace, []byte("import\x00"+p.name+"\x00"+entity+"\x00"+key))
+func (p *Plan) id(entity, key string) uuid.UUID {
+	return uuid.NewSHA1(domain.Namespace, []byte("import\x00"+p.Name+"\x00"+entity+"\x00"+key))
 }
 
 // compiler checks one section of a mapping.
 type compiler struct {
-	plan    *plan
+	plan    *Plan
 	section *section
 	maps    map[string]words
 	specs   map[string]valueSpec
@@ -74,11 +75,11 @@ type compiler struct {
 	command string   // whose body is being compiled
 }
 
-func compile(m *mapping) (*plan, error) {
+func compile(m *mapping) (*Plan, error) {
 	if !domain.IsSlug(m.Name) {
 		return nil, fmt.Errorf("name: %q is not a name; it is 1 to 64 of a-z, 0-9, _ and -, and must not change", m.Name)
 	}
-	p := &plan{name: m.Name, about: m.About}
+	p := &Plan{Name: m.Name, About: m.About}
 	if len(m.Files) == 0 {
 		return nil, fmt.Errorf("files: a mapping names at least one kind of file")
 	}
@@ -106,7 +107,7 @@ func compile(m *mapping) (*plan, error) {
 	return p, nil
 }
 
-func (p *plan) compileSection(spec *fileSpec, m *mapping) (*section, error) {
+func (p *Plan) compileSection(spec *fileSpec, m *mapping) (*section, error) {
 	s := &section{fileSpec: spec}
 	switch {
 	case !domain.IsSlug(spec.Name):

@@ -2,86 +2,107 @@ package importing
 
 import (
 	"context"
-	"fmt"
 	"slices"
-	"strings"
+	"sync/atomic"
 )
 
-// dry reads the files and says what each would become.
-func (r *run) dry(ctx context.Context) error {
-	r.say("mapping %s: %s", r.plan.name, r.plan.about)
-	g := &glance{run: r}
-	err := r.rows(ctx, g.take)
-	g.tell()
-	return err
+// Glance is what one file would become.
+type Glance struct {
+	File     string         `json:"file,omitempty" doc:"The file; absent of what happens once, whatever the files hold."`
+	Section  string         `json:"section" doc:"What the mapping calls files like it."`
+	Rows     int64          `json:"rows"`
+	Rejected int64          `json:"rejected" doc:"Rows that are wrong before anything is asked of the CRM, which may refuse more."`
+	Commands map[string]int `json:"commands" doc:"What the rows ask, by name."`
+	Reasons  []Reason       `json:"reasons" nullable:"false" doc:"Why rows are rejected, the most frequent first."`
+	Examples [][]string     `json:"examples" nullable:"false" doc:"What the first rows ask, as elements of POST /v1/commands."`
+
+	job     *job
+	reasons map[string]int64
 }
 
-// glance is what one file would become.
-type glance struct {
-	run      *run
-	job      *job
-	rows     int
-	rejected int
-	commands map[string]int
-	reasons  map[string]int
-	examples []string
+// Reason is why rows are rejected.
+type Reason struct {
+	Reason string `json:"reason"`
+	Rows   int64  `json:"rows"`
 }
 
-const examplesShown = 3 // rows
+// Of a glance.
+const (
+	examplesShown = 3 // rows
+	reasonsShown  = 10
+	reasonsKept   = 1000
+)
 
-func (g *glance) take(j *job, _ *row, commands []*Command, problems []error) error {
-	if j != g.job {
-		g.tell()
-		*g = glance{run: g.run, job: j}
+// DryRun reads the files and says what each would become. Nil each is not told of
+// the rows that are wrong.
+func (p *Plan) DryRun(ctx context.Context, files []File, each func(Result) error) ([]Glance, error) {
+	jobs, err := p.jobs(files)
+	if err != nil {
+		return nil, err
 	}
-	if g.commands == nil {
-		g.commands, g.reasons = map[string]int{}, map[string]int{}
+	var all []Glance
+	var bytes atomic.Int64
+	err = rows(ctx, p, jobs, &bytes, func(of *row, commands []*Command, problems []error) error {
+		if len(all) == 0 || of.job != nil && all[len(all)-1].job != of.job {
+			all = append(all, glanceOf(of))
+		}
+		all[len(all)-1].add(commands, problems, of.file >= 0)
+		for _, problem := range problems {
+			of.reject("%s", problem.Error())
+		}
+		if each == nil || len(problems) == 0 {
+			return nil
+		}
+		return each(of.result())
+	})
+	if len(all) > 0 && all[0].File == "" && len(all[0].Commands) == 0 {
+		all = all[1:] // nothing happens once
 	}
-	if j != nil {
-		g.rows++
+	for i := range all {
+		all[i].finish()
+	}
+	return all, err
+}
+
+func glanceOf(of *row) Glance {
+	g := Glance{Section: "once", Commands: map[string]int{}, Examples: [][]string{}, job: of.job, reasons: map[string]int64{}}
+	if of.job != nil {
+		g.File, g.Section = of.name, of.job.section.Name
+	}
+	return g
+}
+
+func (g *Glance) add(commands []*Command, problems []error, counts bool) {
+	if counts {
+		g.Rows++
+	}
+	if len(problems) > 0 {
+		g.Rejected++
 	}
 	for _, problem := range problems {
 		if _, known := g.reasons[problem.Error()]; known || len(g.reasons) < reasonsKept {
 			g.reasons[problem.Error()]++
 		}
 	}
-	if len(problems) > 0 {
-		g.rejected++
-	}
 	for _, c := range commands {
-		g.commands[c.Name]++
-		g.run.accepted[c.Name]++
+		g.Commands[c.Name]++
 	}
-	if len(commands) > 0 && len(g.examples) < examplesShown {
-		var example strings.Builder
-		for _, c := range commands {
-			fmt.Fprintf(&example, "    %s\n", c.append(nil))
-		}
-		g.examples = append(g.examples, example.String())
+	if len(commands) == 0 || len(g.Examples) == examplesShown {
+		return
 	}
-	return nil
+	example := make([]string, len(commands))
+	for i, c := range commands {
+		example[i] = string(c.append(nil))
+	}
+	g.Examples = append(g.Examples, example)
 }
 
-// tell writes it down.
-func (g *glance) tell() {
-	say := g.run.say
-	switch {
-	case g.commands == nil || g.job == nil && len(g.commands) == 0:
-		return
-	case g.job == nil:
-		say("once")
-	default:
-		say("%s as %s: %d rows, %d rejected", g.job.path, g.job.section.Name, g.rows, g.rejected)
+// finish puts the reasons in order.
+func (g *Glance) finish() {
+	g.Reasons = []Reason{}
+	for _, reason := range sortedNames(g.reasons) {
+		g.Reasons = append(g.Reasons, Reason{reason, g.reasons[reason]})
 	}
-	for _, name := range sortedNames(g.commands) {
-		say("  %7d %s", g.commands[name], name)
-	}
-	reasons := sortedNames(g.reasons)
-	slices.SortStableFunc(reasons, func(a, b string) int { return g.reasons[b] - g.reasons[a] })
-	for _, reason := range reasons[:min(len(reasons), reasonsShown)] {
-		say("  %7d × rejected: %s", g.reasons[reason], reason)
-	}
-	for i, example := range g.examples {
-		say("  example %d\n%s", i+1, strings.TrimSuffix(example, "\n"))
-	}
+	slices.SortStableFunc(g.Reasons, func(a, b Reason) int { return int(b.Rows - a.Rows) })
+	g.Reasons = g.Reasons[:min(len(g.Reasons), reasonsShown)]
 }

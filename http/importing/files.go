@@ -14,30 +14,42 @@ import (
 	"sync/atomic"
 )
 
+// File is a file to read. It may be read several times, from its start.
+type File struct {
+	Name string // with its folder, if any; messages name it so
+	Size int64  // bytes
+	Open func() (io.ReadCloser, error)
+}
+
 // job is one file read for one section of the mapping.
 type job struct {
 	section *section
-	path    string
-	size    int64
+	file    int // which of the files it is
+	File
 }
 
-// jobs pairs the files with the mapping's sections, in the order of these. It
-// also gives the files of folders that no section is for. A file that is named
-// itself and matches nothing is an error, unless all sections are for the same
-// files: then there is no doubt what it is for. The errors file of an earlier
-// run is no file to import, and one to import is no errors file: it would be
-// overwritten.
-func (p *plan) jobs(paths []string, errorsFile string) (jobs []job, left []string, err error) {
+// FileError is a file that cannot be read, or is not one that the mapping is for.
+type FileError struct {
+	Name string
+	error
+}
+
+func (e *FileError) Error() string { return e.Name + ": " + e.error.Error() }
+func (e *FileError) Unwrap() error { return e.error }
+
+// Local finds the files that the mapping is for among files and folders, in the
+// order of these, and those of the folders that it is not for. A file that is named
+// itself and matches nothing is an error, unless all sections are for the same files:
+// then there is no doubt what it is for. The errors file of an earlier run is no file
+// to import, and one to import is no errors file: it would be overwritten.
+func (p *Plan) Local(paths []string, errorsFile string) (files []File, left []string, err error) {
 	written, err := os.Stat(errorsFile)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, nil, err
 	}
-	type file struct {
-		path  string
-		size  int64
-		named bool
+	take := func(path string, size int64) {
+		files = append(files, File{path, size, func() (io.ReadCloser, error) { return os.Open(path) }})
 	}
-	var files []file
 	for _, path := range paths {
 		about, err := os.Stat(path)
 		if err != nil {
@@ -47,7 +59,10 @@ func (p *plan) jobs(paths []string, errorsFile string) (jobs []job, left []strin
 			if os.SameFile(about, written) {
 				return nil, nil, fmt.Errorf("%s is to be imported, and cannot be the file for rejected rows", path)
 			}
-			files = append(files, file{path, about.Size(), true})
+			if !p.isFor(path) && !p.alike() {
+				return nil, nil, p.strange(path)
+			}
+			take(path, about.Size())
 			continue
 		}
 		entries, err := os.ReadDir(path) // in order of names
@@ -55,37 +70,77 @@ func (p *plan) jobs(paths []string, errorsFile string) (jobs []job, left []strin
 			return nil, nil, err
 		}
 		for _, entry := range entries {
-			about, err := os.Stat(filepath.Join(path, entry.Name()))
-			if err == nil && about.Mode().IsRegular() && !strings.HasPrefix(entry.Name(), ".") && !os.SameFile(about, written) {
-				files = append(files, file{filepath.Join(path, entry.Name()), about.Size(), false})
+			path := filepath.Join(path, entry.Name())
+			about, err := os.Stat(path)
+			if err != nil || !about.Mode().IsRegular() || strings.HasPrefix(entry.Name(), ".") || os.SameFile(about, written) {
+				continue
+			}
+			if p.isFor(path) {
+				take(path, about.Size())
+			} else {
+				left = append(left, path)
 			}
 		}
 	}
-	alike := !slices.ContainsFunc(p.sections, func(s *section) bool { return !slices.Equal(s.Match, p.sections[0].Match) })
-	used := make([]bool, len(files))
+	if len(files) == 0 {
+		return nil, nil, fmt.Errorf("no file that the mapping %s is for: it is for %s", p.Name, p.patterns())
+	}
+	return files, left, nil
+}
+
+// isFor reports whether a section of the mapping is for files of that name.
+func (p *Plan) isFor(name string) bool {
+	return slices.ContainsFunc(p.sections, func(s *section) bool { return s.matches(filepath.Base(name)) })
+}
+
+// alike reports whether all sections are for the same files.
+func (p *Plan) alike() bool {
+	return !slices.ContainsFunc(p.sections, func(s *section) bool { return !slices.Equal(s.Match, p.sections[0].Match) })
+}
+
+func (p *Plan) strange(name string) error {
+	return &FileError{name, fmt.Errorf("the mapping %s has nothing for a file of this name; it has %s", p.Name, p.patterns())}
+}
+
+// jobs pairs the files with the mapping's sections, and finds what is wrong with a
+// file as a whole.
+func (p *Plan) jobs(files []File) ([]job, error) {
+	jobs, err := p.pair(files)
+	if err != nil {
+		return nil, err
+	}
+	var unused atomic.Int64
+	for _, j := range jobs {
+		_, file, err := j.open(&unused)
+		if err != nil {
+			return nil, err
+		}
+		if err := file.Close(); err != nil {
+			return nil, err
+		}
+	}
+	return jobs, nil
+}
+
+// pair pairs the files with the mapping's sections, in the order of these.
+func (p *Plan) pair(files []File) ([]job, error) {
+	var jobs []job
 	for _, s := range p.sections {
 		for i, f := range files {
-			if s.matches(filepath.Base(f.path)) || f.named && alike {
-				jobs, used[i] = append(jobs, job{s, f.path, f.size}), true
+			if s.matches(filepath.Base(f.Name)) || p.alike() {
+				jobs = append(jobs, job{s, i, f})
 			}
 		}
 	}
 	for i, f := range files {
-		if used[i] {
-			continue
+		if !slices.ContainsFunc(jobs, func(j job) bool { return j.file == i }) {
+			return nil, p.strange(f.Name)
 		}
-		if f.named {
-			return nil, nil, fmt.Errorf("%s: the mapping %s has nothing for a file of this name; it has %s", f.path, p.name, p.patterns())
-		}
-		left = append(left, f.path)
 	}
-	if len(jobs) == 0 {
-		return nil, nil, fmt.Errorf("no file that the mapping %s is for: it is for %s", p.name, p.patterns())
-	}
-	return jobs, left, nil
+	return jobs, nil
 }
 
-func (p *plan) patterns() string {
+func (p *Plan) patterns() string {
 	var all []string
 	for _, s := range p.sections {
 		all = append(all, s.Match...)
@@ -97,13 +152,13 @@ func (p *plan) patterns() string {
 // open begins to read the file and checks that it has the columns that the
 // section refers to. Bytes read of it are added to progress.
 func (j job) open(progress *atomic.Int64) (reader, io.Closer, error) {
-	file, err := os.Open(j.path)
+	file, err := j.Open()
 	if err != nil {
 		return nil, nil, err
 	}
 	r, err := j.read(&counted{file, progress})
 	if err != nil {
-		return nil, nil, errors.Join(fmt.Errorf("%s: %w", j.path, err), file.Close())
+		return nil, nil, errors.Join(&FileError{j.Name, err}, file.Close())
 	}
 	return r, file, nil
 }
@@ -157,7 +212,7 @@ func (j job) format() string {
 	if j.section.Format != "" {
 		return j.section.Format
 	}
-	switch strings.ToLower(filepath.Ext(strings.TrimSuffix(j.path, ".gz"))) {
+	switch strings.ToLower(filepath.Ext(strings.TrimSuffix(j.Name, ".gz"))) {
 	case ".vcf", ".vcard":
 		return "vcard"
 	case ".jsonl", ".ndjson", ".json":
@@ -168,12 +223,12 @@ func (j job) format() string {
 
 // counted adds up the bytes that are read.
 type counted struct {
-	fs.File
-	sum *atomic.Int64
+	from io.Reader
+	sum  *atomic.Int64
 }
 
 func (c *counted) Read(p []byte) (int, error) {
-	n, err := c.File.Read(p)
+	n, err := c.from.Read(p)
 	c.sum.Add(int64(n))
 	return n, err
 }

@@ -27,23 +27,45 @@ func Builtins() []string {
 	return names
 }
 
-// load reads a mapping: a built-in by its name, or a YAML file.
-func load(name string) (*plan, error) {
+// Text is the text of a mapping: of a built-in by its name, and false where there is
+// no such mapping.
+func Text(name string) ([]byte, bool) {
 	text, err := builtin.ReadFile("builtin/" + name + ".yaml")
-	if err != nil {
-		text, err = os.ReadFile(name)
-	}
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil, fmt.Errorf("there is no mapping file %s, and the built-in mappings are %s", name, strings.Join(Builtins(), ", "))
-	case err != nil:
-		return nil, err
-	}
-	return parse(name, text)
+	return text, err == nil
 }
 
-// parse reads the text of a mapping. Errors name the line.
-func parse(name string, text []byte) (*plan, error) {
+// Load reads a mapping, a built-in by its name or a YAML file, and gives its text,
+// too. The error is a [MappingError].
+func Load(name string) (*Plan, []byte, error) {
+	text, known := Text(name)
+	if !known {
+		var err error
+		if text, err = os.ReadFile(name); err != nil {
+			return nil, nil, &MappingError{missing(name, err)}
+		}
+	}
+	p, err := Parse(name, text)
+	return p, text, err
+}
+
+func missing(name string, err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("there is no mapping file %s, and the built-in mappings are %s", name, strings.Join(Builtins(), ", "))
+	}
+	return err
+}
+
+// Parse reads the text of a mapping, which errors call by name. They name the line,
+// and are a [MappingError].
+func Parse(name string, text []byte) (*Plan, error) {
+	p, err := parse(name, text)
+	if err != nil {
+		return nil, &MappingError{err}
+	}
+	return p, nil
+}
+
+func parse(name string, text []byte) (*Plan, error) {
 	var m mapping
 	if err := yaml.UnmarshalWithOptions(text, &m, yaml.Strict()); err != nil {
 		if at, ok := errors.AsType[yaml.Error](err); ok && at.GetToken() != nil {

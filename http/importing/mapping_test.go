@@ -13,11 +13,11 @@ func TestBuiltinsAreValid(t *testing.T) {
 		t.Fatalf("built in: %v", Builtins())
 	}
 	for _, name := range Builtins() {
-		p, err := load(name)
+		p, _, err := Load(name)
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
-		} else if p.name != name {
-			t.Errorf("%s calls itself %s", name, p.name)
+		} else if p.Name != name {
+			t.Errorf("%s calls itself %s", name, p.Name)
 		}
 	}
 }
@@ -86,14 +86,14 @@ func TestMappingErrors(t *testing.T) {
 
 func TestLoad(t *testing.T) {
 	t.Parallel()
-	if _, err := load("no-such"); err == nil || !strings.Contains(err.Error(), "vcard") {
+	if _, _, err := Load("no-such"); err == nil || !strings.Contains(err.Error(), "vcard") {
 		t.Errorf("an unknown name: %v", err)
 	}
 	path := filepath.Join(t.TempDir(), "m.yaml")
 	if err := os.WriteFile(path, []byte(example), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := load(path); err != nil {
+	if _, _, err := Load(path); err != nil {
 		t.Error(err)
 	}
 }
@@ -110,34 +110,42 @@ func TestJobs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	jobs, left, err := p.jobs([]string{dir}, "")
+	found := func(p *Plan, paths []string, errors string) ([]job, []string, error) {
+		files, left, err := p.Local(paths, errors)
+		if err != nil {
+			return nil, nil, err
+		}
+		jobs, err := p.pair(files)
+		return jobs, left, err
+	}
+	jobs, left, err := found(p, []string{dir}, "")
 	if err != nil || len(jobs) != 4 || len(left) != 1 {
 		t.Fatalf("%v, left out %v, %v", jobs, left, err)
 	}
-	if filepath.Base(jobs[0].path) != "B.CSV.gz" || jobs[1].section.Name != "rows" || jobs[2].section.Name != "again" {
+	if filepath.Base(jobs[0].Name) != "B.CSV.gz" || jobs[1].section.Name != "rows" || jobs[2].section.Name != "again" {
 		t.Errorf("the order is %v", jobs)
 	}
-	if jobs, _, err := p.jobs([]string{other}, ""); err != nil || len(jobs) != 2 {
+	if jobs, _, err := found(p, []string{other}, ""); err != nil || len(jobs) != 2 {
 		t.Errorf("a file by its name: %v, %v", jobs, err)
 	}
-	if _, _, err := p.jobs([]string{filepath.Join(dir, "none")}, ""); err == nil {
+	if _, _, err := found(p, []string{filepath.Join(dir, "none")}, ""); err == nil {
 		t.Error("a file that is not there was taken")
 	}
 	rejected := write(t, dir, "rejected.csv", "x")
-	if jobs, _, err := p.jobs([]string{dir}, rejected); err != nil || len(jobs) != 4 {
+	if jobs, _, err := found(p, []string{dir}, rejected); err != nil || len(jobs) != 4 {
 		t.Errorf("beside the errors file of an earlier run: %v, %v", jobs, err)
 	}
-	if _, _, err := p.jobs([]string{rejected}, rejected); err == nil {
+	if _, _, err := found(p, []string{rejected}, rejected); err == nil {
 		t.Error("a file to import would be overwritten")
 	}
-	sales, err := load("crm-sales-opportunities")
+	sales, _, err := Load("crm-sales-opportunities")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := sales.jobs([]string{other}, ""); err == nil {
+	if _, _, err := found(sales, []string{other}, ""); err == nil {
 		t.Error("a file that nothing is for was taken")
 	}
-	if _, _, err := sales.jobs([]string{dir}, ""); err == nil {
+	if _, _, err := found(sales, []string{dir}, ""); err == nil {
 		t.Error("a folder without a file was taken")
 	}
 }

@@ -33,8 +33,8 @@ func newProgress(r *run) *progress {
 	if r.options.Terminal {
 		every = barEvery
 		total := int64(0)
-		for _, j := range r.jobs {
-			total += j.size
+		for _, f := range r.work.Files {
+			total += f.Size
 		}
 		p.bar = progressbar.NewOptions64(max(total, 1),
 			progressbar.OptionSetWriter(r.options.Out), progressbar.OptionShowBytes(true),
@@ -64,7 +64,7 @@ func (p *progress) tell() {
 	rows, rejected := p.run.read.Load(), p.run.rejects.rejected()
 	if p.bar != nil {
 		p.bar.Describe(fmt.Sprintf("%d rows, %d rejected", rows, rejected))
-		_ = p.bar.Set64(p.run.bytes.Load()) // a bar that cannot be drawn stops nothing
+		_ = p.bar.Set64(p.run.work.Bytes()) // a bar that cannot be drawn stops nothing
 		return
 	}
 	rate := float64(rows) / time.Since(p.started).Seconds()

@@ -22,11 +22,7 @@ type rejects struct {
 	first []string // a few reasons, for the report
 }
 
-const (
-	reasonsShown = 10
-	reasonsKept  = 1000
-	rawKept      = 16 << 10 // bytes of a row in the file
-)
+const rawKept = 16 << 10 // bytes of a row in the file
 
 func newRejects(path string) (*rejects, error) {
 	if path != "" {
@@ -37,29 +33,34 @@ func newRejects(path string) (*rejects, error) {
 	return &rejects{path: path}, nil
 }
 
-// add notes why a row, or one of its commands, is not stored.
-func (r *rejects) add(of *row, reason string) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if !of.rejected {
-		of.rejected = true
-		r.rows++
-	}
-	reason = strings.ToValidUTF8(reason, "\ufffd")
-	if len(r.first) < reasonsShown {
-		r.first = append(r.first, fmt.Sprintf("%s:%d: %s", of.file, of.line, reason))
-	}
-	if r.path == "" {
+// add notes why a row is rejected, if it is.
+func (r *rejects) add(row Result) error {
+	if len(row.Reasons) == 0 {
 		return nil
 	}
-	if r.file == nil {
-		if err := r.create(); err != nil {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.rows++
+	for _, reason := range row.Reasons {
+		reason = strings.ToValidUTF8(reason, "\ufffd")
+		if len(r.first) < reasonsShown {
+			r.first = append(r.first, fmt.Sprintf("%s:%d: %s", row.Name, row.Line, reason))
+		}
+		if r.path == "" {
+			continue
+		}
+		if r.file == nil {
+			if err := r.create(); err != nil {
+				return err
+			}
+		}
+		raw := row.Raw[:min(len(row.Raw), rawKept)]
+		raw = bytes.ReplaceAll(bytes.ToValidUTF8(raw, []byte("\ufffd")), []byte{0}, []byte("\ufffd"))
+		if err := r.out.Write([]string{row.Name, strconv.Itoa(row.Line), reason, string(raw)}); err != nil {
 			return err
 		}
 	}
-	raw := of.raw[:min(len(of.raw), rawKept)]
-	raw = bytes.ReplaceAll(bytes.ToValidUTF8(raw, []byte("\ufffd")), []byte{0}, []byte("\ufffd"))
-	return r.out.Write([]string{of.file, strconv.Itoa(of.line), reason, string(raw)})
+	return nil
 }
 
 func (r *rejects) create() (err error) {

@@ -5,12 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/google/uuid"
-	"golang.org/x/sync/errgroup"
 )
 
 // Options are what the user asks for.
@@ -54,32 +50,20 @@ func Run(ctx context.Context, o Options) (Summary, error) {
 	if o.Out == nil {
 		o.Out = io.Discard
 	}
-	if o.Parallel <= 0 {
-		o.Parallel = 6
-	}
-	p, err := load(o.Mapping)
-	if err != nil {
-		return Summary{}, &MappingError{err}
-	}
-	jobs, left, err := p.jobs(o.Paths, o.ErrorsFile)
+	p, _, err := Load(o.Mapping)
 	if err != nil {
 		return Summary{}, err
 	}
-	var unused atomic.Int64
-	for _, j := range jobs { // what is wrong with a file as a whole shows before anything is sent
-		_, file, err := j.open(&unused)
-		if err != nil {
-			return Summary{}, err
-		}
-		if err := file.Close(); err != nil {
-			return Summary{}, err
-		}
+	files, left, err := p.Local(o.Paths, o.ErrorsFile)
+	if err != nil {
+		return Summary{}, err
 	}
 	rejects, err := newRejects(o.ErrorsFile)
 	if err != nil {
 		return Summary{}, err
 	}
-	r := &run{plan: p, jobs: jobs, options: o, rejects: rejects, accepted: map[string]int{}}
+	r := &run{options: o, rejects: rejects, work: Work{Plan: p, Files: files, Parallel: o.Parallel}, accepted: map[string]int{}}
+	r.work.After = r.after
 	for _, path := range left {
 		r.say("left out: %s", path)
 	}
@@ -96,25 +80,21 @@ func Run(ctx context.Context, o Options) (Summary, error) {
 	if r.client != nil {
 		summary.Requests, summary.Retries = int(r.client.requests.Load()), int(r.client.retries.Load())
 	}
-	r.report(summary)
+	if err == nil || summary.Rows > 0 {
+		r.report(summary)
+	}
 	return summary, errors.Join(err, closeErr)
 }
 
 // run is one import under way.
 type run struct {
-	plan    *plan
-	jobs    []job
+	work    Work
 	options Options
 	rejects *rejects
-	client  *client // the sender, with its figures
-	sender  Sender
+	client  *client
 	show    *progress
 
-	read  atomic.Int64 // rows
-	bytes atomic.Int64 // of the files
-
-	mu       sync.Mutex // of what follows
-	flying   inFlight
+	read     atomic.Int64 // rows
 	accepted map[string]int
 	updated  int
 }
@@ -122,97 +102,65 @@ type run struct {
 // live reads the files and sends what they become.
 func (r *run) live(ctx context.Context) error {
 	r.show = newProgress(r)
-	r.client = newClient(r.options.Server, r.options.Key, r.options.Parallel, r.show.note)
+	r.client = newClient(r.options.Server, r.options.Key, 6, r.show.note)
 	if r.options.pause != nil {
 		r.client.pause = r.options.pause
 	}
-	r.sender = r.client
+	r.work.Sender = r.client
 	defer r.client.close()
 	defer r.show.close()
-	r.flying.writers = map[uuid.UUID][]*chunk{}
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(r.options.Parallel + 1) // the reader is one of the group
-	group.Go(func() error {
-		s := &sending{run: r, ctx: ctx, group: group, chunk: newChunk()}
-		if err := r.rows(ctx, s.take); err != nil {
-			return err
-		}
-		s.flush()
-		return nil
-	})
-	return group.Wait()
+	return r.work.Do(ctx)
 }
 
-// take is what is done with a row: with the commands it becomes, and with what
-// is wrong with it, which is in the errors file already. job is nil for what
-// happens once.
-type take func(j *job, of *row, commands []*Command, problems []error) error
-
-// rows reads everything, in order.
-func (r *run) rows(ctx context.Context, take take) error {
-	of := &row{file: r.plan.name}
-	once, err := r.plan.onceCommands(of)
-	if err != nil {
-		return err
+// after counts what became of rows, and writes down the rejected ones.
+func (r *run) after(_ context.Context, results Results) error {
+	for name, n := range results.Accepted {
+		r.accepted[name] += n
 	}
-	if err := take(nil, of, once, nil); err != nil {
-		return err
-	}
-	for i := range r.jobs {
-		if err := r.rowsOf(ctx, &r.jobs[i], take); err != nil {
-			return fmt.Errorf("%s: %w", r.jobs[i].path, err)
+	for _, row := range results.Rows {
+		if row.File >= 0 {
+			r.read.Add(1)
+		}
+		if row.Outcome == Updated {
+			r.updated++
+		}
+		if err := r.rejects.add(row); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-func (r *run) rowsOf(ctx context.Context, j *job, take take) error {
-	in, file, err := j.open(&r.bytes)
-	if err != nil {
-		return err
+// dry says what the files would become.
+func (r *run) dry(ctx context.Context) error {
+	r.say("mapping %s: %s", r.work.Plan.Name, r.work.Plan.About)
+	all, err := r.work.Plan.DryRun(ctx, r.work.Files, r.rejects.add)
+	for _, g := range all {
+		r.read.Add(g.Rows)
+		for name, n := range g.Commands {
+			r.accepted[name] += n
+		}
+		r.tell(g)
 	}
-	defer file.Close()
-	for ctx.Err() == nil {
-		var of *row
-		var commands []*Command
-		var problems []error
-		rec, err := in.next()
-		bad, isBad := errors.AsType[*badRow](err)
-		switch {
-		case errors.Is(err, io.EOF):
-			return nil
-		case isBad:
-			of = &row{file: j.path, line: bad.line, raw: bad.raw}
-			problems = []error{errors.New(bad.reason)}
-		case err != nil:
-			return err
-		default:
-			of = &row{file: j.path, line: rec.line, raw: rec.raw}
-			commands, problems = j.section.commandsOf(r.plan, rec, of)
-		}
-		r.read.Add(1)
-		for _, problem := range problems {
-			if err := r.rejects.add(of, problem.Error()); err != nil {
-				return err
-			}
-		}
-		if err := take(j, of, commands, problems); err != nil {
-			return err
-		}
-	}
-	return ctx.Err()
+	return err
 }
 
-// count adds what was accepted, and the rows that were updated.
-func (r *run) count(accepted map[string]int, rows []*row) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for name, n := range accepted {
-		r.accepted[name] += n
+func (r *run) tell(g Glance) {
+	if g.File == "" {
+		r.say("once")
+	} else {
+		r.say("%s as %s: %d rows, %d rejected", g.File, g.Section, g.Rows, g.Rejected)
 	}
-	for _, row := range rows {
-		if row.updated {
-			r.updated++
+	for _, name := range sortedNames(g.Commands) {
+		r.say("  %7d %s", g.Commands[name], name)
+	}
+	for _, reason := range g.Reasons {
+		r.say("  %7d × rejected: %s", reason.Rows, reason.Reason)
+	}
+	for i, example := range g.Examples {
+		r.say("  example %d", i+1)
+		for _, command := range example {
+			r.say("    %s", command)
 		}
 	}
 }

@@ -18,98 +18,146 @@ type Sender interface {
 
 // sending gathers rows into chunks and sends these, several at a time.
 type sending struct {
-	run   *run
-	ctx   context.Context //nolint:containedctx // of the one import it lives for
-	group *errgroup.Group
-	chunk *chunk
+	work   *Work
+	ctx    context.Context //nolint:containedctx // of the one import it lives for
+	group  *errgroup.Group
+	chunk  *chunk
+	latest *chunk // the one sent before
 }
 
 // take adds a row to the chunk at hand. It waits when enough chunks are in
 // flight, so that reading is never far ahead of the server.
-func (s *sending) take(_ *job, of *row, commands []*Command, _ []error) error {
-	if len(commands) > 0 {
-		if !s.chunk.fits(commands) {
-			s.flush()
-		}
-		s.chunk.add(of, commands)
+func (s *sending) take(of *row, commands []*Command, problems []error) error {
+	if of.number < s.work.Done && of.number > 0 {
+		return s.ctx.Err()
 	}
+	for _, problem := range problems {
+		of.reject("%s", problem.Error())
+	}
+	if !s.chunk.fits(commands) {
+		s.flush()
+	}
+	s.chunk.add(of, commands)
 	return s.ctx.Err()
 }
 
-// flush sends the chunk at hand.
+// flush sends the chunk at hand. Its results are told after those of the chunks
+// before it, and until then it keeps its place among those in flight, so that what
+// waits to be told does not pile up.
 func (s *sending) flush() {
-	k, r := s.chunk, s.run
+	k, w, before := s.chunk, s.work, s.latest
 	if len(k.rows) == 0 {
 		return
 	}
-	s.chunk = newChunk()
-	r.mu.Lock()
-	before := r.flying.enter(k)
-	r.mu.Unlock()
+	s.chunk, s.latest = newChunk(), k
+	w.mu.Lock()
+	writers := w.flying.enter(k)
+	w.mu.Unlock()
 	s.group.Go(func() error {
-		defer func() {
-			r.mu.Lock()
-			r.flying.leave(k)
-			r.mu.Unlock()
-			close(k.done)
-		}()
-		for _, earlier := range before {
-			select {
-			case <-earlier.done:
-			case <-s.ctx.Done():
-				return s.ctx.Err()
+		for _, earlier := range writers {
+			if err := earlier.wait(s.ctx, earlier.done); err != nil {
+				return err
 			}
 		}
-		return r.send(s.ctx, k)
+		accepted, err := w.send(s.ctx, k)
+		w.mu.Lock()
+		w.flying.leave(k)
+		w.mu.Unlock()
+		if err != nil {
+			return err
+		}
+		close(k.done)
+		if before != nil {
+			if err := before.wait(s.ctx, before.told); err != nil {
+				return err
+			}
+		}
+		if err := w.tell(s.ctx, k, accepted); err != nil {
+			return err
+		}
+		close(k.told)
+		return nil
 	})
 }
 
-// send sends a chunk, and then what its rows change of what exists already.
-func (r *run) send(ctx context.Context, k *chunk) error {
+// wait waits for what the chunk closes. A chunk that fails closes nothing, but then
+// the context ends.
+func (k *chunk) wait(ctx context.Context, closed <-chan struct{}) error {
+	select {
+	case <-closed:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// tell tells what became of a chunk's rows.
+func (w *Work) tell(ctx context.Context, k *chunk, accepted map[string]int) error {
+	results := Results{Rows: make([]Result, 0, len(k.rows)), Accepted: accepted}
+	for _, r := range k.rows {
+		if r.number >= w.Done {
+			results.Rows = append(results.Rows, r.result())
+		}
+	}
+	if w.After == nil || len(results.Rows) == 0 {
+		return nil
+	}
+	return w.After(ctx, results)
+}
+
+// send sends a chunk, and then what its rows change of what exists already. It gives
+// the commands that were accepted, by name.
+func (w *Work) send(ctx context.Context, k *chunk) (map[string]int, error) {
 	accepted := map[string]int{}
-	defer func() { r.count(accepted, k.rows) }()
-	outcomes, err := r.sender.Send(ctx, k.commands)
+	if len(k.commands) == 0 {
+		return accepted, nil
+	}
+	if w.Before != nil {
+		if err := w.Before(ctx, streams(k.commands)); err != nil {
+			return nil, err
+		}
+	}
+	outcomes, err := w.Sender.Send(ctx, k.commands)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	var changes []*Command
 	for i, c := range k.commands {
 		switch o := outcomes[i]; {
 		case c.alreadyThere(o):
-			changes = append(changes, c.changes(r.plan.name)...)
+			changes = append(changes, c.changes(w.Plan.Name)...)
 		case !o.refused():
 			accepted[c.Name]++
 		case !c.pointless(): // else the reason is given already
-			if err := r.refuse(c, o); err != nil {
-				return err
-			}
+			c.refuse(o)
 		}
 	}
-	outcomes, err = r.sender.Send(ctx, changes)
+	if len(changes) == 0 {
+		return accepted, nil
+	}
+	outcomes, err = w.Sender.Send(ctx, changes)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for i, c := range changes {
 		switch o := outcomes[i]; {
 		case o.refused():
-			if err := r.refuse(c, o); err != nil {
-				return err
-			}
+			c.refuse(o)
 		case o.Events > 0:
 			accepted[c.Name]++
 			c.row.updated = true
 		}
 	}
-	return nil
+	return accepted, nil
 }
 
-// refuse notes that the server wants nothing of the command. What the row would
-// have done to a target that it could not create is then of no interest.
-func (r *run) refuse(c *Command, o Outcome) error {
+// refuse notes that nobody wants the command. What the row would have done to a
+// target that it could not create is then of no interest.
+func (c *Command) refuse(o Outcome) {
 	if creates(c.Name) {
 		c.row.dead = append(c.row.dead, c.Target)
 	}
-	return r.rejects.add(c.row, c.Name+": "+o.Problem.about(c.Body))
+	c.row.reject("%s: %s", c.Name, o.Problem.about(c.Body))
 }
 
 // pointless reports whether the command is about something that its row could

@@ -47,7 +47,7 @@ type value struct {
 	currency  *template
 	layouts   []string
 	zone      *time.Location
-	plan      *plan
+	plan      *Plan
 }
 
 // scope is one row, or one item of a list in it, while it becomes commands.
