@@ -86,6 +86,11 @@ func (s *Server) serveBatch(w http.ResponseWriter, r *http.Request) {
 			result.Status, result.Problem = done.problem.Status, done.problem
 			continue
 		}
+		if err := asks[k].settle(r.Context()); err != nil {
+			result.Problem = problemOf(r.Context(), err)
+			result.Status = result.Problem.Status
+			continue
+		}
 		if last.Before(done.receipt.Position) {
 			last = done.receipt.Position
 		}

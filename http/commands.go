@@ -3,6 +3,7 @@ package http
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"encoding/json"
 	"net/http"
 	"net/url"
@@ -45,6 +46,7 @@ type place struct {
 	made    bool      // the part is one that the command makes, if it leaves an event
 	body    jsontext.Value
 	secret  credentials.Token // that the command makes
+	after   func(context.Context, *ask) error
 }
 
 // reading is a command as it was read.
@@ -55,6 +57,7 @@ type reading struct {
 	part    string    // the part it made or is about
 	made    bool      // made, rather than is about
 	secret  credentials.Token
+	after   func(context.Context, *ask) error // follows a command that was carried out
 }
 
 // creates reports whether the command brings an aggregate into being.
@@ -96,7 +99,7 @@ func describe[T any, B body[T]](name string, needs access.Action, method, path, 
 			return reading{}, domain.ErrInvalid.At("/id", "An id of zeros names nothing. Leave it out to get one.")
 		}
 		made, err := read(s, &at, B(&value))
-		result := reading{command: made, about: B(&value).common(), part: at.part, made: at.made, secret: at.secret}
+		result := reading{command: made, about: B(&value).common(), part: at.part, made: at.made, secret: at.secret, after: at.after}
 		if c.creates() {
 			result.target = at.command
 			if identified, ok := any(&value).(interface{ chosen() uuid.UUID }); ok && identified.chosen() != uuid.Nil {
@@ -190,6 +193,7 @@ type ask struct {
 	part    string
 	made    bool // the part is there only if the command left an event
 	secret  credentials.Token
+	after   func(context.Context, *ask) error
 }
 
 // entry is what a request or an entry of a batch says beside the body.
@@ -230,7 +234,7 @@ func (s *Server) ask(c *command, meta domain.Meta, e entry, data jsontext.Value)
 	}
 	return &ask{
 		Ask:     commands.Ask{Target: target, Command: read.command, Meta: meta, Within: e.within, IfMatch: e.match.revision},
-		command: c, key: e.key, body: compacted, part: read.part, made: read.made, secret: read.secret,
+		command: c, key: e.key, body: compacted, part: read.part, made: read.made, secret: read.secret, after: read.after,
 	}, nil
 }
 
@@ -276,6 +280,10 @@ func (s *Server) serve(c *command) http.HandlerFunc {
 		}
 		if done.problem != nil {
 			done.problem.write(w)
+			return
+		}
+		if err := a.settle(r.Context()); err != nil {
+			fail(w, r, err)
 			return
 		}
 		receipt := done.receipt

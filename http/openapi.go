@@ -74,6 +74,7 @@ func (s *Server) openAPI() huma.Config {
 				{Name: "employees"},
 				{Name: "products"},
 				{Name: "keys", Description: "Who may ask, and what. Changes are events; a revoked key lets nobody in within a second, on every server."},
+				{Name: "imports", Description: "Files that become customers, deals, consents and so on."},
 				{Name: "commands", Description: "Many commands in one request."},
 			},
 		},

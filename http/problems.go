@@ -15,6 +15,7 @@ import (
 	"crm/domain/webhook"
 	"crm/http/access"
 	"crm/http/answers"
+	"crm/http/imports"
 	"crm/projections"
 	"crm/projections/readmodels"
 )
@@ -111,6 +112,9 @@ var catalogue = []kind{
 	{importrun.ErrNotStarted, "Start the import first."},
 	{importrun.ErrOver, "Create another import, with the same files if need be: rows that were taken change nothing the second time."},
 	{importrun.ErrUndone, "Create another import with the same files."},
+	{imports.ErrFileTooLarge, "Pack the file with gzip, which is unpacked as it is read, or split it into several."},
+	{imports.ErrBusy, "Try again when the other dry run is over; or ask crm import --dry-run, which needs no server."},
+	{imports.ErrFileUnfit, "Mend the file, or take another mapping. GET the import for what it holds."},
 	{importrun.ErrForgotten, "Create another import and upload the files again."},
 	{webhook.ErrUnknown, "Check the id against the list of webhooks."},
 	{webhook.ErrAlreadyRegistered, "Change the webhook that has this id, or register one with another id, or with none."},

@@ -37,7 +37,7 @@ func (s *Server) routes() error {
 		s.api = humachi.New(r, s.openAPI())
 		for _, c := range slices.Concat(
 			customerCommands, interactionCommands, consentCommands,
-			dealCommands, pipelineCommands, employeeCommands, productCommands, parkedCommands, keyCommands,
+			dealCommands, pipelineCommands, employeeCommands, productCommands, parkedCommands, keyCommands, importCommands,
 		) {
 			if s.commands[c.name] != nil {
 				err = fmt.Errorf("http: two commands are named %s", c.name)
@@ -55,6 +55,7 @@ func (s *Server) routes() error {
 		s.takes(http.MethodPost, "/v1/commands", access.CommandsSend)
 		r.Post("/v1/commands", s.serveBatch)
 		s.queries()
+		s.importQueries(r)
 	})
 	s.router = r
 	if err := cmp.Or(err, s.checkRoutes()); err != nil {
@@ -69,7 +70,7 @@ func (s *Server) routes() error {
 
 // notAllowed refuses a method and says which ones the path takes.
 func (s *Server) notAllowed(w http.ResponseWriter, r *http.Request) {
-	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPatch} {
+	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch} {
 		if s.router.Match(chi.NewRouteContext(), method, r.URL.Path) {
 			w.Header().Add("Allow", method)
 		}

@@ -19,6 +19,7 @@ import (
 	"crm/domain"
 	"crm/http/access"
 	"crm/http/answers"
+	"crm/http/imports"
 	"crm/projections"
 	"crm/projections/readmodels"
 )
@@ -48,6 +49,9 @@ type Config struct {
 	Jobs *projections.Jobs
 	// Events is the log, for the change feed. Needed for that.
 	Events EventLog
+	// Imports says where files that are imported are kept; its zero value: nowhere, and
+	// there are no imports. Its commands, sender, log and clock are this server's.
+	Imports imports.Config
 	// Keys are the API keys of a file by name; the name is the actor in the history.
 	// [Server.ReplaceKeys] replaces them. Default none: keys that were issued let in.
 	Keys map[string]Key
@@ -99,6 +103,7 @@ type Server struct {
 	keys     atomic.Pointer[map[string]Key] // of the key file
 	uses     keyUses
 	measures *measures
+	imports  *imports.Jobs
 	document []byte              // OpenAPI
 	answers  map[string][]string // slugs of the problems that an operation may answer
 
@@ -156,7 +161,18 @@ func New(cfg Config) (*Server, error) {
 	if s.measures, err = newMeasures(cfg.Metrics, s.followers); err != nil {
 		return nil, err
 	}
+	if cfg.Imports.Pool != nil {
+		cfg.Imports.Commands, cfg.Imports.Sender, cfg.Imports.Log, cfg.Imports.Now = cfg.Commands, s.importSender, cfg.Log, cfg.Now
+		s.imports = imports.New(cfg.Imports)
+	}
 	return s, s.routes()
+}
+
+// Run does what goes on beside requests, until ctx ends: it works on imports.
+func (s *Server) Run(ctx context.Context) {
+	if s.imports != nil {
+		s.imports.Run(ctx)
+	}
 }
 
 // Handler is the whole surface.

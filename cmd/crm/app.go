@@ -25,6 +25,7 @@ import (
 	"crm/eventstore/embedded"
 	crmhttp "crm/http"
 	"crm/http/answers"
+	"crm/http/imports"
 	"crm/projections"
 	"crm/projections/readmodels"
 )
@@ -129,6 +130,7 @@ func openApp(ctx context.Context, s settings, b backends, keys map[string]crmhtt
 		Events:    feedLog{a.store},
 		PublicURL: s.PublicURL,
 		Followers: s.FeedFollowers,
+		Imports:   imports.Config{Pool: a.pool, Load: a.store.Load, Keep: s.ImportFiles},
 		Keys:      keys,
 		Answers:   a.answers,
 		Ready: map[string]func(context.Context) error{
@@ -185,6 +187,7 @@ func (a *app) run(ctx context.Context, began func(context.Context) error) (err e
 	}()
 	var noting sync.WaitGroup
 	noting.Go(func() { a.surface.NoteUses(engine) })
+	noting.Go(func() { a.surface.Run(engine) })
 	defer func() {
 		a.jobs.Close()
 		stopEngine()

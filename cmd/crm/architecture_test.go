@@ -39,6 +39,7 @@ var arrows = map[string][]string{
 
 	// What files become, whoever carries it out.
 	"http/importing": {"http/importing/...", "domain"},
+	"http/imports":   {"http/importing", "commands/...", "domain/..."},
 
 	"http":        {"http/...", "commands/...", "projections", "projections/readmodels", "domain/..."},
 	"http/access": {"domain"},

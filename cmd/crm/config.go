@@ -28,6 +28,7 @@ type settings struct {
 	PhoneRegion     string        `env:"CRM_PHONE_REGION" placeholder:"CC" help:"Country (ISO 3166-1 alpha-2) of phone numbers typed without a + prefix. Default none: such numbers are refused unless the request names a region."`
 	Connections     int32         `default:"16" env:"CRM_POSTGRES_CONNECTIONS" placeholder:"N" help:"Postgres connections for reads, 1 to 1000; each read model holds one more. Default ${default}."`
 	StateCache      int           `default:"64" env:"CRM_STATE_CACHE" placeholder:"MIB" help:"Memory for folded customers, deals and so on, in MiB, at least 1. Default ${default}."`
+	ImportFiles     time.Duration `default:"720h" env:"CRM_IMPORT_FILES" placeholder:"DURATION" help:"How long the files of an import and what became of their rows are kept after its end, 1h or more. Default ${default}."`
 	WaitTimeout     time.Duration `default:"5s" env:"CRM_WAIT_TIMEOUT" placeholder:"DURATION" help:"How long a read with min_position waits for its read model before it answers 503, 0s to 1m. Default ${default}."`
 	PublicURL       string        `name:"public-url" env:"CRM_PUBLIC_URL" placeholder:"URL" help:"URL under which clients know this installation, as https://crm.example.com: the beginning of the source of its events. Default none: sources are relative, and two installations cannot be told apart by them."`
 	FeedFollowers   int           `default:"256" env:"CRM_FEED_FOLLOWERS" placeholder:"N" help:"How many may follow the change feed (server-sent events) of this server at once, 1 to 10000; each holds a connection and some 1 MiB at most. Default ${default}."`
@@ -52,6 +53,9 @@ func (s *settings) check() error {
 	}
 	if s.StateCache < 1 {
 		errs = append(errs, fmt.Errorf("--state-cache %d is not at least 1 MiB", s.StateCache))
+	}
+	if s.ImportFiles < time.Hour {
+		errs = append(errs, fmt.Errorf("--import-files %s is not at least 1h", s.ImportFiles))
 	}
 	if s.WaitTimeout < 0 || s.WaitTimeout > time.Minute {
 		errs = append(errs, fmt.Errorf("--wait-timeout %s is not within 0s to 1m", s.WaitTimeout))

@@ -348,11 +348,20 @@ func (w *exampleCompany) ask(name string, ids map[string]string) contractAnswer 
 	if len(query) > 0 {
 		path += "?" + query.Encode()
 	}
-	request, err := http.NewRequestWithContext(w.t.Context(), strings.ToUpper(at.method), w.p.url+path, strings.NewReader(w.onServer(string(page.Request.Body))))
+	text := string(page.Request.Body)
+	var file string
+	isFile := at.RequestBody != nil && at.RequestBody.Content["application/json"] == nil
+	if isFile { // the page has it as a text
+		if err := json.Unmarshal(page.Request.Body, &file); err != nil {
+			w.t.Fatal(err)
+		}
+		text = file
+	}
+	request, err := http.NewRequestWithContext(w.t.Context(), strings.ToUpper(at.method), w.p.url+path, strings.NewReader(w.onServer(text)))
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	if page.Request.Body != nil {
+	if page.Request.Body != nil && !isFile {
 		request.Header.Set("Content-Type", "application/json")
 	}
 	for header, value := range page.Request.Headers {
@@ -378,6 +387,13 @@ func (w *exampleCompany) ask(name string, ids map[string]string) contractAnswer 
 			var running struct{ State string }
 			w.p.must(http.MethodGet, job, "", &running)
 			return running.State != "running" && running.State != "queued"
+		})
+	}
+	if id := page.Request.Path["id"]; strings.HasPrefix(name, "import.") && id != "" {
+		eventually(w.t, "the import ends", func() bool {
+			var working struct{ Status string }
+			w.p.must(http.MethodGet, "/v1/imports/"+w.onServer(id), "", &working)
+			return working.Status != "running" && working.Status != "undoing"
 		})
 	}
 	answer := contractAnswer{Status: status}

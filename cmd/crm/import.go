@@ -12,8 +12,8 @@ import (
 	"crm/http/importing"
 )
 
-// imports is `crm import`.
-type imports struct {
+// importFiles is `crm import`.
+type importFiles struct {
 	Mapping string   `required:"" placeholder:"M" help:"How rows become commands: a built-in mapping (${mappings}) or a YAML file."`
 	DryRun  bool     `help:"Say what would happen; contact no server."`
 	Errors  string   `default:"rejected.csv" placeholder:"FILE" help:"File for rejected rows, with line and reason; written only when there are any. Default ${default}."`
@@ -22,7 +22,7 @@ type imports struct {
 }
 
 // Run imports, and says so.
-func (i *imports) Run(ctx context.Context, std streams) error {
+func (i *importFiles) Run(ctx context.Context, std streams) error {
 	key := ""
 	if !i.DryRun {
 		var err error

@@ -21,7 +21,7 @@ type Import struct {
 	CreatedAt time.Time        `json:"created_at"`
 	StartedAt *time.Time       `json:"started_at,omitempty"`
 	EndedAt   *time.Time       `json:"ended_at,omitempty"`
-	Progress  Progress         `json:"progress"`
+	Progress  Headway          `json:"progress"`
 	Files     []File           `json:"files" nullable:"false" doc:"In the order of their upload."`
 	Failure   string           `json:"failure,omitempty" doc:"Why it has failed, and what to do."`
 	Forgotten bool             `json:"files_deleted" doc:"The files, and what became of each row, are deleted."`
@@ -30,8 +30,13 @@ type Import struct {
 	Revision domain.Revision `json:"-"`
 }
 
-// Progress is how far an import is.
-type Progress struct {
+// Working reports whether there is something to do.
+func (i *Import) Working() bool {
+	return i.Status == importrun.Running || i.Status == importrun.Undoing
+}
+
+// Headway is how far an import is.
+type Headway struct {
 	Rows      int64          `json:"rows" doc:"Read and done with."`
 	Rejected  int64          `json:"rejected" doc:"Of these, rejected at least in part."`
 	Updated   int64          `json:"updated" doc:"Of these, that changed what an earlier import had brought."`

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -41,6 +42,8 @@ type Config struct {
 type Jobs struct {
 	cfg  Config
 	poke chan struct{}
+
+	drying sync.Mutex // one at a time
 }
 
 const (

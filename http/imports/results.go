@@ -41,11 +41,7 @@ func (j *Jobs) Results(ctx context.Context, id uuid.UUID, which, file string, to
 	if found.Forgotten {
 		return importrun.ErrForgotten
 	}
-	text := ""
-	if err := j.cfg.Pool.QueryRow(ctx, "SELECT mapping_text FROM crm.imports WHERE id = $1", id).Scan(&text); err != nil {
-		return err
-	}
-	plan, err := importing.Parse(found.Mapping, []byte(text))
+	plan, err := j.plan(ctx, found)
 	if err != nil {
 		return err
 	}

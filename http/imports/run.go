@@ -22,13 +22,12 @@ var errEnded = errors.New("imports: the import was ended")
 
 // run imports from the first row of which no result is recorded.
 func (j *Jobs) run(ctx context.Context, conn *pgx.Conn, of Import) error {
-	text := ""
-	if err := conn.QueryRow(ctx, "SELECT mapping_text FROM crm.imports WHERE id = $1", of.ID).Scan(&text); err != nil {
-		return err
+	plan, err := j.plan(ctx, of)
+	if bad, ok := errors.AsType[*importing.MappingError](err); ok {
+		return j.fail(ctx, of, importrun.BadMapping, bad.Error())
 	}
-	plan, err := importing.Parse(of.Mapping, []byte(text))
 	if err != nil {
-		return j.fail(ctx, of, importrun.BadMapping, err.Error())
+		return err
 	}
 	// What was noted ahead of a crash may be sent twice, which the keys make harmless.
 	work := &importing.Work{
@@ -73,7 +72,7 @@ func (j *Jobs) note(ctx context.Context, id uuid.UUID, streams []domain.Stream) 
 }
 
 // record keeps what became of rows, and how far the import is with them, at once.
-func record(ctx context.Context, conn *pgx.Conn, id uuid.UUID, total *Progress, bytes int64, results importing.Results) error {
+func record(ctx context.Context, conn *pgx.Conn, id uuid.UUID, total *Headway, bytes int64, results importing.Results) error {
 	next := *total
 	next.Commands = map[string]int{}
 	for name, n := range total.Commands {
