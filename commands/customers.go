@@ -16,6 +16,7 @@ var customers = &kind[customer.State, customer.Command, customer.Event]{
 	streamOf:   func(id uuid.UUID) domain.Stream { return domain.CustomerStream(domain.CustomerID{UUID: id}) },
 	isCreating: func(c customer.Command) bool { _, ok := c.(customer.Register); return ok },
 	references: customerReferences,
+	settings:   customer.Settings,
 	tell: func(s customer.State) any {
 		if !s.Exists() {
 			return nil

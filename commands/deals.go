@@ -19,6 +19,7 @@ var deals = &kind[deal.State, deal.Command, deal.Event]{
 	isCreating: func(c deal.Command) bool { _, ok := c.(deal.Open); return ok },
 	references: dealReferences,
 	resolve:    resolveDeal,
+	settings:   deal.Settings,
 	tell: func(s deal.State) any {
 		if s.Status == "" {
 			return nil

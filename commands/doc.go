@@ -23,6 +23,9 @@
 //     others do not exist: every command about them, and every reference to them, is
 //     answered word for word as if there were none. Decided on the folded state, so
 //     that it holds from the event on that hands a customer over.
+//   - A command that names the revision it rests on ([Ask.BasedOn]) changes no field
+//     that somebody else has given another value since: it is refused with
+//     [domain.FieldConflict]. Writers of different fields do not meet.
 //   - [Handler.DoAll] answers as if the commands were asked one after the other.
 //
 // # What it does not promise
@@ -60,14 +63,23 @@
 //
 //   - 2026-11-22 A command that creates appends without reading: the append at
 //     NoStream finds out whether it was right. Creating is then one round trip.
+//
 //   - 2026-11-22 A stream's facts for others are immutable and read without its
 //     turn. Locking two streams at once was weighed: two customers linked to each
 //     other would wait for each other.
+//
 //   - 2026-11-22 A receipt whose position is not beyond all that was seen before
 //     may answer an earlier try of the same append. Its state is forgotten, since
 //     the log may hold what was decided then, at the prices of then.
+//
 //   - 2026-11-22 A reference to something retired (a product) is allowed: a deal
 //     may have been agreed on before. Stages are different, pipeline.Enter says no.
+//
+//   - 2026-11-22 Whether a field was set meanwhile is told by its values then, now and
+//     as asked, not by the events between: what was set and set back is no conflict,
+//     nor is what two ask for alike. Only a command that rests on an old revision
+//     pays for it, by reading its stream.
+//
 //   - 2026-11-22 An append that is too large is halved until it fits, instead of
 //     measuring events here: the store alone knows how it writes them.
 //

@@ -12,6 +12,7 @@ import (
 var employees = &kind[employee.State, employee.Command, employee.Event]{
 	Decider:    employee.Decider,
 	streamOf:   func(id uuid.UUID) domain.Stream { return domain.EmployeeStream(domain.EmployeeID{UUID: id}) },
+	settings:   employee.Settings,
 	isCreating: func(c employee.Command) bool { _, ok := c.(employee.Register); return ok },
 	references: func(_ uuid.UUID, command employee.Command) []domain.Stream {
 		return some(domain.EmployeeStream, managerIn(command))

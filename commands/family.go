@@ -27,6 +27,8 @@ type folded interface {
 	decide(ctx context.Context, a asking, command domain.Command) ([]domain.Event, error)
 	// owner is whose the aggregate is: nobody's when it does not exist.
 	owner(ctx context.Context, a asking) (domain.EmployeeID, error)
+	// settings are the fields that the command gives a value.
+	settings(command domain.Command) []domain.Setting
 	// evolve folds one event in. After an error the aggregate is of no use.
 	evolve(event domain.Event) error
 	// facts is what other aggregates may know of this one; nil when it does not
@@ -47,6 +49,8 @@ type kind[S any, C domain.Command, E domain.Event] struct {
 	// ownerOf is whose an aggregate is; nil where there are no owners, and so no
 	// commands of somebody who may see one owner's only.
 	ownerOf func(ctx context.Context, a asking, state S) (domain.EmployeeID, error)
+	// settings are the fields that a command gives a value; nil when none does.
+	settings func(state S, command C) []domain.Setting
 	// tell gives the facts of a state; nil when nobody asks.
 	tell func(state S) any
 }
@@ -94,6 +98,14 @@ func (a *aggregate[S, C, E]) decide(ctx context.Context, by asking, command doma
 		events[i] = event
 	}
 	return events, nil
+}
+
+func (a *aggregate[S, C, E]) settings(command domain.Command) []domain.Setting {
+	c, ok := command.(C)
+	if !ok || a.kind.settings == nil {
+		return nil
+	}
+	return a.kind.settings(a.state, c)
 }
 
 func (a *aggregate[S, C, E]) evolve(event domain.Event) error {

@@ -50,6 +50,9 @@ type Ask struct {
 	Within domain.EmployeeID
 	// IfMatch is the revision the caller has seen, where that is a condition.
 	IfMatch *domain.Revision
+	// BasedOn is the revision the caller had read, where nobody may have changed
+	// the same fields since. It says nothing beside IfMatch.
+	BasedOn *domain.Revision
 }
 
 // Answer is what became of an [Ask]: a receipt, or why not.

@@ -3,6 +3,7 @@ package commands
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"github.com/google/uuid"
@@ -83,6 +84,13 @@ func (k *history) decide(ctx context.Context, h *Handler, run []*task) ([]domain
 		}
 		events, err := seen.state.decide(ctx, asking{h, t.Target, t.Within}, t.Command)
 		if err != nil {
+			t.answer.Err = err
+			continue
+		}
+		if err := k.rests(ctx, h, t, len(events) > 0, proposed); err != nil {
+			if _, refused := errors.AsType[*domain.Error](err); !refused {
+				return nil, err
+			}
 			t.answer.Err = err
 			continue
 		}

@@ -12,6 +12,7 @@ import (
 var interactions = &kind[interaction.State, interaction.Command, interaction.Event]{
 	Decider:    interaction.Decider,
 	streamOf:   func(id uuid.UUID) domain.Stream { return domain.InteractionStream(domain.CustomerID{UUID: id}) },
+	settings:   interaction.Settings,
 	isCreating: func(interaction.Command) bool { return false }, // one stream holds them all
 	references: func(target uuid.UUID, command interaction.Command) []domain.Stream {
 		details := mentioned(command)

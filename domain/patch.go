@@ -21,6 +21,7 @@ type Field[D any] struct {
 	same  func(a, b D) bool
 	copy  func(to *D, from D)
 	check func(D) error
+	value func(D) any // nil where it is zero
 }
 
 // FieldOf describes the field that at points to. Where that is free text it is
@@ -54,6 +55,13 @@ func fieldOf[D, T any](name string, at func(*D) *T, equal func(a, b T) bool, che
 		same:  func(a, b D) bool { return equal(*at(&a), *at(&b)) },
 		copy:  func(to *D, from D) { *at(to) = *at(&from) },
 		check: func(d D) error { return check(*at(&d)) },
+		value: func(d D) any {
+			var zero T
+			if value := *at(&d); !equal(value, zero) {
+				return value
+			}
+			return nil
+		},
 	}
 }
 
@@ -137,6 +145,17 @@ func (f Fields[D]) Touches(patch Patch[D], name string) bool {
 	return slices.ContainsFunc(f, func(field Field[D]) bool {
 		return field.Name == name && field.isSet(patch.Set)
 	})
+}
+
+// Settings are the fields that the patch names, with their values in d and after it.
+func (f Fields[D]) Settings(d D, patch Patch[D]) []Setting {
+	var settings []Setting
+	for _, field := range f {
+		if f.Touches(patch, field.Name) {
+			settings = append(settings, Setting{Field: field.Name, Is: field.value(d), To: field.value(patch.Set)})
+		}
+	}
+	return settings
 }
 
 // Has reports whether there is a field of that name.

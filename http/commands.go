@@ -233,7 +233,7 @@ func (s *Server) ask(c *command, meta domain.Meta, e entry, data jsontext.Value)
 		}
 	}
 	return &ask{
-		Ask:     commands.Ask{Target: target, Command: read.command, Meta: meta, Within: e.within, IfMatch: e.match.revision},
+		Ask:     commands.Ask{Target: target, Command: read.command, Meta: meta, Within: e.within, IfMatch: e.match.revision, BasedOn: (*domain.Revision)(read.about.BasedOn)},
 		command: c, key: e.key, body: compacted, part: read.part, made: read.made, secret: read.secret, after: read.after,
 	}, nil
 }

@@ -111,7 +111,7 @@ func (s *Server) problemsOf(op *huma.Operation, page operationPage) ([]string, e
 	case op.OperationID == batchName: // what its commands answer is told for each
 		follow = append(follow, ErrHeader, domain.ErrStoreUnavailable)
 	case isCommand:
-		follow = append(follow, ErrHeader, domain.ErrKeyReused, answers.ErrInProgress, domain.ErrStale, domain.ErrContended, domain.ErrTooLarge,
+		follow = append(follow, ErrHeader, domain.ErrKeyReused, answers.ErrInProgress, domain.ErrStale, domain.ErrFieldConflict, domain.ErrContended, domain.ErrTooLarge,
 			domain.ErrStoreUnavailable, domain.ErrStorageUnavailable, errStreamDeleted)
 		if command.named() {
 			follow = append(follow, projections.ErrUnknownModel)

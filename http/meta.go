@@ -20,6 +20,7 @@ type Envelope struct {
 	Reason     domain.Personal `json:"reason,omitempty" doc:"Why, in words of the one who asks." maxLength:"100000"`
 	OnBehalfOf string          `json:"on_behalf_of,omitempty" doc:"For whom the holder of the key acts." maxLength:"500"`
 	Source     sourceInput     `json:"source,omitzero" doc:"What brought this command."`
+	BasedOn    *int64          `json:"based_on,omitempty" nullable:"false" minimum:"0" doc:"The revision that the caller had read. Where someone else has given a field of this command another value since, it is refused with 409 field-conflict; changes of other fields do not matter. Says nothing beside If-Match with a revision." example:"3"`
 }
 
 type sourceInput struct {
@@ -43,6 +44,8 @@ func (e *Envelope) fill(meta *domain.Meta, now time.Time) error {
 	switch {
 	case meta.OccurredAt.IsZero(): // would read as no instant at all
 		return domain.ErrInvalid.At("/occurred_at", "The instant lies before time.")
+	case e.BasedOn != nil && *e.BasedOn < 0:
+		return domain.ErrInvalid.At("/based_on", "A revision is not negative.")
 	case meta.OccurredAt.After(now.Add(ahead)):
 		return domain.ErrInvalid.At("/occurred_at", "The instant lies more than a day in the future.")
 	}

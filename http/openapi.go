@@ -18,7 +18,7 @@ const description = `Commands change, queries read. Every command leaves events 
 
 **Read your own write.** A command answers Crm-Position; give it to a read as min_position.
 
-**No lost update.** ETag is a revision; send it as If-Match and a command is refused with 412 when someone else wrote first.
+**No lost update.** ETag is a revision; send it as If-Match and a command is refused with 412 when someone else wrote first. Or send it as based_on: then only a command that sets a field which someone else has changed since is refused, with 409 and both values.
 
 **Errors** are application/problem+json (RFC 9457); their type is a page of this server.
 

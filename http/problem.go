@@ -21,6 +21,8 @@ type Problem struct {
 	Detail    string  `json:"detail" doc:"What is wrong and what can be done." example:"The deal is closed. Reopen it first."`
 	RequestID string  `json:"request_id,omitempty" doc:"Names this request in the server's log."`
 	Errors    []Fault `json:"errors,omitempty" nullable:"false" doc:"The places that are wrong."`
+
+	Conflicts []Conflict `json:"conflicts,omitempty" nullable:"false" doc:"Of field-conflict: the fields that someone else has changed meanwhile."`
 }
 
 // Fault is one place of a request that is wrong.
@@ -29,6 +31,48 @@ type Fault struct {
 	Parameter string `json:"parameter,omitempty" doc:"Name of the path or query parameter."`
 	Header    string `json:"header,omitempty" doc:"Name of the header."`
 	Detail    string `json:"detail" doc:"What is wrong there."`
+}
+
+// Conflict is a field that two have changed.
+type Conflict struct {
+	Field    string `json:"field" doc:"As the card names it; of what there are several name/key." example:"job_title"`
+	Original any    `json:"original,omitempty" doc:"Its value at based_on; absent where it had none."`
+	Theirs   any    `json:"theirs,omitempty" doc:"Its value now."`
+	Yours    any    `json:"yours,omitempty" doc:"The value that this command asks for."`
+	Masked   bool   `json:"masked,omitempty" doc:"The values are left out: they are personal, and the key's role does not show such."`
+}
+
+// UnmarshalJSON keeps the values as they were written.
+func (c *Conflict) UnmarshalJSON(data []byte) error {
+	var written struct {
+		Field                   string
+		Original, Theirs, Yours json.RawMessage
+		Masked                  bool
+	}
+	if err := json.Unmarshal(data, &written); err != nil {
+		return err
+	}
+	*c = Conflict{Field: written.Field, Masked: written.Masked}
+	for to, value := range map[*any]json.RawMessage{&c.Original: written.Original, &c.Theirs: written.Theirs, &c.Yours: written.Yours} {
+		if value != nil {
+			*to = value
+		}
+	}
+	return nil
+}
+
+// conflictsOf are the fields in conflict as somebody may see them.
+func conflictsOf(fields []domain.FieldDifference, personal bool) []Conflict {
+	list := make([]Conflict, len(fields))
+	for i, f := range fields {
+		list[i] = Conflict{Field: f.Field, Original: f.Original, Theirs: f.Theirs, Yours: f.Yours}
+		for _, value := range []any{f.Original, f.Theirs, f.Yours} {
+			if _, hidden := value.(domain.Personal); hidden && !personal {
+				list[i] = Conflict{Field: f.Field, Masked: true}
+			}
+		}
+	}
+	return list
 }
 
 // The refusals of this room.
@@ -114,6 +158,9 @@ func problemOf(ctx context.Context, err error) *Problem {
 	if at, ok := errors.AsType[*domain.Refusal](err); ok {
 		problem.Detail = at.Detail
 		problem.Errors = []Fault{{Pointer: at.Pointer, Detail: at.Detail}}
+	}
+	if conflict, ok := errors.AsType[*domain.FieldConflict](err); ok {
+		problem.Conflicts = conflictsOf(conflict.Fields, x.principal.Personal)
 	}
 	if at, ok := errors.AsType[*headerFault](err); ok {
 		problem.Detail = at.detail

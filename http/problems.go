@@ -57,6 +57,7 @@ var catalogue = []kind{
 	{commands.ErrUnknownReference, "Create what errors[].pointer refers to first, or take another id."},
 	{domain.ErrKeyReused, "Use a fresh Idempotency-Key for each command, and the same one only to send the very same command again."},
 	{answers.ErrInProgress, "Wait for the seconds in Retry-After, then send the same request again: it is answered as the first one was. Nothing is done twice."},
+	{domain.ErrFieldConflict, "Compare yours with theirs in conflicts, decide, and send the command again with a new Idempotency-Key and with the present revision as based_on."},
 	{domain.ErrStale, "Read the resource again, look at what has changed, and decide anew with its present ETag."},
 	{domain.ErrContended, "Wait for the seconds in Retry-After, then send the command again with the same Idempotency-Key."},
 	{errStreamDeleted, "Nothing can be asked of this resource any more. Register another."},

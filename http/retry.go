@@ -127,6 +127,8 @@ type words struct {
 	Detail    string  `json:"detail"`
 	RequestID string  `json:"request_id,omitempty"`
 	Errors    []Fault `json:"errors,omitempty"`
+
+	Conflicts []Conflict `json:"conflicts,omitempty"`
 }
 
 // known is the outcome that was remembered, and false when there is none, or none
@@ -148,7 +150,7 @@ func (a *ask) known(given *answers.Answer) (outcome, bool) {
 	}
 	return outcome{replayed: true, problem: &Problem{
 		Type: "/problems/" + given.Problem, Title: titleOf(given.Problem), Status: given.Status,
-		Detail: said.Detail, RequestID: said.RequestID, Errors: said.Errors,
+		Detail: said.Detail, RequestID: said.RequestID, Errors: said.Errors, Conflicts: said.Conflicts,
 	}}, true
 }
 
@@ -164,7 +166,9 @@ func (s *Server) remember(ctx context.Context, a *ask, err error, o outcome) boo
 		if !ok {
 			return false
 		}
-		text, err := json.Marshal(words{Detail: o.problem.Detail, RequestID: o.problem.RequestID, Errors: o.problem.Errors})
+		text, err := json.Marshal(words{
+			Detail: o.problem.Detail, RequestID: o.problem.RequestID, Errors: o.problem.Errors, Conflicts: o.problem.Conflicts,
+		})
 		if err == nil {
 			answer.Words, err = answers.Seal(answer.Command, a.key, a.body, text)
 		}

@@ -127,3 +127,12 @@ func (d Details) valid() error {
 	}
 	return DetailFields.Check(d)
 }
+
+// Settings are the fields that a command gives a value, as they are in the state and
+// as they are to be.
+func Settings(s State, command Command) []domain.Setting {
+	if c, ok := command.(ChangeDetails); ok {
+		return DetailFields.Settings(s.Details, c.Patch)
+	}
+	return nil
+}

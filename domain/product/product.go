@@ -201,3 +201,16 @@ func (d Details) valid() error {
 	}
 	return DetailFields.Check(d)
 }
+
+// Settings are the fields that a command gives a value, as they are in the state and
+// as they are to be.
+func Settings(s State, command Command) []domain.Setting {
+	switch c := command.(type) {
+	case ChangeDetails:
+		return DetailFields.Settings(s.Details, c.Patch)
+	case SetListPrice:
+		return []domain.Setting{{Field: "list_price", Is: domain.ValueOf(s.ListPrice), To: domain.ValueOf(c.ListPrice)}}
+	default:
+		return nil
+	}
+}
