@@ -40,22 +40,17 @@ type productCard struct {
 func (s *Server) catalogQueries() {
 	own := []string{"catalog"}
 	serveQuery(s, query{"employee.list", access.CatalogRead, "/employees", "employees", "All employees, by name", own}, s.listEmployees)
+	s.describeList("/employees", readmodels.EmployeeList)
 	serveQuery(s, query{"employee.card", access.CatalogRead, "/employees/{id}", "employees", "An employee", own}, s.showEmployee)
 	serveQuery(s, query{"product.list", access.CatalogRead, "/products", "products", "All products, by name", own}, s.listProducts)
+	s.describeList("/products", readmodels.ProductList)
 	serveQuery(s, query{"product.card", access.CatalogRead, "/products/{id}", "products", "A product", own}, s.showProduct)
 }
 
-func (s *Server) listEmployees(ctx context.Context, in *Paging) (*listed[employeeCard], error) {
-	asked := question("employees")
-	after, err := markOf[readmodels.NameMark](asked, in.Cursor)
-	if err != nil {
-		return nil, err
-	}
-	found, err := s.cfg.Models.Catalog.Employees(ctx, after, in.Limit)
-	if err != nil {
-		return nil, err
-	}
-	return listOf(found.Items, pageAfter(asked, found.Next), employeeOf), nil
+func (s *Server) listEmployees(ctx context.Context, in *Listing) (*listed[employeeCard], error) {
+	return listFrom(ctx, readmodels.EmployeeList, in.ask(readmodels.AsOf{}), func(asked readmodels.Asked) (readmodels.Listed[readmodels.Employee], error) {
+		return s.models(ctx).Catalog.Employees(ctx, asked)
+	}, employeeOf)
 }
 
 func (s *Server) showEmployee(ctx context.Context, in *Identified) (*tagged[employeeCard], error) {
@@ -66,17 +61,10 @@ func (s *Server) showEmployee(ctx context.Context, in *Identified) (*tagged[empl
 	return &tagged[employeeCard]{ETag: etag(e.Revision), Body: employeeOf(e)}, nil
 }
 
-func (s *Server) listProducts(ctx context.Context, in *Paging) (*listed[productCard], error) {
-	asked := question("products")
-	after, err := markOf[readmodels.NameMark](asked, in.Cursor)
-	if err != nil {
-		return nil, err
-	}
-	found, err := s.cfg.Models.Catalog.Products(ctx, after, in.Limit)
-	if err != nil {
-		return nil, err
-	}
-	return listOf(found.Items, pageAfter(asked, found.Next), productOf), nil
+func (s *Server) listProducts(ctx context.Context, in *Listing) (*listed[productCard], error) {
+	return listFrom(ctx, readmodels.ProductList, in.ask(readmodels.AsOf{}), func(asked readmodels.Asked) (readmodels.Listed[readmodels.Product], error) {
+		return s.models(ctx).Catalog.Products(ctx, asked)
+	}, productOf)
 }
 
 func (s *Server) showProduct(ctx context.Context, in *Identified) (*tagged[productCard], error) {

@@ -53,28 +53,21 @@ func (s *Server) consentQueries() {
 	serveNarrowed(s, query{
 		"customer.consents", access.ConsentsRead, "/customers/{id}/consents", "customers", "A customer's consents", []string{"consents", "customers"},
 	}, s.listConsents)
+	s.describeList("/customers/{id}/consents", readmodels.ConsentList)
 	serveNarrowed(s, query{
 		"consent.check", access.ConsentsRead, "/consents/check", "consents", "May we? The answer and the event it rests on", []string{"consents", "customers"},
 	}, s.checkConsent)
 }
 
-func (s *Server) listConsents(ctx context.Context, in *customerPageInput) (*listed[consentCard], error) {
-	asked := question("consents", in.ID, in.asOf())
-	after, err := markOf[consent.Key](asked, in.Cursor)
-	if err != nil {
-		return nil, err
-	}
-	id := domain.CustomerID{UUID: in.ID}
-	found, err := s.models(ctx).Consents.Of(ctx, id, in.asOf(), after, in.Limit)
-	if err == nil && len(found.Items) == 0 {
+func (s *Server) listConsents(ctx context.Context, in *customerListingInput) (*listed[consentCard], error) {
+	id, at := domain.CustomerID{UUID: in.ID}, s.instantOf(in.asOf())
+	list, err := listFrom(ctx, readmodels.ConsentList, in.ask(in.asOf()), func(asked readmodels.Asked) (readmodels.Listed[readmodels.Consent], error) {
+		return s.models(ctx).Consents.Of(ctx, id, asked, at)
+	}, func(c readmodels.Consent) consentCard { return consentOf(c, at) }, in.ID)
+	if err == nil && len(list.Body.Data) == 0 {
 		err = s.models(ctx).Customers.Exists(ctx, id, in.asOf())
 	}
-	if err != nil {
-		return nil, err
-	}
-	at := s.instantOf(in.asOf())
-	shown := func(c readmodels.Consent) consentCard { return consentOf(c, at) }
-	return listOf(found.Items, pageAfter(asked, found.Next), shown), nil
+	return list, err
 }
 
 func (s *Server) checkConsent(ctx context.Context, in *consentCheckInput) (*plain[consentCheck], error) {

@@ -17,6 +17,7 @@ import (
 	"crm/http/access"
 	"crm/http/answers"
 	"crm/projections"
+	"crm/projections/lists"
 	"crm/projections/readmodels"
 )
 
@@ -125,6 +126,8 @@ func (s *Server) problemsOf(op *huma.Operation, page operationPage) ([]string, e
 			follow = append(follow, ErrBehind, projections.ErrUnavailable, projections.ErrStopped, readmodels.ErrParked)
 		case "cursor":
 			follow = append(follow, ErrCursor)
+		case "filter":
+			follow = append(follow, lists.ErrTooCostly)
 		}
 	}
 	slugs := map[string]bool{}

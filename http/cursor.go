@@ -7,14 +7,11 @@ import (
 	"encoding/json"
 	"strings"
 
-	"crm/domain"
+	"crm/projections/lists"
 )
 
 // ErrCursor is a cursor that this list did not hand out.
-var ErrCursor = &domain.Error{
-	Code: domain.Invalid, Slug: "invalid-cursor",
-	Detail: "The cursor is not one that this list gave for these filters. Start again without a cursor.",
-}
+var ErrCursor = lists.ErrMark
 
 // A cursor is the mark of a page's last row with a digest of it and of the question
 // that was asked, so that a cursor that was cut, changed, or taken to another list

@@ -1,6 +1,7 @@
 package http
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"slices"
@@ -11,6 +12,7 @@ import (
 	"crm/domain"
 	"crm/domain/customer"
 	"crm/http/access"
+	"crm/projections/lists"
 	"crm/projections/readmodels"
 )
 
@@ -72,42 +74,60 @@ type linkCard struct {
 }
 
 type customerListInput struct {
-	Paging
+	Listing
 	Moment
 	Kind     string    `query:"kind" enum:"person,organization"`
 	Stage    string    `query:"stage" enum:"subscriber,lead,marketing_qualified,sales_qualified,opportunity,customer,former,won_back"`
 	Owner    uuid.UUID `query:"owner" format:"uuid" doc:"An employee."`
 	Source   string    `query:"source" maxLength:"500" doc:"Of the latest touchpoint, exactly."`
 	Archived string    `query:"archived" enum:"false,true,all" default:"false" doc:"Archived customers are shown when asked for."`
-	Text     string    `query:"q" maxLength:"200" doc:"Words that occur in the name or a contact point, in any letter case; one of one or two characters must begin a word there."`
+	Text     string    `query:"q" maxLength:"200" doc:"Searches names, addresses, numbers and the names of organizations that customers are linked to. All words must begin a word there, whatever case, accents or umlauts (Müller is Mueller); a number is found by its end, too; where fewer than five are found, words with a typo are. Without sort the best come first: exact, then as a beginning, then by words, then through an organization, then with typos; of these the newest registered."`
 }
 
-func (in *customerListInput) filter() (readmodels.CustomerFilter, error) {
-	filter := readmodels.CustomerFilter{
-		Kind: customer.Kind(in.Kind), Stage: customer.LifecycleStage(in.Stage),
-		Owner: domain.EmployeeID{UUID: in.Owner}, Source: in.Source, Text: in.Text,
+func (in *customerListInput) ask() (listAsk, error) {
+	in.also("kind", in.Kind)
+	in.also("stage", in.Stage)
+	in.also("source", in.Source)
+	in.also("owner", idText(in.Owner))
+	if in.Archived != "all" && in.given("archived") {
+		in.also("archived", in.Archived)
 	}
-	if in.Archived != "all" {
-		archived := in.Archived == "true"
-		filter.Archived = &archived
+	a := in.Listing.ask(in.asOf())
+	if a.text = in.Text; in.Archived == "all" {
+		a.archived = true
 	}
-	if err := checkText("source", in.Source); err != nil {
-		return filter, err
-	}
-	return filter, checkText("q", in.Text)
+	return a, cmp.Or(checkText("source", in.Source), checkText("q", in.Text))
 }
 
-// customerPageInput asks for a list of what belongs to one customer.
+// idText is an id as a parameter; none is "".
+func idText(id uuid.UUID) string {
+	if id == uuid.Nil {
+		return ""
+	}
+	return id.String()
+}
+
+// customerPageInput asks for a timeline; customerListingInput for a list of what belongs
+// to one customer, which can be sorted too.
 type customerPageInput struct {
-	Paging
+	Filtering
 	Moment
 	ID uuid.UUID `path:"id" format:"uuid"`
 }
 
+type customerListingInput struct {
+	Listing
+	Moment
+	ID uuid.UUID `path:"id" format:"uuid"`
+}
+
+var customerList = query{
+	"customer.list", access.CustomersRead, "/customers", "customers", "Find customers, newest registered first", []string{"customers", "catalog"},
+}
+
 func (s *Server) customerQueries() {
-	serveNarrowed(s, query{
-		"customer.list", access.CustomersRead, "/customers", "customers", "Find customers, newest registered first", []string{"customers", "catalog"},
-	}, s.listCustomers)
+	serveNarrowed(s, customerList, s.listCustomers)
+	s.describeList(customerList.path, readmodels.CustomerList)
 	serveNarrowed(s, query{
 		"customer.card", access.CustomersRead, "/customers/{id}", "customers", "A customer's card", []string{"customers", "catalog"},
 	}, s.showCustomer)
@@ -116,26 +136,26 @@ func (s *Server) customerQueries() {
 		"What happened with a customer, newest first: its own events and those of its consents, interactions and deals",
 		[]string{"timeline", "customers", "deals", "catalog"},
 	}, s.listTimeline)
+	s.describeList("/customers/{id}/timeline", readmodels.TimelineList)
 }
 
 func (s *Server) listCustomers(ctx context.Context, in *customerListInput) (*listed[customerSummary], error) {
-	filter, err := in.filter()
+	asked, err := in.ask()
 	if err != nil {
 		return nil, err
 	}
-	if err := principalOf(ctx).CheckPersonal(); filter.Text != "" && err != nil {
-		return nil, err
+	return s.findCustomers(ctx, asked)
+}
+
+// findCustomers answers a list of customers. The archived are there when the question
+// names them.
+func (s *Server) findCustomers(ctx context.Context, a listAsk) (*listed[customerSummary], error) {
+	if !a.archived && !a.names("archived") {
+		a.All = append(slices.Clip(a.All), lists.Condition{Field: "archived", Op: string(lists.Eq), Values: []string{"false"}, At: "archived"})
 	}
-	asked := question("customers", filter, in.asOf())
-	after, err := markOf[readmodels.AgeMark](asked, in.Cursor)
-	if err != nil {
-		return nil, err
-	}
-	found, err := s.models(ctx).Customers.List(ctx, filter, in.asOf(), after, in.Limit)
-	if err != nil {
-		return nil, err
-	}
-	return listOf(found.Items, pageAfter(asked, found.Next), summaryOf), nil
+	return listFrom(ctx, readmodels.CustomerList, a, func(asked readmodels.Asked) (readmodels.Listed[readmodels.Customer], error) {
+		return s.models(ctx).Customers.List(ctx, asked, a.text)
+	}, summaryOf)
 }
 
 func (s *Server) showCustomer(ctx context.Context, in *Dated) (*tagged[customerCard], error) {

@@ -9,6 +9,7 @@ import (
 	"crm/domain"
 	"crm/domain/deal"
 	"crm/http/access"
+	"crm/projections/lists"
 	"crm/projections/readmodels"
 )
 
@@ -58,7 +59,7 @@ type lossCard struct {
 }
 
 type dealListInput struct {
-	Paging
+	Listing
 	Moment
 	Status   string    `query:"status" enum:"open,won,lost"`
 	Stage    string    `query:"stage" pattern:"^[a-z0-9][a-z0-9_-]{0,63}$" doc:"Of a closed deal the last that it was open in."`
@@ -69,41 +70,43 @@ type dealListInput struct {
 
 var dealModels = []string{"deals", "customers", "catalog"}
 
+var dealList = query{"deal.list", access.DealsRead, "/deals", "deals", "Find deals, newest opened first", dealModels}
+
 func (s *Server) dealQueries() {
-	serveNarrowed(s, query{"deal.list", access.DealsRead, "/deals", "deals", "Find deals, newest opened first", dealModels}, s.listDeals)
+	serveNarrowed(s, dealList, s.listDeals)
+	s.describeList(dealList.path, readmodels.DealList)
 	serveNarrowed(s, query{"deal.card", access.DealsRead, "/deals/{id}", "deals", "A deal's card", dealModels}, s.showDeal)
 	serveNarrowed(s, query{
 		"customer.deals", access.DealsRead, "/customers/{id}/deals", "customers", "A customer's deals, newest opened first", dealModels,
 	}, s.listCustomersDeals)
+	s.describeList("/customers/{id}/deals", readmodels.DealList)
 }
 
 func (s *Server) listDeals(ctx context.Context, in *dealListInput) (*listed[dealCard], error) {
-	return s.pageOfDeals(ctx, readmodels.DealFilter{
-		Status: deal.Status(in.Status), Stage: domain.StageID(in.Stage), Pipeline: domain.PipelineID{UUID: in.Pipeline},
-		Owner: domain.EmployeeID{UUID: in.Owner}, Customer: domain.CustomerID{UUID: in.Customer},
-	}, in.asOf(), in.Paging)
+	in.also("status", in.Status)
+	in.also("stage", in.Stage)
+	in.also("pipeline", idText(in.Pipeline))
+	in.also("owner", idText(in.Owner))
+	in.also("customer", idText(in.Customer))
+	return s.findDeals(ctx, in.ask(in.asOf()))
 }
 
-func (s *Server) listCustomersDeals(ctx context.Context, in *customerPageInput) (*listed[dealCard], error) {
-	id := domain.CustomerID{UUID: in.ID}
-	list, err := s.pageOfDeals(ctx, readmodels.DealFilter{Customer: id}, in.asOf(), in.Paging)
+func (s *Server) listCustomersDeals(ctx context.Context, in *customerListingInput) (*listed[dealCard], error) {
+	in.conditions = append(in.conditions, lists.Condition{Field: "customer", Op: string(lists.Eq), Values: []string{in.ID.String()}, At: "id"})
+	list, err := s.findDeals(ctx, in.ask(in.asOf()))
 	if err == nil && len(list.Body.Data) == 0 {
-		err = s.models(ctx).Customers.Exists(ctx, id, in.asOf())
+		err = s.models(ctx).Customers.Exists(ctx, domain.CustomerID{UUID: in.ID}, in.asOf())
 	}
 	return list, err
 }
 
-func (s *Server) pageOfDeals(ctx context.Context, filter readmodels.DealFilter, asOf readmodels.AsOf, in Paging) (*listed[dealCard], error) {
-	asked := question("deals", filter, asOf)
-	after, err := markOf[readmodels.AgeMark](asked, in.Cursor)
-	if err != nil {
-		return nil, err
+func (s *Server) findDeals(ctx context.Context, a listAsk) (*listed[dealCard], error) {
+	if a.text != "" {
+		return nil, a.at("q", ErrParameter, "Deals cannot be searched. Filter by customer, or by title.")
 	}
-	found, err := s.models(ctx).Deals.List(ctx, filter, asOf, after, in.Limit)
-	if err != nil {
-		return nil, err
-	}
-	return listOf(found.Items, pageAfter(asked, found.Next), dealOf), nil
+	return listFrom(ctx, readmodels.DealList, a, func(asked readmodels.Asked) (readmodels.Listed[readmodels.Deal], error) {
+		return s.models(ctx).Deals.List(ctx, asked)
+	}, dealOf)
 }
 
 func (s *Server) showDeal(ctx context.Context, in *Dated) (*tagged[dealCard], error) {

@@ -35,20 +35,14 @@ type keyCard struct {
 func (s *Server) keyQueries() {
 	models := []string{"access", "catalog"}
 	serveQuery(s, query{"apikey.list", access.KeysRead, "/keys", "keys", "All API keys, also the revoked, by name; never their secrets", models}, s.listKeys)
+	s.describeList("/keys", readmodels.KeyList)
 	serveQuery(s, query{"apikey.card", access.KeysRead, "/keys/{id}", "keys", "An API key, without its secret", models}, s.showKey)
 }
 
-func (s *Server) listKeys(ctx context.Context, in *Paging) (*listed[keyCard], error) {
-	asked := question("keys")
-	after, err := markOf[readmodels.NameMark](asked, in.Cursor)
-	if err != nil {
-		return nil, err
-	}
-	found, err := s.cfg.Models.Access.Keys(ctx, after, in.Limit)
-	if err != nil {
-		return nil, err
-	}
-	return listOf(found.Items, pageAfter(asked, found.Next), s.keyOf), nil
+func (s *Server) listKeys(ctx context.Context, in *Listing) (*listed[keyCard], error) {
+	return listFrom(ctx, readmodels.KeyList, in.ask(readmodels.AsOf{}), func(asked readmodels.Asked) (readmodels.Listed[readmodels.APIKey], error) {
+		return s.cfg.Models.Access.Keys(ctx, asked)
+	}, s.keyOf)
 }
 
 func (s *Server) showKey(ctx context.Context, in *Identified) (*tagged[keyCard], error) {

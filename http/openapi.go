@@ -81,7 +81,7 @@ func (s *Server) openAPI() huma.Config {
 		Formats:                      map[string]huma.Format{"application/json": huma.DefaultJSONFormat, "json": huma.DefaultJSONFormat},
 		DefaultFormat:                "application/json",
 		RejectUnknownQueryParameters: true,
-		Transformers:                 []huma.Transformer{mask},
+		Transformers:                 []huma.Transformer{sparse, mask},
 	}
 }
 

@@ -51,7 +51,7 @@ type totalCard struct {
 }
 
 type pipelineListInput struct {
-	Paging
+	Listing
 	Moment
 }
 
@@ -63,21 +63,15 @@ type boardInput struct {
 func (s *Server) pipelineQueries() {
 	own := []string{"deals"}
 	serveQuery(s, query{"pipeline.list", access.CatalogRead, "/pipelines", "pipelines", "All pipelines, by name", own}, s.listPipelines)
+	s.describeList("/pipelines", readmodels.PipelineList)
 	serveQuery(s, query{"pipeline.card", access.CatalogRead, "/pipelines/{id}", "pipelines", "A pipeline", own}, s.showPipeline)
 	serveNarrowed(s, query{"pipeline.board", access.DealsRead, "/pipelines/{id}/board", "pipelines", "A pipeline's board", dealModels}, s.showBoard)
 }
 
 func (s *Server) listPipelines(ctx context.Context, in *pipelineListInput) (*listed[pipelineCard], error) {
-	asked := question("pipelines", in.asOf())
-	after, err := markOf[readmodels.NameMark](asked, in.Cursor)
-	if err != nil {
-		return nil, err
-	}
-	found, err := s.models(ctx).Deals.Pipelines(ctx, in.asOf(), after, in.Limit)
-	if err != nil {
-		return nil, err
-	}
-	return listOf(found.Items, pageAfter(asked, found.Next), pipelineOf), nil
+	return listFrom(ctx, readmodels.PipelineList, in.ask(in.asOf()), func(asked readmodels.Asked) (readmodels.Listed[readmodels.Pipeline], error) {
+		return s.models(ctx).Deals.Pipelines(ctx, asked)
+	}, pipelineOf)
 }
 
 func (s *Server) showPipeline(ctx context.Context, in *Dated) (*tagged[pipelineCard], error) {

@@ -17,6 +17,7 @@ import (
 	"crm/http/answers"
 	"crm/http/imports"
 	"crm/projections"
+	"crm/projections/lists"
 	"crm/projections/readmodels"
 )
 
@@ -124,6 +125,7 @@ var catalogue = []kind{
 
 	// Read models.
 	{ErrBehind, "Ask again after the seconds in Retry-After, or without min_position if an older answer will do."},
+	{lists.ErrTooCostly, "Narrow the question with a filter that few rows meet, sort as the list does by itself, or leave as_of out. The same question takes as long again."},
 	{projections.ErrUnavailable, "Ask again after the seconds in Retry-After. Commands are taken all the while."},
 	{readmodels.ErrParked, "Operators see what is parked under GET /v1/projections/{name}/parked, and retry or skip it. What the log holds is safe."},
 	{projections.ErrOldBooks, "Have an operator rebuild the read model; until then it has no answer for this question."},

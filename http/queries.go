@@ -101,7 +101,7 @@ func instantIn(name, text string) (time.Time, error) {
 type Paging struct {
 	Freshness
 	Limit  int    `query:"limit" minimum:"1" maximum:"200" default:"50" doc:"Rows of a page."`
-	Cursor string `query:"cursor" maxLength:"1000" doc:"next_cursor of the page before, with the same filters."`
+	Cursor string `query:"cursor" maxLength:"4000" doc:"next_cursor of the page before, with the same filters."`
 }
 
 // Identified is what the read of one thing takes.

@@ -56,6 +56,7 @@ func (s *Server) routes() error {
 		r.Post("/v1/commands", s.serveBatch)
 		s.queries()
 		s.importQueries(r)
+		s.searches(r)
 	})
 	s.router = r
 	if err := cmp.Or(err, s.checkRoutes()); err != nil {

@@ -35,13 +35,21 @@ type entityCard struct {
 }
 
 func (s *Server) listTimeline(ctx context.Context, in *customerPageInput) (*listed[entryCard], error) {
-	asked := question("timeline", in.ID, in.asOf())
+	a := in.ask(in.asOf())
+	filter, err := a.read(ctx, readmodels.TimelineList)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkFields[entryCard](a); err != nil {
+		return nil, err
+	}
+	asked := a.question(ctx, "timeline", in.ID)
 	after, err := markOf[readmodels.EntryMark](asked, in.Cursor)
 	if err != nil {
 		return nil, err
 	}
 	id := domain.CustomerID{UUID: in.ID}
-	found, err := s.models(ctx).Timeline.Of(ctx, id, in.asOf(), after, in.Limit)
+	found, err := s.models(ctx).Timeline.Of(ctx, id, filter, in.asOf(), after, in.Limit)
 	if err == nil && len(found.Items) == 0 {
 		err = s.models(ctx).Customers.Exists(ctx, id, in.asOf())
 	}

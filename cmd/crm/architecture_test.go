@@ -41,14 +41,16 @@ var arrows = map[string][]string{
 	"http/importing": {"http/importing/...", "domain"},
 	"http/imports":   {"http/importing", "commands/...", "domain/..."},
 
-	"http":        {"http/...", "commands/...", "projections", "projections/readmodels", "domain/..."},
+	"http":        {"http/...", "commands/...", "projections", "projections/lists", "projections/readmodels", "domain/..."},
 	"http/access": {"domain"},
 	"commands":    {"commands/...", "domain/..."},
 
 	"projections":                 {"projections", "domain/..."},
 	"projections/postgres":        {},
-	"projections/readmodels":      {"projections", "domain/..."},                                         // the engine knows none of them
-	"projections/projectionstest": {"projections", "projections/postgres", "domain", "domain/readmodel"}, // databases, logs and replays
+	"projections/lists":           {"domain"},
+	"projections/search":          {},
+	"projections/readmodels":      {"projections", "projections/lists", "projections/search", "domain/..."}, // the engine knows none of them
+	"projections/projectionstest": {"projections", "projections/postgres", "domain", "domain/readmodel"},    // databases, logs and replays
 
 	"eventstore":           {"eventstore", "eventstore/wire", "eventstore/keyring", "eventstore/ledger", "domain/..."},
 	"eventstore/wire":      {},                                         // it reads bytes

@@ -10,6 +10,7 @@ import (
 	"crm/domain"
 	"crm/domain/apikey"
 	"crm/projections"
+	"crm/projections/lists"
 )
 
 // APIKey is an API key as its history leaves it, without its secrets, and when it was
@@ -27,36 +28,43 @@ type APIKey struct {
 	Revision   domain.Revision
 }
 
-const apiKeysSQL = `
-	SELECT k.key_id, k.name, k.role, k.scope_id, k.masked, k.expires_at, k.rate_limit, k.issued_at, k.issued_by, k.rotated_at,
-	  k.former_until, k.revoked_at, k.revoked_by, k.revision, coalesce(e.name, '') AS scope_name, u.used_at
-	FROM access.keys AS k
-	LEFT JOIN catalog.employees AS e ON e.employee_id = k.scope_id
-	LEFT JOIN crm.key_uses AS u ON u.key_id = k.key_id`
+// KeyList is what API keys are filtered and sorted by: anything, as there are few.
+var KeyList = lists.New(lists.List{
+	Name: "keys", ID: "row.key_id", Default: "name",
+	Fields: []lists.Field{
+		{Name: "id", Type: lists.ID, Column: "row.key_id"},
+		{Name: "name", Type: lists.Text, Column: "row.name", Order: "row.name"},
+		{Name: "role", Type: lists.Text, Column: "row.role", Order: "row.role"},
+		{Name: "scope", Type: lists.ID, Column: "row.scope_id", Absent: "row.scope_id IS NULL"},
+		{Name: "masked", Type: lists.Truth, Column: "row.masked"},
+		{Name: "expires_at", Type: lists.Instant, Column: "row.expires_at", Absent: "row.expires_at IS NULL", Order: "coalesce(row.expires_at, 'infinity'::timestamptz)", About: "never is last"},
+		{Name: "issued_at", Type: lists.Instant, Column: "row.issued_at", Order: "row.issued_at"},
+		{Name: "revoked_at", Type: lists.Instant, Column: "row.revoked_at", Absent: "row.revoked_at IS NULL", Order: "coalesce(row.revoked_at, 'infinity'::timestamptz)", About: "not yet is last"},
+	},
+})
+
+const (
+	keyColumns = `row.key_id, row.name, row.role, row.scope_id, row.masked, row.expires_at, row.rate_limit, row.issued_at, row.issued_by, row.rotated_at,
+		row.former_until, row.revoked_at, row.revoked_by, row.revision, coalesce(e.name, '') AS scope_name, u.used_at`
+	keyJoins = `
+		LEFT JOIN catalog.employees AS e ON e.employee_id = row.scope_id
+		LEFT JOIN crm.key_uses AS u ON u.key_id = row.key_id`
+)
+
+var keySource = source{columns: keyColumns, table: "access.keys", joins: func(AsOf) string { return keyJoins }}
 
 // Key is one API key, or apikey.ErrUnknown; [ErrParked] where its first event is parked.
 func (m Access) Key(ctx context.Context, id domain.APIKeyID) (APIKey, error) {
-	row, err := one[apiKeyRead](ctx, m.db, apikey.ErrUnknown, apiKeysSQL+` WHERE k.key_id = @id`, pgx.NamedArgs{"id": id.UUID})
+	row, err := one[apiKeyRead](ctx, m.db, apikey.ErrUnknown, `SELECT `+keyColumns+` FROM access.keys AS row `+keyJoins+` WHERE row.key_id = @id`, pgx.NamedArgs{"id": id.UUID})
 	if err != nil {
 		return APIKey{}, orParked(ctx, m.db, err, domain.APIKeyStream(id), "access.keys WHERE key_id", id.UUID)
 	}
 	return row.key(), nil
 }
 
-// Keys is a page of all API keys, also the revoked, by name. After nil it is the first
-// page.
-func (m Access) Keys(ctx context.Context, after *NameMark, limit int) (Page[APIKey, NameMark], error) {
-	from := NameMark{}
-	if after != nil {
-		from = *after
-	}
-	rows, err := all[apiKeyRead](ctx, m.db,
-		apiKeysSQL+` WHERE (k.name, k.key_id) > (@name, @id) ORDER BY k.name, k.key_id LIMIT @limit`,
-		pgx.NamedArgs{"name": from.Name, "id": from.ID, "limit": limit + 1})
-	if err != nil {
-		return Page[APIKey, NameMark]{}, err
-	}
-	return pageOf(rows, limit, apiKeyRead.key, func(k APIKey) NameMark { return NameMark{k.Name, k.ID.UUID} }), nil
+// Keys is a page of API keys, also the revoked.
+func (m Access) Keys(ctx context.Context, a Asked) (Listed[APIKey], error) {
+	return paged(ctx, m.db, keySource, a, false, apiKeyListed.item)
 }
 
 // Used notes when keys were last used. It is no fact of the log, and lost with the
@@ -81,6 +89,13 @@ type apiKeyRead struct {
 	ScopeName string     `db:"scope_name"`
 	UsedAt    *time.Time `db:"used_at"`
 }
+
+type apiKeyListed struct {
+	apiKeyRead
+	placed
+}
+
+func (r apiKeyListed) item() APIKey { return r.key() }
 
 func (r apiKeyRead) key() APIKey {
 	return APIKey{

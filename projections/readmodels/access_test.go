@@ -10,6 +10,7 @@ import (
 
 	"crm/domain/apikey"
 	"crm/domain/employee"
+	"crm/projections/readmodels"
 )
 
 func TestKeysAreListed(t *testing.T) {
@@ -23,11 +24,13 @@ func TestKeysAreListed(t *testing.T) {
 	w.must(t, w.apikey("bot", apikey.Revoke{}))
 	models, pool := w.build(t)
 
-	page, err := models.Access.Keys(t.Context(), nil, 2)
+	page, err := models.Access.Keys(t.Context(), asked(t, readmodels.KeyList, "", "", 2))
 	if err != nil || page.Next == nil {
 		t.Fatal(page, err)
 	}
-	rest, err := models.Access.Keys(t.Context(), page.Next, 2)
+	more := asked(t, readmodels.KeyList, "", "", 2)
+	more.After = *page.Next
+	rest, err := models.Access.Keys(t.Context(), more)
 	if err != nil || rest.Next != nil {
 		t.Fatal(rest, err)
 	}

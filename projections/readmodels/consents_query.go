@@ -9,6 +9,7 @@ import (
 
 	"crm/domain"
 	"crm/domain/consent"
+	"crm/projections/lists"
 )
 
 // Consent is one customer's answer for one purpose and channel, and the event it
@@ -26,22 +27,40 @@ type Consent struct {
 const consentColumns = `customer_id, purpose, channel, status, confirmed, objected, legal_basis, wording_version, wording_hash,
 	capture_source, contact_point_id, proof, expires_at, since, event_id, position, revision`
 
-// Of is a page of a customer's consents, by purpose and channel. After nil it is
-// the first page. A customer nobody knows has none.
-func (m Consents) Of(ctx context.Context, id domain.CustomerID, asOf AsOf, after *consent.Key, limit int) (Page[Consent, consent.Key], error) {
-	from := consent.Key{}
-	if after != nil {
-		from = *after
-	}
-	rows, err := all[consentRow](ctx, m.db, `
-		SELECT `+consentColumns+` FROM `+asOf.from("consents.consents")+`
-		WHERE customer_id = @customer_id AND (purpose, channel) > (@purpose, @channel)`+m.scope.customer("customer_id")+`
-		ORDER BY purpose, channel LIMIT @limit`,
-		m.scope.args(asOf.args(pgx.NamedArgs{"customer_id": id.UUID, "purpose": from.Purpose, "channel": from.Channel, "limit": limit + 1})))
-	if err != nil {
-		return Page[Consent, consent.Key]{}, err
-	}
-	return pageOf(rows, limit, consentRow.consent, func(c Consent) consent.Key { return c.Key }), nil
+// ConsentList is what a customer's consents are filtered and sorted by.
+var ConsentList = lists.New(lists.List{
+	Name: "consents", ID: "row.event_id", Default: "purpose,channel",
+	Fields: []lists.Field{
+		{Name: "purpose", Type: lists.Text, Column: "row.purpose", Order: "row.purpose"},
+		{
+			Name: "channel", Type: lists.Choice, Column: "row.channel", Order: "row.channel",
+			Choices: texts(consent.Email, consent.Phone, consent.SMS, consent.Post, consent.Messaging, consent.Social, consent.Web),
+		},
+		{
+			Name: "status", Type: lists.Choice, Choices: texts(consent.StatusRequested, consent.StatusGranted, consent.StatusWithdrawn, consent.StatusObjected, consent.StatusExpired),
+			Column: "CASE WHEN row.status = 'granted' AND row.expires_at <= @instant THEN 'expired' ELSE row.status END", About: "now, or at as_of",
+		},
+		{Name: "legal_basis", Type: lists.Text, Column: "row.legal_basis", Absent: "row.legal_basis = ''"},
+		{Name: "confirmed", Type: lists.Truth, Column: "row.confirmed"},
+		{Name: "expires_at", Type: lists.Instant, Column: "row.expires_at", Absent: "row.expires_at IS NULL"},
+		{Name: "since", Type: lists.Instant, Column: "row.since", Order: "row.since"},
+	},
+})
+
+var consentSource = source{columns: consentColumns, table: "consents.consents", joins: alone}
+
+type consentListed struct {
+	consentRow
+	placed
+}
+
+func (r consentListed) item() Consent { return r.consent() }
+
+// Of is a page of a customer's consents, of which a grant may have expired by the
+// instant. A customer nobody knows has none.
+func (m Consents) Of(ctx context.Context, id domain.CustomerID, a Asked, instant time.Time) (Listed[Consent], error) {
+	return paged(ctx, m.db, consentSource.within(m.scope, m.scope.customer("row.customer_id")), a, false, consentListed.item,
+		lists.When("row.customer_id = @customer_id", pgx.NamedArgs{"customer_id": id.UUID, "instant": instant.UTC()}))
 }
 
 // Lookup is a customer's consent for a purpose and channel; nil where there never

@@ -85,17 +85,18 @@ func TestConsentPages(t *testing.T) {
 	}
 	models, _ := w.build(t)
 	var got []consent.Key
-	for after := (*consent.Key)(nil); ; {
-		page, err := models.Consents.Of(t.Context(), customerID(1), readmodels.AsOf{}, after, 2)
+	for question := asked(t, readmodels.ConsentList, "", "", 2); ; {
+		page, err := models.Consents.Of(t.Context(), customerID(1), question, w.now)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, c := range page.Items {
 			got = append(got, c.Key)
 		}
-		if after = page.Next; after == nil {
+		if page.Next == nil {
 			break
 		}
+		question.After = *page.Next
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)

@@ -2,7 +2,6 @@ package readmodels
 
 import (
 	_ "embed"
-	"slices"
 	"strings"
 	"time"
 
@@ -11,6 +10,7 @@ import (
 	"crm/domain"
 	"crm/domain/customer"
 	"crm/projections"
+	"crm/projections/search"
 )
 
 // Customers is the read model behind a customer's card and the list of customers.
@@ -28,7 +28,7 @@ var customersSQL string
 func (Customers) Name() string { return "customers" }
 
 // Version changes with the tables or what is written into them.
-func (Customers) Version() int { return 5 }
+func (Customers) Version() int { return 6 }
 
 // Schema is its tables and indexes.
 func (Customers) Schema() projections.Schema {
@@ -103,6 +103,7 @@ type customerRow struct {
 	Attributes            string                  `db:"attributes"`
 	Links                 string                  `db:"links"`
 	Archived              bool                    `db:"archived"`
+	NameKey               string                  `db:"name_key"`
 	Search                string                  `db:"search"`
 	RegisteredAt          time.Time               `db:"registered_at"`
 	ChangedAt             time.Time               `db:"changed_at"`
@@ -136,7 +137,7 @@ func (r *customerRow) evolve(event customer.Event) {
 	case customer.LinkedToOrganization, customer.UnlinkedFromOrganization:
 		s.Links = decoded[[]customer.Link](r.Links)
 		s = customer.Decider.Evolve(s, event)
-		r.Links = encoded(s.Links)
+		r.takeLinks(s.Links)
 	default:
 		s = customer.Decider.Evolve(s, event)
 	}
@@ -170,8 +171,8 @@ func (r *customerRow) facts() customer.State {
 func (r *customerRow) takeFacts(s customer.State) {
 	d := s.Details
 	if r.Name != d.Name {
-		_, contacts, _ := strings.Cut(r.Search, searchBreak)
-		r.Search = searchWords(d.Name) + searchBreak + contacts
+		r.NameKey = search.Key(d.Name.Plain())
+		r.find(nameTerms, search.NameTerms(d.Name.Plain(), s.Kind == customer.Organization))
 	}
 	r.Kind, r.Stage, r.Archived, r.OwnerID = s.Kind, s.Stage, s.Archived, nullable(s.Owner)
 	r.Name, r.Description, r.Language, r.Honorific = d.Name, d.Description, d.Language, d.Honorific
@@ -191,13 +192,29 @@ func (r *customerRow) contactPoints() []customer.KnownContactPoint {
 
 func (r *customerRow) takeContactPoints(points []customer.KnownContactPoint) {
 	column := make([]contactPoint, len(points))
-	var texts []domain.Personal
+	var terms search.Contacts
 	for i, point := range points {
 		column[i] = contactPoint(point)
-		texts = append(texts, point.Normalized, point.Typed)
+		switch point.Kind {
+		case customer.Email:
+			terms.Email(point.Normalized.Plain())
+		case customer.Phone:
+			terms.Phone(point.Typed.Plain(), point.Normalized.Plain())
+		default:
+			terms.Words(point.Normalized.Plain())
+		}
 	}
-	name, _, _ := strings.Cut(r.Search, searchBreak)
-	r.ContactPoints, r.Search = encoded(column), name+searchBreak+searchWords(texts...)
+	r.ContactPoints = encoded(column)
+	r.find(contactTerms, terms.Text())
+}
+
+func (r *customerRow) takeLinks(links []customer.Link) {
+	organizations := make([]uuid.UUID, len(links))
+	for i, link := range links {
+		organizations[i] = link.Organization.UUID
+	}
+	r.Links = encoded(links)
+	r.find(linkTerms, search.LinkTerms(organizations))
 }
 
 func (r *customerRow) attributes() map[string]customer.Attribute {
@@ -208,19 +225,18 @@ func (r *customerRow) attributes() map[string]customer.Attribute {
 	return attributes
 }
 
-// searchBreak parts the words of the name from those of the contact points.
-const searchBreak = "\n"
+// The lines of the column search.
+const (
+	nameTerms = iota
+	contactTerms
+	linkTerms
+	searchLines
+)
 
-// searchWords is what the list's q is looked for in: each word once, in lower case
-// and with a space before it, so that the beginning of a word can be told.
-func searchWords(texts ...domain.Personal) string {
-	var words []string
-	for _, text := range texts {
-		for word := range strings.FieldsSeq(strings.ToLower(text.Plain())) {
-			if word = " " + word; !slices.Contains(words, word) {
-				words = append(words, word)
-			}
-		}
-	}
-	return strings.Join(words, "")
+// find has the customer found by other terms of a kind.
+func (r *customerRow) find(kind int, terms string) {
+	var lines [searchLines]string
+	copy(lines[:], strings.Split(r.Search, "\n"))
+	lines[kind] = terms
+	r.Search = strings.Join(lines[:], "\n")
 }

@@ -28,7 +28,8 @@ CREATE TABLE customers (
   attributes              jsonb       NOT NULL,   -- object by key
   links                   jsonb       NOT NULL,   -- array, in the order they were made
   archived                boolean     NOT NULL,   -- out of sight, but not forgotten
-  search                  text        NOT NULL,   -- words of the name, line feed, words of the contact points; in lower case, a space before each
+  name_key                text COLLATE "C" NOT NULL, -- what the name is sorted by: its words without case, accents and signs
+  search                  text        NOT NULL,   -- what the customer is found by, a space before each term: words of the name, line feed, contact points, line feed, links; as a tsvector in customers_search
   registered_at           timestamptz NOT NULL,   -- when the customer was first known, by the clock of the business
   changed_at              timestamptz NOT NULL,   -- when the latest change occurred
   revision                bigint      NOT NULL,   -- of the last event in the customer's stream
@@ -104,6 +105,14 @@ CREATE TABLE life_steps (
   CONSTRAINT life_steps_pk PRIMARY KEY (day, before, place)
 );
 
+-- The words that today's names have, folded as in customers.search: where a search looks for
+-- what may be meant by a mistyped one.
+CREATE TABLE words (
+  word      text COLLATE "C" NOT NULL, -- the word
+  customers bigint           NOT NULL, -- how many have it in their name
+  CONSTRAINT words_pk PRIMARY KEY (word)
+);
+
 -- indexes
 
 CREATE INDEX source_turns_at ON source_turns (at);
@@ -116,16 +125,35 @@ CREATE INDEX customers_by_owner ON customers (owner_id, registered_at DESC, cust
 CREATE INDEX customers_by_source ON customers (touchpoint_source, registered_at DESC, customer_id DESC)
   INCLUDE (stage, archived);
 
--- Substring search stands on pg_trgm, which comes with every PostgreSQL server and
--- needs no superuser. Where it is missing all the same, search reads the table.
+CREATE INDEX customers_by_name ON customers (name_key, customer_id);
+
+-- Terms are looked up among those of all customers. The list of what is not sorted in yet
+-- is read by every search, so it is kept short.
+CREATE INDEX customers_search ON customers USING gin ((search::tsvector)) WITH (gin_pending_list_limit = 256);
+
+-- Words like a mistyped one stand on pg_trgm, which comes with every PostgreSQL server and
+-- needs no superuser. Where it is missing all the same, they are those that begin alike.
 DO $$
 DECLARE home name;
 BEGIN
   CREATE EXTENSION IF NOT EXISTS pg_trgm WITH SCHEMA public;
   SELECT n.nspname INTO STRICT home
   FROM pg_extension AS e JOIN pg_namespace AS n ON n.oid = e.extnamespace WHERE e.extname = 'pg_trgm';
-  EXECUTE format('CREATE INDEX customers_search ON customers USING gin (search %I.gin_trgm_ops)', home);
+  EXECUTE format('CREATE INDEX words_similar ON words USING gin (word %I.gin_trgm_ops)', home);
+  EXECUTE format($f$
+    CREATE FUNCTION similar_words(sought text) RETURNS SETOF text LANGUAGE sql STABLE ROWS 40
+    BEGIN ATOMIC
+      SELECT w.word FROM words AS w WHERE w.word OPERATOR(%1$I.%%) sought OR w.word LIKE '%%' || sought || '%%'
+      ORDER BY %1$I.similarity(w.word, sought) DESC, w.word LIMIT 40;
+    END $f$, home);
 EXCEPTION
   WHEN undefined_file OR insufficient_privilege OR feature_not_supported THEN
-    RAISE NOTICE 'no pg_trgm, so that a search reads all customers: %', SQLERRM;
+    RAISE NOTICE 'no pg_trgm, so that a search finds fewer words for a mistyped one: %', SQLERRM;
+    CREATE FUNCTION similar_words(sought text) RETURNS SETOF text LANGUAGE sql STABLE ROWS 40
+    BEGIN ATOMIC
+      SELECT w.word FROM words AS w WHERE starts_with(w.word, left(sought, 2))
+      ORDER BY abs(length(w.word) - length(sought)), w.word LIMIT 200;
+    END;
 END $$;
+
+COMMENT ON FUNCTION similar_words(text) IS 'Words of names that are like one: some letters differ, or it is a part of them; the likest first';

@@ -48,6 +48,7 @@ func retellCustomer(w *projections.Writer, from, until time.Time, before, after 
 	retellOrigin(w, from, until, before, after)
 	if !until.Before(projections.Infinity) { // the row of today
 		moveLife(w, before, after)
+		countWords(w, before, after)
 	}
 }
 

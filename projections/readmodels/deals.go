@@ -27,7 +27,7 @@ var dealsSQL string
 func (Deals) Name() string { return "deals" }
 
 // Version changes with the tables or what is written into them.
-func (Deals) Version() int { return 7 }
+func (Deals) Version() int { return 8 }
 
 // Schema is its tables and indexes.
 func (Deals) Schema() projections.Schema {

@@ -147,6 +147,10 @@ CREATE INDEX deals_by_age ON deals (opened_at DESC, deal_id DESC);
 CREATE INDEX deals_open ON deals (opened_at DESC, deal_id DESC) WHERE status = 'open';
 CREATE INDEX deals_won ON deals (opened_at DESC, deal_id DESC) WHERE status = 'won';
 CREATE INDEX deals_lost ON deals (opened_at DESC, deal_id DESC) WHERE status = 'lost';
+-- The list in the other orders that are offered; what is unknown has a place in each.
+CREATE INDEX deals_by_worth ON deals (coalesce(worth_minor, '-9223372036854775808'::bigint), deal_id);
+CREATE INDEX deals_by_expected ON deals (coalesce(expected_close, 'infinity'::date), deal_id);
+CREATE INDEX deals_by_closed ON deals (coalesce(closed_at, 'infinity'::timestamptz), deal_id);
 CREATE INDEX deals_by_customer ON deals (customer_id, opened_at DESC, deal_id DESC);
 CREATE INDEX deals_by_owner ON deals (owner_id, opened_at DESC, deal_id DESC);
 -- A customer's deals as of a past day.

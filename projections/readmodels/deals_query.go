@@ -29,30 +29,21 @@ type Deal struct {
 	Degraded     bool // it is parked, so that this is not all there is; not in a list
 }
 
-// DealFilter says which deals a list holds; a zero field asks for any.
-type DealFilter struct {
-	Status   deal.Status
-	Pipeline domain.PipelineID
-	Stage    domain.StageID
-	Owner    domain.EmployeeID
-	Customer domain.CustomerID
-}
-
-// dealColumns are the columns of a dealRead; d are the deals.
-const dealColumns = `d.deal_id, d.status, d.title, d.pipeline_id, d.stage, d.probability, d.category, d.customer_id, d.owner_id,
-	d.amount_minor, d.amount_currency, d.line_items, d.worth_minor, d.worth_currency,
-	coalesce(d.expected_close::text, '') AS expected_close, d.value_minor, d.value_currency,
-	d.loss_reason, d.competitor, d.loss_note, d.opened_at, d.closed_at, d.changed_at, d.revision, d.path, d.path_since,
+// dealColumns are the columns of a dealRead; row are the deals.
+const dealColumns = `row.deal_id, row.status, row.title, row.pipeline_id, row.stage, row.probability, row.category, row.customer_id, row.owner_id,
+	row.amount_minor, row.amount_currency, row.line_items, row.worth_minor, row.worth_currency,
+	coalesce(row.expected_close::text, '') AS expected_close, row.value_minor, row.value_currency,
+	row.loss_reason, row.competitor, row.loss_note, row.opened_at, row.closed_at, row.changed_at, row.revision, row.path, row.path_since,
 	coalesce(c.name, '') AS customer_name, coalesce(e.name, '') AS owner_name, coalesce(p.name, '') AS pipeline_name,
-	coalesce((SELECT s.name FROM jsonb_to_recordset(p.stages) AS s (id text, name text) WHERE s.id = d.stage), '') AS stage_name`
+	coalesce((SELECT s.name FROM jsonb_to_recordset(p.stages) AS s (id text, name text) WHERE s.id = row.stage), '') AS stage_name`
 
 // dealNames are the joins for the names in dealColumns, of as many deals as a page has:
 // customers are reached by their key, whatever the planner expects.
 func dealNames(asOf AsOf) string {
 	return `
-	LEFT JOIN LATERAL (SELECT name FROM ` + asOf.from("customers.customers") + ` AS was WHERE was.customer_id = d.customer_id OFFSET 0) AS c ON TRUE
-	LEFT JOIN catalog.employees AS e ON e.employee_id = d.owner_id
-	LEFT JOIN ` + asOf.from("deals.pipelines") + ` AS p ON p.pipeline_id = d.pipeline_id`
+	LEFT JOIN LATERAL (SELECT name FROM ` + asOf.from("customers.customers") + ` AS was WHERE was.customer_id = row.customer_id OFFSET 0) AS c ON TRUE
+	LEFT JOIN catalog.employees AS e ON e.employee_id = row.owner_id
+	LEFT JOIN ` + asOf.from("deals.pipelines") + ` AS p ON p.pipeline_id = row.pipeline_id`
 }
 
 // Card is one deal, or deal.ErrUnknown, which it also is before it was opened;
@@ -62,7 +53,7 @@ func (m Deals) Card(ctx context.Context, id domain.DealID, asOf AsOf) (Deal, err
 		dealRead
 		Degraded bool `db:"degraded"`
 	}](ctx, m.db, deal.ErrUnknown,
-		`SELECT `+dealColumns+`, crm.is_parked('deals', 'deal-' || d.deal_id) AS degraded FROM `+asOf.from("deals.deals")+` AS d `+dealNames(asOf)+` WHERE d.deal_id = @deal_id`+m.scope.deal("d.deal_id"),
+		`SELECT `+dealColumns+`, crm.is_parked('deals', 'deal-' || row.deal_id) AS degraded FROM `+asOf.from("deals.deals")+` AS row `+dealNames(asOf)+` WHERE row.deal_id = @deal_id`+m.scope.deal("row.deal_id"),
 		m.scope.args(asOf.args(pgx.NamedArgs{"deal_id": id.UUID})))
 	if err != nil {
 		return Deal{}, orParked(ctx, m.db, err, domain.DealStream(id), "deals.deals WHERE deal_id", id.UUID)
@@ -70,42 +61,6 @@ func (m Deals) Card(ctx context.Context, id domain.DealID, asOf AsOf) (Deal, err
 	card := row.deal()
 	card.Degraded = row.Degraded
 	return card, nil
-}
-
-// List is a page of the deals that the filter lets through, newest first by when
-// they were opened. After nil it is the first page. It is planned for each call,
-// because the best plan depends on which filters are set.
-func (m Deals) List(ctx context.Context, f DealFilter, asOf AsOf, after *AgeMark, limit int) (Page[Deal, AgeMark], error) {
-	args := m.scope.args(asOf.args(pgx.NamedArgs{
-		"status": f.Status, "pipeline": nullable(f.Pipeline), "stage": f.Stage, "owner": nullable(f.Owner),
-		"customer": nullable(f.Customer), "at": nil, "id": nil, "limit": limit + 1,
-	}))
-	if after != nil {
-		args["at"], args["id"] = after.At, after.ID
-	}
-	from := asOf.inOrder("deals.deals", "deal_id")
-	if !f.Customer.IsZero() { // whose deals are few; an index finds those that ever were
-		from = asOf.from("deals.deals") + ` AS today CROSS JOIN LATERAL (SELECT today.*) AS row`
-	}
-	rows, err := all[dealRead](ctx, m.db, `
-		SELECT `+dealColumns+`
-		FROM (
-		  SELECT row.* FROM `+from+`
-		  WHERE (@status::text = '' OR row.status = @status)
-		    AND (@pipeline::uuid IS NULL OR row.pipeline_id = @pipeline)
-		    AND (@stage::text = '' OR row.stage = @stage)
-		    AND (@owner::uuid IS NULL OR row.owner_id = @owner)
-		    AND (@customer::uuid IS NULL OR row.customer_id = @customer)
-		    AND (@as_of::timestamptz IS NULL OR today.opened_at <= @as_of) -- later ones did not exist
-		    AND (@at::timestamptz IS NULL OR (today.opened_at, today.deal_id) < (@at, @id::uuid))`+m.scope.deal("today.deal_id")+`
-		  ORDER BY today.opened_at DESC, today.deal_id DESC
-		  LIMIT @limit
-		) AS d `+dealNames(asOf)+`
-		ORDER BY d.opened_at DESC, d.deal_id DESC`, pgx.QueryExecModeCacheDescribe, args)
-	if err != nil {
-		return Page[Deal, AgeMark]{}, err
-	}
-	return pageOf(rows, limit, dealRead.deal, func(d Deal) AgeMark { return AgeMark{d.OpenedAt, d.ID.UUID} }), nil
 }
 
 // dealRead is a row with the names beside it.

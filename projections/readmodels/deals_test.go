@@ -112,17 +112,17 @@ func TestDealListAgainstTheDeciders(t *testing.T) {
 	w := randomWorld(6000, 9)
 	models, _ := w.build(t)
 	for name, story := range map[string]struct {
-		filter readmodels.DealFilter
+		filter string
 		holds  func(deal.State) bool
 	}{
-		"all":           {readmodels.DealFilter{}, func(deal.State) bool { return true }},
-		"won":           {readmodels.DealFilter{Status: deal.IsWon}, func(s deal.State) bool { return s.Status == deal.IsWon }},
-		"of a customer": {readmodels.DealFilter{Customer: customerID(3)}, func(s deal.State) bool { return s.Customer == customerID(3) }},
+		"all":           {"", func(deal.State) bool { return true }},
+		"won":           {"status eq won", func(s deal.State) bool { return s.Status == deal.IsWon }},
+		"of a customer": {"customer eq " + customerID(3).String(), func(s deal.State) bool { return s.Customer == customerID(3) }},
 		"of an owner in a stage": {
-			readmodels.DealFilter{Owner: employeeID(2), Stage: "offer", Pipeline: domain.DefaultPipeline},
+			"owner eq " + employeeID(2).String() + "; stage eq offer; pipeline eq " + domain.DefaultPipeline.String(),
 			func(s deal.State) bool { return s.Owner == employeeID(2) && s.Stage.ID == "offer" },
 		},
-		"of another pipeline": {readmodels.DealFilter{Pipeline: domain.PipelineID{UUID: numbered("pipeline", 9)}}, func(deal.State) bool { return false }},
+		"of another pipeline": {"pipeline eq " + numbered("pipeline", 9).String(), func(deal.State) bool { return false }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var want, got []string
@@ -132,8 +132,8 @@ func TestDealListAgainstTheDeciders(t *testing.T) {
 				}
 			}
 			var before *readmodels.Deal
-			for after := (*readmodels.AgeMark)(nil); ; {
-				page, err := models.Deals.List(t.Context(), story.filter, readmodels.AsOf{}, after, 9)
+			for question := asked(t, readmodels.DealList, story.filter, "", 9); ; {
+				page, err := models.Deals.List(t.Context(), question)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -144,9 +144,10 @@ func TestDealListAgainstTheDeciders(t *testing.T) {
 					}
 					before = &d
 				}
-				if after = page.Next; after == nil {
+				if page.Next == nil {
 					break
 				}
+				question.After = *page.Next
 			}
 			slices.Sort(want)
 			slices.Sort(got)

@@ -68,7 +68,7 @@ func TestModelsAgreeWithTheDeciders(t *testing.T) {
 			}
 		case consent.State:
 			answers := map[consent.Key]consent.Answer{}
-			page, e := models.Consents.Of(t.Context(), domain.CustomerID{UUID: id}, readmodels.AsOf{}, nil, 100)
+			page, e := models.Consents.Of(t.Context(), domain.CustomerID{UUID: id}, asked(t, readmodels.ConsentList, "", "", 100), w.now)
 			for _, c := range page.Items {
 				answers[c.Key] = c.Answer
 				revision = max(revision, c.Revision)

@@ -1,11 +1,5 @@
 package readmodels
 
-import (
-	"time"
-
-	"github.com/google/uuid"
-)
-
 // Page is one page of a list. Next is the mark of its last item where more follow,
 // else nil: the page after it is what the same question answers after that mark.
 // Rows that come into being meanwhile move nothing: a mark is a place in the order,
@@ -13,18 +7,6 @@ import (
 type Page[T, Mark any] struct {
 	Items []T
 	Next  *Mark
-}
-
-// AgeMark is a place in a list that is newest first.
-type AgeMark struct {
-	At time.Time
-	ID uuid.UUID
-}
-
-// NameMark is a place in a list by name.
-type NameMark struct {
-	Name string
-	ID   uuid.UUID
 }
 
 // pageOf makes a page of rows that were asked for with a limit one higher. The limit

@@ -9,6 +9,7 @@ import (
 	"crm/domain"
 	"crm/domain/deal"
 	"crm/domain/pipeline"
+	"crm/projections/lists"
 )
 
 // Pipeline is a pipeline with its stages in order.
@@ -38,20 +39,29 @@ func readPipeline(ctx context.Context, db asker, id domain.PipelineID, asOf AsOf
 	return row.pipeline(), nil
 }
 
-// Pipelines is a page of all pipelines, by name. After nil it is the first page.
-func (m Deals) Pipelines(ctx context.Context, asOf AsOf, after *NameMark, limit int) (Page[Pipeline, NameMark], error) {
-	from := NameMark{}
-	if after != nil {
-		from = *after
-	}
-	rows, err := all[pipelineRow](ctx, m.db, `
-		SELECT `+pipelineColumns+` FROM `+asOf.from("deals.pipelines")+`
-		WHERE (name, pipeline_id) > (@name, @id) ORDER BY name, pipeline_id LIMIT @limit`,
-		asOf.args(pgx.NamedArgs{"name": from.Name, "id": from.ID, "limit": limit + 1}))
-	if err != nil {
-		return Page[Pipeline, NameMark]{}, err
-	}
-	return pageOf(rows, limit, pipelineRow.pipeline, func(p Pipeline) NameMark { return NameMark{p.Name, p.ID.UUID} }), nil
+// PipelineList is what pipelines are filtered and sorted by.
+var PipelineList = lists.New(lists.List{
+	Name: "pipelines", ID: "row.pipeline_id", Default: "name",
+	Fields: []lists.Field{
+		{Name: "id", Type: lists.ID, Column: "row.pipeline_id"},
+		{Name: "name", Type: lists.Text, Column: "row.name", Order: "row.name"},
+		{Name: "defined_at", Type: lists.Instant, Column: "row.defined_at", Order: "row.defined_at"},
+		{Name: "changed_at", Type: lists.Instant, Column: "row.changed_at", Order: "row.changed_at"},
+	},
+})
+
+var pipelineSource = source{columns: pipelineColumns, table: "deals.pipelines", joins: alone}
+
+type pipelineListed struct {
+	pipelineRow
+	placed
+}
+
+func (r pipelineListed) item() Pipeline { return r.pipeline() }
+
+// Pipelines is a page of pipelines.
+func (m Deals) Pipelines(ctx context.Context, a Asked) (Listed[Pipeline], error) {
+	return paged(ctx, m.db, pipelineSource, a, false, pipelineListed.item)
 }
 
 func (r pipelineRow) pipeline() Pipeline {
@@ -172,8 +182,8 @@ func (m Deals) firstOfColumnsSQL(asOf AsOf) string {
 	) AS f
 	CROSS JOIN LATERAL (
 	  SELECT * FROM ` + asOf.from("deals.deals") + ` AS was WHERE was.deal_id = f.deal_id OFFSET 0 -- by its key, whatever the planner expects of f
-	) AS d ` + dealNames(asOf) + `
-	ORDER BY d.status, coalesce(d.closed_at, d.opened_at) DESC, d.deal_id DESC`
+	) AS row ` + dealNames(asOf) + `
+	ORDER BY row.status, coalesce(row.closed_at, row.opened_at) DESC, row.deal_id DESC`
 }
 
 type columnTotal struct {

@@ -3,6 +3,7 @@ package readmodels
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"math"
 	"time"
 
@@ -10,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"crm/domain"
+	"crm/projections/lists"
 )
 
 // Entry is one event on a customer's timeline.
@@ -38,19 +40,42 @@ type EntryMark struct {
 	Position   uint64 // commit position
 }
 
-// Of is a page of what happened with a customer, newest first: by when it occurred
+// TimelineList is what a timeline is filtered by. It has the one order.
+var TimelineList = lists.New(lists.List{
+	Name: "timeline", ID: "row.event_id", Default: "-occurred_at",
+	Fields: []lists.Field{
+		{Name: "type", Type: lists.Text, Column: "row.type", About: "of the event: deal.won; prefix deal. is all of deals"},
+		{Name: "entity", Type: lists.Choice, Column: "row.entity_kind", Choices: []string{"customer", "consent", "interaction", "deal"}},
+		{Name: "entity_id", Type: lists.ID, Column: "row.entity_id", About: "the deal's for a deal, else the customer's"},
+		{Name: "event_id", Type: lists.ID, Column: "row.event_id"},
+		{Name: "actor", Type: lists.Text, Column: "row.actor"},
+		{Name: "application", Type: lists.Text, Column: "row.source_application", Absent: "row.source_application = ''", About: "that sent the command"},
+		{Name: "import", Type: lists.Text, Column: "row.source_import", Absent: "row.source_import = ''", About: "the run"},
+		{Name: "occurred_at", Type: lists.Instant, Column: "row.occurred_at", Order: "row.occurred_at"},
+		{Name: "recorded_at", Type: lists.Instant, Column: "row.recorded_at"},
+	},
+})
+
+// Of is a page of what happened with a customer and is let through, newest first: by when it occurred
 // and, of one instant, by its place in the log. After nil it is the first page. A
 // customer nobody knows has an empty timeline. As of a past instant it is what had
 // occurred by then, with the deals that were the customer's then.
 //
 // From each of the customer's entities, itself and its deals, the index gives the
 // newest few in order; only the rows of the page are read.
-func (m Timeline) Of(ctx context.Context, id domain.CustomerID, asOf AsOf, after *EntryMark, limit int) (Page[Entry, EntryMark], error) {
+func (m Timeline) Of(ctx context.Context, id domain.CustomerID, filter lists.Query, asOf AsOf, after *EntryMark, limit int) (Page[Entry, EntryMark], error) {
+	let, err := filter.Statement(nil, false)
+	if err != nil {
+		return Page[Entry, EntryMark]{}, err
+	}
 	args := m.scope.args(asOf.args(pgx.NamedArgs{"customer_id": id.UUID, "at": bound(asOf.At), "position": int64(math.MaxInt64), "limit": limit + 1}))
 	if after != nil { // and so within as_of
 		args["at"], args["position"] = after.OccurredAt, int64(after.Position)
 	}
-	rows, err := all[entryRead](ctx, m.db, `
+	maps.Copy(args, let.Args)
+	var rows []entryRead
+	err = bounded(ctx, m.db, Asked{}, func(tx pgx.Tx) (err error) {
+		rows, err = all[entryRead](ctx, tx, `
 		WITH newest AS MATERIALIZED (
 		  SELECT t.position
 		  FROM (
@@ -59,8 +84,8 @@ func (m Timeline) Of(ctx context.Context, id domain.CustomerID, asOf AsOf, after
 		    SELECT deal_id FROM `+asOf.from("timeline.deals")+` WHERE customer_id = @customer_id`+m.scope.customer("customer_id")+m.scope.deal("deal_id")+`
 		  ) AS entity
 		  CROSS JOIN LATERAL (
-		    SELECT occurred_at, position FROM timeline.entries
-		    WHERE entity_id = entity.entity_id
+		    SELECT occurred_at, position FROM timeline.entries AS row
+		    WHERE entity_id = entity.entity_id AND `+let.Where+`
 		      AND (occurred_at, position) < (coalesce(@at::timestamptz, 'infinity'), @position::bigint)
 		      AND (@known_at::timestamptz IS NULL OR recorded_at <= @known_at)
 		    ORDER BY occurred_at DESC, position DESC LIMIT @limit
@@ -73,6 +98,8 @@ func (m Timeline) Of(ctx context.Context, id domain.CustomerID, asOf AsOf, after
 		FROM newest JOIN timeline.entries AS t USING (position)
 		LEFT JOIN `+asOf.from("deals.deals")+` AS d ON t.entity_kind = 'deal' AND d.deal_id = t.entity_id
 		ORDER BY t.occurred_at DESC, t.position DESC`, args)
+		return err
+	})
 	if err != nil {
 		return Page[Entry, EntryMark]{}, err
 	}

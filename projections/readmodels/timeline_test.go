@@ -24,7 +24,7 @@ func timeline(t *testing.T, models readmodels.Models, id domain.CustomerID) []re
 	t.Helper()
 	var entries []readmodels.Entry
 	for after := (*readmodels.EntryMark)(nil); ; {
-		page, err := models.Timeline.Of(t.Context(), id, readmodels.AsOf{}, after, 3)
+		page, err := models.Timeline.Of(t.Context(), id, asked(t, readmodels.TimelineList, "", "", 3).Query, readmodels.AsOf{}, after, 3)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,0 +1,137 @@
+package readmodels
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"crm/projections"
+	"crm/projections/lists"
+)
+
+// Asked is what every list is asked: which rows, in which order, as of when, and which
+// page of them.
+type Asked struct {
+	lists.Query
+	AsOf  AsOf
+	After lists.Mark // nil: the first page
+	Limit int        // at least 1
+}
+
+// Listed is a page of a list.
+type Listed[T any] = Page[T, lists.Mark]
+
+// placed is a row's place in the order that was asked for. What a list reads embeds it.
+type placed struct {
+	Mark []string `db:"mark"`
+}
+
+func (p placed) mark() lists.Mark { return p.Mark }
+
+// source is where the rows of a list come from.
+type source struct {
+	columns string                 // to read, of row
+	table   string                 // "customers.customers"; versioned, where it is asked for a past
+	joins   func(asOf AsOf) string // of what is read beside row
+	key     string                 // the table's primary key
+	born    string                 // the column of when a row came to be
+	scope   scope                  // whose rows there are
+	narrow  string                 // the scope's condition, of row
+}
+
+// within is the same list, as one scope has it: narrow is that scope's condition. It is
+// the one place where a list learns whose rows it may show.
+func (s source) within(scope scope, narrow string) source {
+	s.scope, s.narrow = scope, narrow
+	return s
+}
+
+// read reads rows and the mark of each. Columns and joins are about row. Where the order
+// never changes, the past is a walk along the index of today's rows that asks for each as
+// it was; else it is all rows as they were, sorted. selective says that conditions are met
+// seldom: then a walk would take longer.
+func read[R any](ctx context.Context, db asker, s source, a Asked, selective bool, more ...lists.Piece) ([]R, error) {
+	stated, err := a.Statement(a.After, !a.AsOf.IsZero() && !selective)
+	if err != nil {
+		return nil, err
+	}
+	stated.And(more...)
+	args := s.scope.args(a.AsOf.args(pgx.NamedArgs{"limit": a.Limit}))
+	maps.Copy(args, stated.Args)
+	from, born := a.AsOf.from(s.table)+" AS row", ""
+	if stated.Fixed {
+		from = a.AsOf.inOrder(s.table, s.key)
+		born = "\n    AND (@as_of::timestamptz IS NULL OR today." + s.born + " <= @as_of) -- later ones did not exist"
+	}
+	return all[R](ctx, db, `
+		SELECT `+s.columns+`, row.mark
+		FROM (
+		  SELECT row.*, `+stated.Mark+` AS mark FROM `+from+`
+		  WHERE `+stated.Where+born+s.narrow+`
+		    AND `+stated.After+`
+		  ORDER BY `+stated.Order+`
+		  LIMIT @limit
+		) AS row `+s.joins(a.AsOf)+`
+		ORDER BY `+strings.ReplaceAll(stated.Order, "today.", "row."), pgx.QueryExecModeCacheDescribe, args)
+}
+
+// costly bounds what a list may cost: each statement is planned for what is asked, and
+// ended when it takes too long.
+var costly = pgx.TxOptions{BeginQuery: `
+	BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
+	SET LOCAL statement_timeout = '5s'`}
+
+// bounded runs the statements of a list. What takes too long is [lists.ErrTooCostly].
+func bounded(ctx context.Context, db projections.Querier, a Asked, ask func(pgx.Tx) error) error {
+	err := pgx.BeginTxFunc(ctx, db, costly, ask)
+	for again := 0; outdated(err) && again < maxOutdated; again++ {
+		err = pgx.BeginTxFunc(ctx, db, costly, ask)
+	}
+	const (
+		canceled  = "57014"
+		malformed = "22" // class: a value that cannot be read
+	)
+	if refused, ok := errors.AsType[*pgconn.PgError](err); ok {
+		switch {
+		case refused.Code == canceled && ctx.Err() == nil:
+			return lists.ErrTooCostly
+		case strings.HasPrefix(refused.Code, malformed) && a.After != nil:
+			return lists.ErrMark // conditions are read before; a mark is as it came
+		}
+	}
+	return projections.Unavailable(err)
+}
+
+// pageOfRows is the page of a list, out of rows that were asked for with a limit one
+// higher.
+func pageOfRows[R interface{ mark() lists.Mark }, T any](rows []R, limit int, item func(R) T) Listed[T] {
+	shown := rows[:min(len(rows), limit)]
+	page := Listed[T]{Items: make([]T, len(shown))}
+	for i, row := range shown {
+		page.Items[i] = item(row)
+	}
+	if len(rows) > limit {
+		next := shown[limit-1].mark()
+		page.Next = &next
+	}
+	return page
+}
+
+// paged answers a list by one statement.
+func paged[R interface{ mark() lists.Mark }, T any](ctx context.Context, db projections.Querier, s source, a Asked, selective bool, item func(R) T, more ...lists.Piece) (Listed[T], error) {
+	var rows []R
+	err := bounded(ctx, db, a, func(tx pgx.Tx) (err error) {
+		oneMore := a
+		oneMore.Limit++
+		rows, err = read[R](ctx, tx, s, oneMore, selective, more...)
+		return err
+	})
+	if err != nil {
+		return Listed[T]{}, err
+	}
+	return pageOfRows(rows, a.Limit, item), nil
+}
