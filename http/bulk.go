@@ -69,6 +69,9 @@ func (s *Server) serveBatch(w http.ResponseWriter, r *http.Request) {
 	places := make([]int, 0, len(entries))
 	for i, e := range entries {
 		a, err := s.batchAsk(principalOf(r.Context()), meta, e)
+		if err == nil {
+			err = s.prepare(r.Context(), a)
+		}
 		if err != nil {
 			problem := problemOf(r.Context(), err)
 			results[i] = batchResult{Status: problem.Status, Problem: problem}

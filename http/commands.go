@@ -18,6 +18,7 @@ import (
 	"crm/domain"
 	"crm/http/access"
 	"crm/http/credentials"
+	"crm/http/webhooks"
 )
 
 // command describes one command once. It yields the route, its part of the
@@ -34,6 +35,10 @@ type command struct {
 	// secret: the command makes a secret, which its answer shows and no batch has room
 	// for.
 	secret bool
+	// signing: the secret is one with which is signed.
+	signing bool
+	// before is done before the command is carried out; nil: nothing.
+	before func(ctx context.Context, s *Server, a *ask) error
 	// read makes the command out of a body.
 	read func(s *Server, at place, body jsontext.Value) (reading, error)
 }
@@ -47,6 +52,7 @@ type place struct {
 	body    jsontext.Value
 	secret  credentials.Token // that the command makes
 	after   func(context.Context, *ask) error
+	signing *webhooks.Secret  // likewise
 }
 
 // reading is a command as it was read.
@@ -58,6 +64,7 @@ type reading struct {
 	made    bool      // made, rather than is about
 	secret  credentials.Token
 	after   func(context.Context, *ask) error // follows a command that was carried out
+	signing *webhooks.Secret
 }
 
 // creates reports whether the command brings an aggregate into being.
@@ -74,6 +81,20 @@ func (c *command) hasPart() bool { return strings.Contains(c.path, "{part}") || 
 func (c *command) withSecret() *command {
 	c.secret = true
 	return c
+}
+
+// preparedBy has something done before the command is carried out, which may refuse it.
+func (c *command) preparedBy(done func(ctx context.Context, s *Server, a *ask) error) *command {
+	c.before = done
+	return c
+}
+
+// prepare does what is to be done before the command is carried out.
+func (s *Server) prepare(ctx context.Context, a *ask) error {
+	if a.command.before == nil {
+		return nil
+	}
+	return a.command.before(ctx, s, a)
 }
 
 // body is a pointer to a request body.
@@ -99,7 +120,7 @@ func describe[T any, B body[T]](name string, needs access.Action, method, path, 
 			return reading{}, domain.ErrInvalid.At("/id", "An id of zeros names nothing. Leave it out to get one.")
 		}
 		made, err := read(s, &at, B(&value))
-		result := reading{command: made, about: B(&value).common(), part: at.part, made: at.made, secret: at.secret, after: at.after}
+		result := reading{command: made, about: B(&value).common(), part: at.part, made: at.made, secret: at.secret, after: at.after, signing: at.signing}
 		if c.creates() {
 			result.target = at.command
 			if identified, ok := any(&value).(interface{ chosen() uuid.UUID }); ok && identified.chosen() != uuid.Nil {
@@ -194,6 +215,7 @@ type ask struct {
 	made    bool // the part is there only if the command left an event
 	secret  credentials.Token
 	after   func(context.Context, *ask) error
+	signing *webhooks.Secret
 }
 
 // entry is what a request or an entry of a batch says beside the body.
@@ -234,7 +256,7 @@ func (s *Server) ask(c *command, meta domain.Meta, e entry, data jsontext.Value)
 	}
 	return &ask{
 		Ask:     commands.Ask{Target: target, Command: read.command, Meta: meta, Within: e.within, IfMatch: e.match.revision, BasedOn: (*domain.Revision)(read.about.BasedOn)},
-		command: c, key: e.key, body: compacted, part: read.part, made: read.made, secret: read.secret, after: read.after,
+		command: c, key: e.key, body: compacted, part: read.part, made: read.made, secret: read.secret, after: read.after, signing: read.signing,
 	}, nil
 }
 
@@ -268,6 +290,10 @@ func (s *Server) serve(c *command) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		a, err := s.readAsk(c, w, r)
 		if err != nil {
+			fail(w, r, err)
+			return
+		}
+		if err := s.prepare(r.Context(), a); err != nil {
 			fail(w, r, err)
 			return
 		}

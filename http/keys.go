@@ -89,10 +89,13 @@ const shownBefore = "This request was carried out before, and the key was shown 
 
 // reveal is the receipt of a command that makes a secret, with the secret if it is
 // the one that was stored. A retry has made another one, which is good for nothing.
-func (s *Server) reveal(ctx context.Context, a *ask, receipt ReceiptBody) (secretReceipt, error) {
+func (s *Server) reveal(ctx context.Context, a *ask, receipt ReceiptBody) (any, error) {
+	if a.command.signing {
+		return s.revealSigning(ctx, a, receipt)
+	}
 	key, err := s.cfg.Commands.APIKeyNow(ctx, a.secret.ID)
 	if err != nil {
-		return secretReceipt{}, err
+		return nil, err
 	}
 	if !a.secret.Opens(key.Secret, "") {
 		return secretReceipt{ReceiptBody: receipt, Note: shownBefore}, nil

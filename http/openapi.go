@@ -75,6 +75,7 @@ func (s *Server) openAPI() huma.Config {
 				{Name: "products"},
 				{Name: "keys", Description: "Who may ask, and what. Changes are events; a revoked key lets nobody in within a second, on every server."},
 				{Name: "imports", Description: "Files that become customers, deals, consents and so on."},
+				{Name: "webhooks", Description: "Endpoints of other programs that are told of events, by reference and signed: Standard Webhooks."},
 				{Name: "commands", Description: "Many commands in one request."},
 			},
 		},
@@ -118,7 +119,10 @@ func (s *Server) operation(c *command) *huma.Operation {
 		headers["Location"] = &huma.Param{Ref: "#/components/headers/location"}
 	}
 	receipt := reflect.TypeFor[ReceiptBody]()
-	if c.secret {
+	switch {
+	case c.signing:
+		receipt = reflect.TypeFor[signingReceipt]()
+	case c.secret:
 		receipt = reflect.TypeFor[secretReceipt]()
 	}
 	op.Responses = s.responses(status, meaning, receipt, headers)

@@ -16,6 +16,7 @@ import (
 	"crm/http/access"
 	"crm/http/answers"
 	"crm/http/imports"
+	"crm/http/webhooks"
 	"crm/projections"
 	"crm/projections/lists"
 	"crm/projections/readmodels"
@@ -122,6 +123,8 @@ var catalogue = []kind{
 	{webhook.ErrAlreadyRegistered, "Change the webhook that has this id, or register one with another id, or with none."},
 	{webhook.ErrNotActive, "Resume the webhook, then send the command again."},
 	{webhook.ErrRemoved, "Register another webhook."},
+	{webhooks.ErrAddress, "Give an address that the internet reaches over https. On a laptop, start the server with --webhook-private to send to the machine itself."},
+	{webhooks.ErrNoDelivery, "Look the delivery up in the list of the webhook's deliveries, or have it made again by a replay from the position of its event."},
 
 	// Read models.
 	{ErrBehind, "Ask again after the seconds in Retry-After, or without min_position if an older answer will do."},

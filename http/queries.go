@@ -39,6 +39,7 @@ func (s *Server) queries() {
 	s.projectionQueries()
 	s.keyQueries()
 	s.feedQueries()
+	s.webhookQueries()
 }
 
 // query is one read: where it is asked and which read models answer it.

@@ -37,7 +37,7 @@ func (s *Server) routes() error {
 		s.api = humachi.New(r, s.openAPI())
 		for _, c := range slices.Concat(
 			customerCommands, interactionCommands, consentCommands,
-			dealCommands, pipelineCommands, employeeCommands, productCommands, parkedCommands, keyCommands, importCommands,
+			dealCommands, pipelineCommands, employeeCommands, productCommands, parkedCommands, keyCommands, importCommands, webhookCommands,
 		) {
 			if s.commands[c.name] != nil {
 				err = fmt.Errorf("http: two commands are named %s", c.name)

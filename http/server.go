@@ -20,6 +20,7 @@ import (
 	"crm/http/access"
 	"crm/http/answers"
 	"crm/http/imports"
+	"crm/http/webhooks"
 	"crm/projections"
 	"crm/projections/readmodels"
 )
@@ -52,6 +53,8 @@ type Config struct {
 	// Imports says where files that are imported are kept; its zero value: nowhere, and
 	// there are no imports. Its commands, sender, log and clock are this server's.
 	Imports imports.Config
+	// Webhooks tell endpoints of events. Needed for that.
+	Webhooks *webhooks.Sender
 	// Keys are the API keys of a file by name; the name is the actor in the history.
 	// [Server.ReplaceKeys] replaces them. Default none: keys that were issued let in.
 	Keys map[string]Key

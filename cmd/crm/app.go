@@ -26,6 +26,7 @@ import (
 	crmhttp "crm/http"
 	"crm/http/answers"
 	"crm/http/imports"
+	"crm/http/webhooks"
 	"crm/projections"
 	"crm/projections/readmodels"
 )
@@ -54,6 +55,7 @@ type app struct {
 	jobs     *projections.Jobs
 	answers  *answers.Book
 	surface  *crmhttp.Server
+	webhooks *webhooks.Sender
 	server   *http.Server
 	tracing  *tracing.Tracing
 	debug    func() // ends the debug listener
@@ -103,6 +105,7 @@ func openApp(ctx context.Context, s settings, b backends, keys map[string]crmhtt
 	if a.tracing != nil {
 		traced = a.tracing.Batch
 	}
+	reactor := a.openWebhooks(registry)
 	a.engine = projections.NewEngine(a.pool, projections.Config{
 		Subscribe: func(_ string, checkpoint func(context.Context) (domain.Position, error)) message.Subscriber {
 			return eventstore.NewSubscriber(a.store, eventstore.SubscriberConfig{Checkpoint: checkpoint, Log: log})
@@ -112,6 +115,7 @@ func openApp(ctx context.Context, s settings, b backends, keys map[string]crmhtt
 		Parking:          projections.Parking{Load: a.store.Load},
 		Reaches:          a.store.Reaches,
 		Head:             a.store.Head,
+		Reactors:         []projections.Reactor{reactor},
 		Log:              log,
 		Registerer:       registry,
 		Traced:           traced,
@@ -123,7 +127,7 @@ func openApp(ctx context.Context, s settings, b backends, keys map[string]crmhtt
 	a.surface, err = crmhttp.New(crmhttp.Config{
 		Commands:  a.commands,
 		Models:    models,
-		WaitFor:   a.engine.WaitFor,
+		WaitFor:   a.waitFor,
 		Status:    a.engine.Status,
 		Reactions: a.engine.Reactions,
 		Jobs:      a.jobs,
@@ -131,6 +135,7 @@ func openApp(ctx context.Context, s settings, b backends, keys map[string]crmhtt
 		PublicURL: s.PublicURL,
 		Followers: s.FeedFollowers,
 		Imports:   imports.Config{Pool: a.pool, Load: a.store.Load, Keep: s.ImportFiles},
+		Webhooks:  a.webhooks,
 		Keys:      keys,
 		Answers:   a.answers,
 		Ready: map[string]func(context.Context) error{
@@ -188,8 +193,10 @@ func (a *app) run(ctx context.Context, began func(context.Context) error) (err e
 	var noting sync.WaitGroup
 	noting.Go(func() { a.surface.NoteUses(engine) })
 	noting.Go(func() { a.surface.Run(engine) })
+	stopWebhooks := a.sendWebhooks(ctx)
 	defer func() {
 		a.jobs.Close()
+		stopWebhooks()
 		stopEngine()
 		noting.Wait()
 		<-ended

@@ -34,6 +34,7 @@ type settings struct {
 	FeedFollowers   int           `default:"256" env:"CRM_FEED_FOLLOWERS" placeholder:"N" help:"How many may follow the change feed (server-sent events) of this server at once, 1 to 10000; each holds a connection and some 1 MiB at most. Default ${default}."`
 	ShutdownTimeout time.Duration `default:"8s" env:"CRM_SHUTDOWN_TIMEOUT" placeholder:"DURATION" help:"How long running requests may take to finish when the server stops, 0s to 1m. Default ${default}."`
 	DebugListen     string        `env:"CRM_DEBUG_LISTEN" placeholder:"IP:PORT" help:"Loopback address on which Go's profiles are shown under /debug/pprof, without a key, such as 127.0.0.1:6060. Default: they are not."`
+	telling
 	logging
 }
 
@@ -72,6 +73,7 @@ func (s *settings) check() error {
 	if err := checkDebugListen(s.DebugListen); err != nil {
 		errs = append(errs, err)
 	}
+	errs = append(errs, s.telling.check())
 	return errors.Join(errs...)
 }
 

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -376,7 +377,7 @@ func (w *exampleCompany) ask(name string, ids map[string]string) contractAnswer 
 		value = string(body)
 	}
 	for name, pointer := range ids {
-		id, _ := value.(map[string]any)[strings.TrimPrefix(pointer, "/")].(string)
+		id, _ := pointed(value, pointer).(string)
 		if id == "" {
 			w.t.Fatalf("%s: there is no id at %s of %s", name, pointer, body)
 		}
@@ -405,6 +406,25 @@ func (w *exampleCompany) ask(name string, ids map[string]string) contractAnswer 
 		answer.Body = json.RawMessage(w.inPage(string(text)))
 	}
 	return answer
+}
+
+// pointed is what a JSON pointer without escapes points at; nil where there is nothing.
+func pointed(value any, pointer string) any {
+	for name := range strings.SplitSeq(strings.TrimPrefix(pointer, "/"), "/") {
+		switch v := value.(type) {
+		case map[string]any:
+			value = v[name]
+		case []any:
+			if at, err := strconv.Atoi(name); err != nil || at >= len(v) {
+				return nil
+			} else {
+				value = v[at]
+			}
+		default:
+			return nil
+		}
+	}
+	return value
 }
 
 // shortened is a value with no more than two elements in any list.
