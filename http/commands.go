@@ -52,7 +52,7 @@ type place struct {
 	body    jsontext.Value
 	secret  credentials.Token // that the command makes
 	after   func(context.Context, *ask) error
-	signing *webhooks.Secret  // likewise
+	signing *webhooks.Secret // likewise
 }
 
 // reading is a command as it was read.
