@@ -56,6 +56,11 @@ conformance: ## ask the embedded event store, or the server at ESDB=esdb://…, 
 lint: ## vet and lint; the first time builds the linter, which takes minutes
 	go vet ./...
 	$(linter) run -c .ci/golangci.yml
+	.ci/contract
+
+.PHONY: contract
+contract: ## lint the OpenAPI document, and refuse what breaks the released one
+	.ci/contract
 
 .PHONY: fmt
 fmt: ## format

@@ -66,9 +66,6 @@ func pageOf(operation string) (page operationPage, err error) {
 func (s *Server) finishContract() error {
 	document := s.api.OpenAPI()
 	document.Components.Examples, document.Components.Responses = map[string]*huma.Example{}, map[string]*huma.Response{}
-	for slug, k := range kinds {
-		document.Components.Examples[slug] = &huma.Example{Summary: titleOf(slug), Value: exampleOf(k)}
-	}
 	s.nullable()
 	s.maskable()
 	s.answers = map[string][]string{}
@@ -157,6 +154,8 @@ func refuse(op *huma.Operation, slugs []string, shared *huma.Components) {
 		if shared.Responses[name] == nil {
 			examples := map[string]*huma.Example{}
 			for _, slug := range slugs {
+				k := kinds[slug]
+				shared.Examples[slug] = &huma.Example{Summary: titleOf(slug), Description: k.remedy, Value: exampleOf(k)}
 				examples[slug] = &huma.Example{Ref: "#/components/examples/" + slug}
 			}
 			shared.Responses[name] = &huma.Response{
@@ -165,6 +164,9 @@ func refuse(op *huma.Operation, slugs []string, shared *huma.Components) {
 					Schema: shared.Schemas.Schema(reflect.TypeFor[Problem](), true, ""), Examples: examples,
 				}},
 			}
+		}
+		if status == http.StatusServiceUnavailable || status == http.StatusTooManyRequests {
+			shared.Responses[name].Headers = map[string]*huma.Param{"Retry-After": {Ref: "#/components/headers/retry"}}
 		}
 		op.Responses[strconv.Itoa(status)] = &huma.Response{Ref: "#/components/responses/" + name}
 	}
@@ -198,6 +200,9 @@ func (s *Server) limit(op *huma.Operation) {
 // exemplify puts the page's request and answer where documentation shows them.
 func exemplify(op *huma.Operation, page operationPage) {
 	if body := op.RequestBody; body != nil && len(page.Request.Body) > 0 {
+		if body.Description == "" {
+			body.Description = "What is asked. An unknown field is refused."
+		}
 		for _, media := range body.Content {
 			media.Example = page.Request.Body
 		}
@@ -208,14 +213,42 @@ func exemplify(op *huma.Operation, page operationPage) {
 			values = page.Request.Path
 		}
 		if value, given := values[parameter.Name]; given && parameter.Ref == "" {
-			parameter.Example = value
+			parameter.Example = valueOf(parameter.Schema, value)
+		}
+		if parameter.Ref == "" && parameter.Description == "" {
+			parameter.Description = parameterWords[parameter.Name]
 		}
 	}
 	if response := op.Responses[strconv.Itoa(page.Answer.Status)]; response != nil && len(page.Answer.Body) > 0 {
-		for _, media := range response.Content {
-			media.Example = page.Answer.Body
+		for kind, media := range response.Content {
+			if strings.Contains(kind, "json") { // of a stream the schema is that of its parts
+				media.Example = page.Answer.Body
+			}
 		}
 	}
+}
+
+// parameterWords describe parameters that say nothing of themselves.
+var parameterWords = map[string]string{
+	"id":       "The id of what is asked about.",
+	"channel":  "The way that the customer would be contacted, such as email.",
+	"customer": "A customer's id.",
+	"group_by": "What makes a line of the report.",
+	"kind":     "Only customers of this kind.",
+	"owner":    "Only what this employee is responsible for.",
+	"pipeline": "Only deals in this pipeline.",
+	"purpose":  "What the customer would be contacted for, such as newsletter.",
+	"stage":    "Only those in this stage.",
+	"status":   "Only deals of this status.",
+}
+
+// valueOf is a parameter's text as the value that its schema says it stands for.
+func valueOf(schema *huma.Schema, text string) any {
+	switch schema.Type {
+	case huma.TypeInteger, huma.TypeNumber, huma.TypeBoolean:
+		return json.RawMessage(text)
+	}
+	return text
 }
 
 // exampleOf is a problem of the kind as an answer has it.
