@@ -5,13 +5,14 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
-	"net/http"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // Options say what to ask, how often and for how long.
@@ -58,37 +59,67 @@ func (m Mix) String() string {
 	return strings.Join(parts, ",")
 }
 
-// Run asks until the duration is over and reports on what was asked in it. It
-// fails when the server cannot be reached at all.
+// Run gathers a crew, lets it ask until the duration is over, and reports on what
+// was asked in it. It fails when the server cannot be reached at all.
 func Run(ctx context.Context, o Options) (*Report, error) {
-	transport := http.DefaultTransport.(*http.Transport).Clone()
-	transport.MaxIdleConnsPerHost = o.Clients
-	defer transport.CloseIdleConnections()
-
-	run := &run{Options: o}
-	run.client.Transport = transport
-	workers := make([]*worker, o.Clients)
-	for i := range workers {
-		workers[i] = &worker{run: run, rng: rand.New(rand.NewPCG(o.Seed, uint64(i))), name: fmt.Sprintf("%d-%d", o.Seed, i)}
-		if err := workers[i].prepare(ctx); err != nil {
-			return nil, fmt.Errorf("prepare: %w", err)
-		}
+	c, err := gather(ctx, o, 1)
+	if err != nil {
+		return nil, err
 	}
-	run.from = time.Now()
+	defer c.dismiss()
+	return c.run(ctx, o), nil
+}
+
+// crew is the workers, who keep their customers and deals from one run to the next.
+type crew struct{ workers []*worker }
+
+// gather makes a crew of o.Clients, each with so many customers and deals of its own.
+func gather(ctx context.Context, o Options, each int) (*crew, error) {
+	c := &crew{}
+	for i := range o.Clients {
+		conn, err := newLine(o.Server, o.Key)
+		if err != nil {
+			c.dismiss()
+			return nil, err
+		}
+		rng := rand.New(rand.NewPCG(o.Seed, uint64(i))) //nolint:gosec // a count; and nothing is secret
+		c.workers = append(c.workers, &worker{line: conn, rng: rng, name: fmt.Sprintf("%d-%d", o.Seed, i)})
+	}
+	var work errgroup.Group
+	for _, w := range c.workers {
+		work.Go(func() error { return w.prepare(ctx, each) })
+	}
+	if err := work.Wait(); err != nil {
+		c.dismiss()
+		return nil, fmt.Errorf("prepare: %w", err)
+	}
+	return c, nil
+}
+
+func (c *crew) dismiss() {
+	for _, w := range c.workers {
+		w.line.close()
+	}
+}
+
+// run lets everybody ask what o says.
+func (c *crew) run(ctx context.Context, o Options) *Report {
+	run := &run{Options: o, from: time.Now()}
 	run.counted = run.from.Add(o.Warmup)
 	ctx, cancel := context.WithDeadline(ctx, run.counted.Add(o.Duration))
 	defer cancel()
 	var wg sync.WaitGroup
-	for _, w := range workers {
+	for _, w := range c.workers {
+		w.run = run
 		wg.Go(func() { w.work(ctx) })
 	}
 	wg.Wait()
-	return newReport(o, workers), nil
+	return newReport(o, c.workers)
 }
 
+// run is what all workers do at the same time.
 type run struct {
 	Options
-	client  http.Client
 	from    time.Time
 	counted time.Time
 	slot    atomic.Int64
@@ -96,6 +127,7 @@ type run struct {
 
 type worker struct {
 	*run
+	line      *line
 	rng       *rand.Rand
 	name      string
 	customers []customer // oldest first

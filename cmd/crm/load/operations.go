@@ -1,15 +1,12 @@
 package load
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"sort"
-	"strings"
 	"time"
 
 	"crm/domain"
@@ -48,13 +45,15 @@ type openDeal struct {
 
 var stages = []string{"prospecting", "qualified", "proposal", "negotiation"}
 
-// prepare gives the worker something to work with.
-func (w *worker) prepare(ctx context.Context) error {
-	if _, err := w.register(ctx); err != nil {
-		return err
-	}
-	if _, err := w.open(ctx); err != nil {
-		return err
+// prepare gives the worker customers and deals to work with.
+func (w *worker) prepare(ctx context.Context, each int) error {
+	for range each {
+		if _, err := w.register(ctx); err != nil {
+			return err
+		}
+		if _, err := w.open(ctx); err != nil {
+			return err
+		}
 	}
 	_, err := w.visible(ctx)
 	return err
@@ -162,33 +161,22 @@ type receipt struct {
 // send asks once. Its error is short and the same for the same kind of failure,
 // for it is counted.
 func (w *worker) send(ctx context.Context, method, path, body string) (receipt, time.Duration, error) {
-	request, err := http.NewRequestWithContext(ctx, method, w.Server+path, strings.NewReader(body))
-	if err != nil {
-		return receipt{}, 0, err
-	}
-	request.Header.Set("Authorization", "Bearer "+w.Key)
-	if w.Keyed && method != http.MethodGet {
-		request.Header.Set("Idempotency-Key", rand.Text())
-	}
-	if body != "" {
-		request.Header.Set("Content-Type", "application/json")
+	key := ""
+	if w.run != nil && w.Keyed && method != http.MethodGet {
+		key = rand.Text()
 	}
 	began := time.Now()
-	response, err := w.client.Do(request)
+	status, answer, err := w.line.ask(ctx, method, path, key, body)
+	took := time.Since(began)
 	if err != nil {
 		return receipt{}, 0, fmt.Errorf("%s: no answer", method)
 	}
-	answer, err := io.ReadAll(response.Body)
-	took := time.Since(began)
-	if closeErr := response.Body.Close(); err != nil || closeErr != nil {
-		return receipt{}, 0, fmt.Errorf("%s: answer cut off", method)
-	}
-	if response.StatusCode/100 != 2 {
+	if status/100 != 2 {
 		var problem struct {
 			Type string `json:"type"`
 		}
-		_ = json.NewDecoder(bytes.NewReader(answer)).Decode(&problem) // a status says enough
-		return receipt{}, 0, fmt.Errorf("%s: %d %s", method, response.StatusCode, problem.Type)
+		_ = json.Unmarshal(answer, &problem) // a status says enough
+		return receipt{}, 0, fmt.Errorf("%s: %d %s", method, status, problem.Type)
 	}
 	var received receipt
 	if method != http.MethodGet {

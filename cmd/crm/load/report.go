@@ -14,6 +14,12 @@ import (
 // reads are the operations that leave no event.
 var reads = []string{"card", "list", "timeline", "board"}
 
+// The lines that sum others up.
+const (
+	allCommands = "all commands"
+	allReads    = "all reads"
+)
+
 // Report is what a run found, with the settings it was found under.
 type Report struct {
 	Options  Options
@@ -21,6 +27,7 @@ type Report struct {
 	Reads    float64 // per second
 	Lines    []Line
 	Failures map[string]int
+	total    Line // of commands and reads together
 }
 
 // Line is the latency of one operation, or of all commands or reads together.
@@ -42,9 +49,9 @@ func newReport(o Options, workers []*worker) *Report {
 			r.Failures[failure] += times
 		}
 	}
-	var commands, answers []time.Duration
+	var commands, answers, all []time.Duration
 	for _, name := range slices.Sorted(maps.Keys(samples)) {
-		r.Lines = append(r.Lines, r.line(name, samples[name]))
+		r.Lines = append(r.Lines, r.summed(name, samples[name]))
 		switch {
 		case slices.Contains(reads, name):
 			answers = append(answers, samples[name]...)
@@ -53,19 +60,32 @@ func newReport(o Options, workers []*worker) *Report {
 		}
 	}
 	if len(commands) > 0 {
-		r.Lines = append(r.Lines, r.line("all commands", commands))
+		r.Lines = append(r.Lines, r.summed(allCommands, commands))
 	}
 	if len(answers) > 0 {
-		r.Lines = append(r.Lines, r.line("all reads", answers))
+		r.Lines = append(r.Lines, r.summed(allReads, answers))
+	}
+	if all = append(append(all, commands...), answers...); len(all) > 0 {
+		r.total = r.summed("all", all)
 	}
 	r.Commands, r.Reads = r.rate(len(commands)), r.rate(len(answers))
 	return r
 }
 
-func (r *Report) line(name string, samples []time.Duration) Line {
+func (r *Report) summed(name string, samples []time.Duration) Line {
 	slices.Sort(samples)
 	at := func(percent int) time.Duration { return samples[(len(samples)-1)*percent/100] }
 	return Line{Name: name, Count: len(samples), P50: at(50), P99: at(99), Max: samples[len(samples)-1], PerSecond: r.rate(len(samples))}
+}
+
+// line is the one of that name; empty where nothing was asked of it.
+func (r *Report) line(name string) Line {
+	for _, line := range r.Lines {
+		if line.Name == name {
+			return line
+		}
+	}
+	return Line{}
 }
 
 func (r *Report) rate(count int) float64 { return float64(count) / r.Options.Duration.Seconds() }
@@ -84,8 +104,8 @@ func (r *Report) print(out *strings.Builder) {
 	if o.Rate > 0 {
 		rate = fmt.Sprintf("%d/s (open loop, latency from the due instant)", o.Rate)
 	}
-	fmt.Fprintf(out, "server %s · %d clients · %s after %s warm-up · rate %s\nmix %s · seed %d · %s %s/%s, %d CPUs shared with the server\n\n",
-		o.Server, o.Clients, o.Duration, o.Warmup, rate, o.Mix, o.Seed, runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU())
+	fmt.Fprintf(out, "server %s · %d clients · %s after %s warm-up · rate %s\nmix %s · seed %d · %s\n\n",
+		o.Server, o.Clients, o.Duration, o.Warmup, rate, o.Mix, o.Seed, machine())
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
 	_, _ = fmt.Fprintln(table, "operation\tcount\tper second\tp50\tp99\tmax\t")
 	for _, line := range r.Lines {
@@ -96,6 +116,11 @@ func (r *Report) print(out *strings.Builder) {
 	for _, failure := range slices.Sorted(maps.Keys(r.Failures)) {
 		fmt.Fprintf(out, "failed %d times: %s\n", r.Failures[failure], failure)
 	}
+}
+
+// machine is what it ran on.
+func machine() string {
+	return fmt.Sprintf("%s %s/%s, %d CPUs shared with the server", runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU())
 }
 
 func millis(d time.Duration) string {
