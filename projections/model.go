@@ -280,10 +280,12 @@ func (m *model) acked(ctx context.Context) message.HandlerMiddleware {
 			defer context.AfterFunc(ctx, cancel)()
 			msg.SetContext(own)
 			if !m.stopped() {
+				began := time.Now()
 				_, err := next(msg)
 				_, passes := passing(err)
 				switch {
 				case err == nil:
+					m.breathe(own, msg, time.Since(began))
 					return nil, nil
 				case own.Err() != nil:
 					return nil, own.Err()
@@ -299,6 +301,32 @@ func (m *model) acked(ctx context.Context) message.HandlerMiddleware {
 			msg.Nack() // others have gone on
 			return nil, nil
 		}
+	}
+}
+
+const (
+	crowd         = 16 // events of a batch that others are likely to follow soon
+	breaths       = 3  // so that a model under load works a quarter of the time
+	longestBreath = 100 * time.Millisecond
+)
+
+// breathe lets events gather after a batch of many, for some times as long as it took:
+// a transaction has its price however few rows are in it, and under load the read
+// models would take a processor that commands could have. Nobody waits for it: who
+// reads their own write ends it, and a batch of few is not followed by it.
+func (m *model) breathe(ctx context.Context, msg *message.Message, took time.Duration) {
+	batch, ok := m.engine.cfg.BatchOf(msg.Context())
+	if !ok || len(batch.Events) < crowd {
+		return
+	}
+	asked, stop := m.progress.listen()
+	defer stop()
+	rest := time.NewTimer(min(breaths*took, longestBreath))
+	defer rest.Stop()
+	select {
+	case <-rest.C:
+	case <-asked:
+	case <-ctx.Done():
 	}
 }
 

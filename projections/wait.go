@@ -91,6 +91,7 @@ type progress struct {
 	waiting    int           // how many wait for a position
 	busy       bool          // making indexes
 	changed    chan struct{} // closed with the next change, if someone waits
+	asked      chan struct{} // closed when someone begins to wait, if the model listens
 }
 
 // at reports whether position was reached, whether it never will be, and what to
@@ -128,6 +129,27 @@ func (p *progress) await(more int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.waiting += more
+	if p.asked != nil && p.waiting > 0 {
+		close(p.asked)
+		p.asked = nil
+	}
+}
+
+// listen gives what is closed once someone waits for a position, and ends that.
+func (p *progress) listen() (asked <-chan struct{}, stop func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	listening := make(chan struct{})
+	if p.waiting > 0 {
+		close(listening)
+		return listening, func() {}
+	}
+	p.asked = listening
+	return listening, func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.asked = nil
+	}
 }
 
 // follows reports whether others write the tables.
