@@ -32,6 +32,8 @@ type Key struct {
 	// Scope is the employee whose rows are all there is for the holder. Default:
 	// everybody's.
 	Scope domain.EmployeeID
+	// Masked is a holder who does not see what is personal, whatever the role.
+	Masked bool
 }
 
 // ReplaceKeys replaces the keys of the file. Requests that were let in go on.
@@ -109,7 +111,7 @@ func (s *Server) fileKey(_ context.Context, shown string) (caller, error) {
 	for name, key := range s.fileKeys() {
 		if subtle.ConstantTimeCompare(presented[:], key.Hash[:]) == 1 {
 			found, err = caller{Principal: access.As(name, key.Role)}, nil
-			found.Scope = key.Scope
+			found.Scope, found.Personal = key.Scope, found.Personal && !key.Masked
 		}
 	}
 	return found, err

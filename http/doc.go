@@ -27,6 +27,15 @@
 //   - What is wrong with a request is told as RFC 9457, with a type that is a page
 //     of this server and pointers to the places. What is wrong with the server is
 //     told to its log, under the request's id, and not to the caller.
+//   - A request does what its caller's role allows and nothing else. Every route names
+//     the action that it takes; a server with one that does not is not made, and a
+//     request to it would be refused. Package access has the table; testdata/rights.txt
+//     has the routes.
+//   - Whoever may see one owner's customers and deals is answered about others as about
+//     what does not exist, word for word: by reads, by commands, and by what refers to
+//     them. A route that cannot narrow what it shows does not let them in.
+//   - Who does not see what is personal gets answers without it, in every form, and
+//     cannot ask by it.
 //   - Nothing that people type gets into a log line: it has the route's pattern,
 //     never the path, query or body.
 //
@@ -42,6 +51,11 @@
 // An event store or read model that is away is 503 with Retry-After. A request
 // that takes longer than [Config.Timeout] is 503 as well; what it asked may have
 // been stored, and the same key finds out. A panic is a 500 and a log line.
+//
+// Of a row of one's own, the names of what it refers to are part: who is named on a
+// deal as its customer is seen with the deal, also where the customer is another
+// owner's. An id that somebody wants to give to a new customer or deal tells that it is
+// taken. The order of a report's lines may follow names that are masked.
 //
 // # Figures
 //
@@ -84,6 +98,13 @@
 //     latest before a date, so that If-Match would promise what was never seen.
 //   - 2026-11-22 known_at alone is about now: whether a grant's time is over is asked
 //     of as_of, and of the clock where there is none.
+//   - 2026-11-22 What is personal is left out and not starred out: a client reads no
+//     stars as a name, and a typed one need not know them. So that it can tell masked
+//     from not known, an object says that it is masked. It is left out by type, where
+//     answers leave this room, and not by each handler.
+//   - 2026-11-22 Whose a row is, is asked of today, also in answers about the past: a
+//     customer who was handed over is seen by the new owner with their whole history,
+//     and no longer by the old one.
 //   - 2026-11-22 Embedded bodies are exported (Envelope, LineItemInput …) because
 //     huma leaves unexported embedded structs out of the document.
 package http

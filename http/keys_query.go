@@ -18,7 +18,7 @@ type keyCard struct {
 	Name        string          `json:"name" doc:"The actor of all that is asked with it." example:"web-shop"`
 	Status      string          `json:"status" enum:"active,expired,revoked"`
 	Role        apikey.Role     `json:"role" enum:"reader,sales,marketing,service,analyst,auditor,admin"`
-	Scope       *namedID        `json:"scope" doc:"The employee to whose customers and deals it is confined; null: all."`
+	Scope       *namedPerson    `json:"scope" doc:"The employee to whose customers and deals it is confined; null: all."`
 	Masked      bool            `json:"masked" doc:"Personal data is hidden also where the role would see it."`
 	ExpiresAt   *time.Time      `json:"expires_at" doc:"null: never."`
 	RateLimit   int             `json:"rate_limit,omitempty" doc:"Requests a second. Absent: what the installation grants every key."`
@@ -66,7 +66,7 @@ func (s *Server) keyOf(k readmodels.APIKey) keyCard {
 		former = time.Time{}
 	}
 	return keyCard{
-		ID: k.ID.UUID, Name: k.Name, Status: status, Role: k.Terms.Role, Scope: naming(k.Terms.Scope, k.ScopeName), Masked: k.Terms.Masked,
+		ID: k.ID.UUID, Name: k.Name, Status: status, Role: k.Terms.Role, Scope: namingPerson(k.Terms.Scope, k.ScopeName), Masked: k.Terms.Masked,
 		ExpiresAt: instantOrNull(k.Terms.ExpiresAt), RateLimit: k.Terms.RateLimit, IssuedAt: k.IssuedAt, IssuedBy: k.IssuedBy,
 		RotatedAt: instantOrNull(k.RotatedAt), FormerUntil: instantOrNull(former), RevokedAt: instantOrNull(k.RevokedAt), RevokedBy: k.RevokedBy,
 		LastUsedAt: instantOrNull(k.LastUsedAt), Revision: k.Revision,

@@ -115,8 +115,9 @@ func isPersonal(of reflect.Type) bool {
 	switch of.Kind() {
 	case reflect.Pointer, reflect.Slice, reflect.Map:
 		return isPersonal(of.Elem())
+	default:
+		return false
 	}
-	return false
 }
 
 // maskable says in the document what may be left out of answers: such a field is not

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"crm/domain"
+	crmhttp "crm/http"
 	"crm/http/access"
 )
 
@@ -62,6 +63,7 @@ func (w *world) canaries() []string {
 		{"POST", "/v1/deals", `{"id":"` + id("canary-won") + `","customer":"` + id("canary") + `","owner":"` + id("worker") + `","title":` + quoted("wontitle") + `,
 			"amount":{"minor":100,"currency":"EUR"}}`},
 		{"POST", "/v1/deals/" + id("canary-won") + "/win", `{}`},
+		{"POST", "/v1/keys", `{"name":"worker","role":"sales","reason":"R","scope":"` + id("worker") + `"}`},
 	} {
 		if reply := w.send(r[0], r[1], r[2]); reply.status >= 300 {
 			w.t.Fatalf("%s: %s", r[1], reply.body)
@@ -131,19 +133,22 @@ func leaks(r reply, canaries []string) (found []string) {
 // else.
 func TestWhatIsPersonalIsMasked(t *testing.T) {
 	t.Parallel()
-	w := newSeeingWorld(t, withRoles)
+	w := newSeeingWorld(t, func(cfg *crmhttp.Config) {
+		withRoles(cfg)
+		cfg.Keys["masked"] = crmhttp.Key{Hash: crmhttp.HashKey(keyOf("masked")), Role: access.Admin, Masked: true}
+	})
 	w.company()
 	canaries := w.canaries()
 	w.refresh()
 	met, read := map[string]bool{}, 0
 	for _, path := range w.representations() {
-		for _, role := range []access.Role{access.Analyst, access.Admin} { // the one that does not see it, and all
+		for _, role := range []access.Role{access.Analyst, "masked", access.Admin} { // an admin's key may be masked too
 			r := w.as(role, http.MethodGet, path, "")
 			if r.status == http.StatusOK {
 				read++
 			}
 			found := leaks(r, canaries)
-			if role.SeesPersonal() {
+			if role == access.Admin {
 				for _, canary := range found {
 					met[canary] = true
 				}
@@ -220,6 +225,7 @@ func TestEveryPersonalFieldIsSeen(t *testing.T) {
 					found = holds(field.Type) || found
 				}
 			}
+		default:
 		}
 		if found {
 			holding++

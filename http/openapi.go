@@ -22,6 +22,8 @@ const description = `Commands change, queries read. Every command leaves events 
 
 **Errors** are application/problem+json (RFC 9457); their type is a page of this server.
 
+**Who may what.** An operation names the action that it takes; a role has actions, and a key a role: reader, analyst, service, marketing, sales, auditor or admin. Without the action it is 403. A key may be limited to the customers and deals of one owner: others do not exist for it, and what is about all is 403. A key that does not see what is personal gets answers without it, in which every object that lost something says "masked": true; it can neither search, filter nor sort by it.
+
 **Limits.** Bodies 1 MiB, batches 8 MiB and 500 commands, JSON 32 levels deep, headers 32 KiB, lists 200 rows a page.`
 
 // openAPI is the document before any operation is in it.

@@ -61,7 +61,7 @@ func newSeeingWorldAt(t *testing.T, clock func() time.Time, change func(*crmhttp
 		}
 	})
 	s.world = worldOn(t, log, log, func(cfg *crmhttp.Config) {
-		cfg.Models, cfg.WaitFor = models, s.catchUp
+		cfg.Models, cfg.WaitFor, cfg.Events = models, s.catchUp, &eventLog{Memory: log}
 		if change != nil {
 			change(cfg)
 		}

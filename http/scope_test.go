@@ -147,7 +147,6 @@ func TestAnotherOwnersRowsAreNotThere(t *testing.T) {
 	}
 	w.furnish("own", "eve")
 	w.furnish("other", "joe")
-	last := len(w.events())
 	for _, r := range narrowed {
 		name := r.method + " " + r.pattern
 		if _, known := visits[name]; !known {
@@ -163,7 +162,7 @@ func TestAnotherOwnersRowsAreNotThere(t *testing.T) {
 		}
 		w.furnish(mine, "eve")
 		w.furnish(theirs, "joe")
-		last = len(w.events())
+		last := len(w.events())
 		for _, headers := range [][]string{nil, {"If-Match", `"0"`}, {"If-Match", `"9"`}, {"If-Match", `*`}, {"Idempotency-Key", name}} {
 			outside, missing := ask(r, theirs, headers...), ask(r, "none", headers...)
 			if outside.status != missing.status || outside.body != missing.body || outside.status < 400 {

@@ -24,6 +24,9 @@
 //	webhooks.manage                                                 x
 //	sees personal     x              x        x       x      x      x
 //
+//	(auditors send no batches, since they change nothing; those who may send one need
+//	the action of each command in it)
+//
 // # Promises
 //
 // What is not in the table nobody may. A refusal names the action, and never what

@@ -63,9 +63,10 @@ func without(in *jsontext.Decoder) (text []byte, gone bool, err error) {
 		return members(in)
 	case '[':
 		return elements(in)
+	default:
+		value, err := in.ReadValue()
+		return bytes.Clone(value), string(value) == gap, err
 	}
-	value, err := in.ReadValue()
-	return bytes.Clone(value), string(value) == gap, err
 }
 
 func members(in *jsontext.Decoder) (text []byte, gone bool, err error) {
