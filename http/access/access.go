@@ -100,7 +100,7 @@ func (a Action) Shared() bool { return a == CatalogRead || a == CommandsSend }
 
 // May reports whether the principal has the action.
 func (p Principal) May(a Action) bool {
-	return p.Role.May(a) && (p.Scope.IsZero() || a.Owned())
+	return p.Role.May(a) && (p.Scope.IsZero() || a.Owned()) && (p.Personal || !slices.Contains(whole, a))
 }
 
 // Check is nil, or [ErrNotAllowed] with the action and why not. It tells nothing of
@@ -109,8 +109,10 @@ func (p Principal) Check(a Action) error {
 	switch {
 	case p.May(a):
 		return nil
-	case p.Role.May(a):
+	case p.Role.May(a) && !p.Scope.IsZero() && !a.Owned():
 		return NotWithin(a)
+	case p.Role.May(a):
+		return ErrNotAllowed.At("", "This takes %s, for which one must see what is personal.", a)
 	default:
 		return ErrNotAllowed.At("", "This takes %s, which the role %s does not have.", a, p.Role)
 	}

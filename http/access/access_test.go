@@ -52,6 +52,21 @@ func TestAScopeNarrows(t *testing.T) {
 	}
 }
 
+// Who does not see what is personal cannot do what deals in nothing else.
+func TestAMaskedAdminImportsNothing(t *testing.T) {
+	t.Parallel()
+	masked := access.As("eve", access.Admin)
+	masked.Personal = false
+	for _, action := range actions {
+		if got, want := masked.May(action), action != access.ImportsRun; got != want {
+			t.Errorf("a masked admin may %s: %t", action, got)
+		}
+	}
+	if err := masked.Check(access.ImportsRun); !errors.Is(err, access.ErrNotAllowed) || !strings.Contains(fmt.Sprint(err), "personal") {
+		t.Error(err)
+	}
+}
+
 // A refusal says what it took, and that nobody else is asked about.
 func TestARefusalNamesTheAction(t *testing.T) {
 	t.Parallel()

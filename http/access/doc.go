@@ -45,7 +45,8 @@
 //     are the ones who find that it is time.
 //   - 2026-11-22 An auditor sees what is personal, since a history with holes proves
 //     nothing; and writes nothing, so that what is audited is not the auditor's.
-//   - 2026-11-22 Imports are for the admin alone, since a file may write anything.
+//   - 2026-11-22 Imports are for the admin alone, since a file may write anything; and
+//     for who sees what is personal, since files of others cannot be masked.
 //   - 2026-11-22 Whose rows are those of one owner may do only what can be narrowed to
 //     them ([Action.Owned]). Reports, the change feed and read models are about all.
 package access

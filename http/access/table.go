@@ -33,6 +33,10 @@ var table = map[Role][]Action{
 	},
 }
 
+// whole are the actions that deal in what is personal as it is, in files of others for
+// example, so that there is nothing to leave out.
+var whole = []Action{ImportsRun}
+
 // owned are the actions that can be narrowed to one owner's customers and deals. The
 // catalogue is everybody's: without it nobody could work on a deal.
 var owned = []Action{
