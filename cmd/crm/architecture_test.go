@@ -27,7 +27,8 @@ var arrows = map[string][]string{
 
 	// Clients of the API: they know the words of the business at most, and no
 	// room behind the API.
-	"cmd/crm/load": {"cmd/crm/load/...", "domain"},
+	"cmd/crm/importer": {"cmd/crm/importer/...", "http/importing", "domain"},
+	"cmd/crm/load":     {"cmd/crm/load/...", "domain"},
 	// It fills a server from within, before it is announced.
 	"cmd/crm/demo": {"commands", "domain/..."},
 	// They invent a log and measure what is made of it.

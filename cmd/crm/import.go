@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/term"
 
+	"crm/cmd/crm/importer"
 	"crm/http/importing"
 )
 
@@ -30,7 +31,7 @@ func (i *importFiles) Run(ctx context.Context, std streams) error {
 			return err
 		}
 	}
-	summary, err := importing.Run(ctx, importing.Options{
+	summary, err := importer.Run(ctx, importer.Options{
 		Mapping: i.Mapping, Server: i.Server, Key: key, Paths: i.Paths, DryRun: i.DryRun,
 		ErrorsFile: i.Errors, Out: std.out, Terminal: isTerminal(std.out),
 	})
@@ -38,8 +39,6 @@ func (i *importFiles) Run(ctx context.Context, std streams) error {
 	switch {
 	case wrong:
 		return usage(mapping)
-	case errors.Is(err, context.Canceled):
-		return errors.New("interrupted; run it again and it goes on where it was")
 	case err != nil:
 		return err
 	case summary.Rejected > 0:

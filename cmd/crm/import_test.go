@@ -184,59 +184,144 @@ func TestImportedFiguresAreThoseOfTheFiles(t *testing.T) {
 		t.Errorf("vcards: nothing was stored: %s", out)
 	}
 
-	// Again: nothing is new.
-	before = p.position()
+	// Again: nothing is new but the imports themselves: created, a file or four, started, finished.
+	from, err := strconv.Atoi(p.position())
+	if err != nil {
+		t.Fatal(err)
+	}
 	runImport(t, p, key, "x-education-leads", d.leads)
 	runImport(t, p, key, "crm-sales-opportunities", d.sales)
-	if after := p.position(); after != before {
-		t.Errorf("importing the same files again moved the log from %s to %s", before, after)
+	if want, got := strconv.Itoa(from+3+1+3+4), p.position(); got != want {
+		t.Errorf("importing the same files again moved the log from %d to %s, want %s", from, got, want)
 	}
 	p.stop(syscall.SIGTERM)
 }
 
-// kill -9 of server and importer in the middle: running the import again completes
-// it, and every event is there once.
+// kill -9 of server and importer in the middle, several times: a server that starts
+// again goes on by itself, every event is there once, and every row has one result.
 func TestImportKilledInTheMiddle(t *testing.T) {
 	t.Parallel()
-	// Generated: the whole is imported five times over, with the race detector in.
+	// Generated: the whole is imported twice, with the race detector in.
 	sales := importingtest.Sales.Generate(t, 2000)
 	whole := filepath.Join(t.TempDir(), "whole")
 	p := runUp(t, whole)
 	runImport(t, p, filepath.Join(whole, "admin.key"), "crm-sales-opportunities", sales)
 	end := p.position()
-	want := figuresOverHTTP(t, p)
+	want, results := figuresOverHTTP(t, p), p.onlyImport("/successful")
 	p.stop(syscall.SIGTERM)
 
 	data := filepath.Join(t.TempDir(), "data")
-	key := filepath.Join(data, "admin.key")
 	last, err := strconv.Atoi(end)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, part := range []int{1, 2, 3} {
 		p := runUp(t, data)
-		importer := command(t.Context(), t, "import", "--mapping", "crm-sales-opportunities", "--server", p.url, "--key-file", key,
-			"--errors", filepath.Join(t.TempDir(), "rejected.csv"), sales)
-		if err := importer.Start(); err != nil {
-			t.Fatal(err)
+		if part == 1 {
+			importer := command(t.Context(), t, "import", "--mapping", "crm-sales-opportunities", "--server", p.url,
+				"--key-file", filepath.Join(data, "admin.key"), "--errors", filepath.Join(t.TempDir(), "rejected.csv"), sales)
+			if err := importer.Start(); err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() {
+				_ = importer.Process.Kill() // dead already, mostly
+				_ = importer.Wait()         // killed
+			})
 		}
 		eventually(t, fmt.Sprintf("part %d of the import", part), func() bool {
 			at, err := strconv.Atoi(p.position())
 			return err == nil && at >= last*part/4
 		})
 		p.kill()
-		if err := importer.Process.Kill(); err != nil {
-			t.Fatal(err)
-		}
-		_ = importer.Wait() // killed
 	}
 	p = runUp(t, data)
-	runImport(t, p, key, "crm-sales-opportunities", sales)
+	eventually(t, "the import ends", func() bool { return strings.Contains(p.onlyImport(""), `"status":"finished"`) })
 	if at := p.position(); at != end {
 		t.Errorf("the log ends at %s, without the kills it ended at %s", at, end)
 	}
+	if diff := cmp.Diff(results, p.onlyImport("/successful")); diff != "" {
+		t.Errorf("results (-not killed +killed):\n%s", diff)
+	}
 	if diff := cmp.Diff(want, figuresOverHTTP(t, p), sameFigures); diff != "" {
 		t.Errorf("figures (-not killed +killed):\n%s", diff)
+	}
+	p.stop(syscall.SIGTERM)
+}
+
+// onlyImport is what there is below the one import of the server, as text.
+func (p *program) onlyImport(path string) string {
+	p.t.Helper()
+	var list struct{ Data []struct{ ID string } }
+	p.must(http.MethodGet, "/v1/imports", "", &list)
+	if len(list.Data) != 1 {
+		p.t.Fatalf("there are %d imports", len(list.Data))
+	}
+	status, _, text, err := p.try(http.MethodGet, "/v1/imports/"+list.Data[0].ID+path, "")
+	if err != nil || status != http.StatusOK {
+		p.t.Fatalf("%s: %d, %v: %s", path, status, err, text)
+	}
+	return string(text)
+}
+
+// An import that is undone leaves what others have changed since, puts away what it had
+// created, and names what it had to leave. Killed on the way, it goes on.
+func TestUndoneImport(t *testing.T) {
+	t.Parallel()
+	data := filepath.Join(t.TempDir(), "data")
+	sales := importingtest.Sales.Generate(t, 1000)
+	p := runUp(t, data)
+	runImport(t, p, filepath.Join(data, "admin.key"), "crm-sales-opportunities", sales)
+	var customers struct{ Data []struct{ ID, Name string } }
+	p.must(http.MethodGet, "/v1/customers?limit=200&min_position="+p.position(), "", &customers)
+	changed := customers.Data[0]
+	p.must(http.MethodPatch, "/v1/customers/"+changed.ID, `{"name":"Ours now"}`, nil)
+	var list struct{ Data []struct{ ID string } }
+	p.must(http.MethodGet, "/v1/imports", "", &list)
+	undo := "/v1/imports/" + list.Data[0].ID + "/undo"
+	before, err := strconv.Atoi(p.position())
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.must(http.MethodPost, undo, `{"reason":"the wrong file"}`, nil)
+	eventually(t, "a part of the undo", func() bool {
+		at, err := strconv.Atoi(p.position())
+		return err == nil && at >= before+100
+	})
+	p.kill()
+
+	p = runUp(t, data)
+	var state struct {
+		Status string
+		Undo   struct{ Streams, Done, Restored, Ended, Kept int }
+	}
+	eventually(t, "the undo ends", func() bool {
+		p.must(http.MethodGet, "/v1/imports/"+list.Data[0].ID, "", &state)
+		return state.Status == "undone"
+	})
+	if u := state.Undo; u.Done != u.Streams || u.Ended == 0 || u.Kept == 0 || u.Restored != 0 {
+		t.Errorf("undone: %+v", u)
+	}
+	deals, end := importingtest.Rows(t, filepath.Join(sales, "sales_pipeline.csv")), p.position()
+	if events, err := strconv.Atoi(end); err != nil || events-before < len(deals) || events-before > 2*len(deals)+len(customers.Data)+state.Undo.Ended {
+		t.Errorf("%s − %d events for %d deals, %v", end, before, len(deals), err)
+	}
+	report := p.onlyImport("/undone")
+	for _, c := range customers.Data {
+		var card struct {
+			Name     string
+			Archived bool
+		}
+		p.must(http.MethodGet, "/v1/customers/"+c.ID+"?min_position="+end, "", &card)
+		wantName, wantLine := c.Name, "customer-"+c.ID+",ended,\n"
+		if c.ID == changed.ID {
+			wantName, wantLine = "Ours now", "customer-"+c.ID+",kept,customer: changed since by somebody else\n"
+		}
+		if card.Name != wantName || card.Archived != (c.ID != changed.ID) || !strings.Contains(report, wantLine) {
+			t.Errorf("%s is %+v afterwards; the report should have %q", c.Name, card, wantLine)
+		}
+	}
+	if status, _, _, err := p.try(http.MethodPost, undo, `{"reason":"again"}`); err != nil || status != http.StatusConflict {
+		t.Errorf("an undo of an undo is answered %d, %v", status, err)
 	}
 	p.stop(syscall.SIGTERM)
 }

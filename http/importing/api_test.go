@@ -2,12 +2,11 @@ package importing
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
-	"net/http/httptest"
 	"slices"
 	"strings"
 	"sync"
@@ -17,10 +16,9 @@ import (
 	"github.com/google/uuid"
 )
 
-// api answers POST /v1/commands like the server: idempotency keys with
-// fingerprints, what must exist, what may not exist twice, closed deals.
+// api carries commands out like the server: idempotency keys with fingerprints, what
+// must exist, what may not exist twice, closed deals.
 type api struct {
-	*httptest.Server
 	t *testing.T
 
 	mu       sync.Mutex
@@ -32,10 +30,8 @@ type api struct {
 	busy     map[string]bool   // targets of the requests under way
 	requests int
 
-	// before may answer a request in the server's place.
-	before func(w http.ResponseWriter, n int) bool
-	// after may spoil the answer to a request that was carried out.
-	after func(w http.ResponseWriter, n int) bool
+	// before may end the import instead of the n-th request.
+	before func(n int) error
 	// result may refuse one command.
 	result func(c asked) *Outcome
 }
@@ -66,52 +62,82 @@ func newAPI(t *testing.T) *api {
 		t: t, seen: map[string]answered{}, exists: map[string]string{}, closed: map[string]bool{},
 		details: map[string]string{}, busy: map[string]bool{},
 	}
-	a.Server = httptest.NewServer(http.HandlerFunc(a.serve))
-	t.Cleanup(a.Close)
 	return a
 }
 
-func (a *api) serve(w http.ResponseWriter, r *http.Request) {
-	if r.Method != http.MethodPost || r.URL.Path != "/v1/commands" || r.Header.Get("Authorization") != "Bearer key" {
-		w.WriteHeader(http.StatusUnauthorized)
-		_, _ = io.WriteString(w, `{"type":"/problems/unauthenticated","detail":"Send a valid API key."}`)
-		return
-	}
-	var request struct {
-		Commands []asked `json:"commands"`
-	}
-	decoder := json.NewDecoder(r.Body)
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&request); err != nil || len(request.Commands) == 0 || len(request.Commands) > 500 {
-		a.t.Errorf("a request of %d commands: %v", len(request.Commands), err)
-		w.WriteHeader(http.StatusBadRequest)
-		return
+// Send carries commands out.
+func (a *api) Send(_ context.Context, commands []*Command) ([]Outcome, error) {
+	all := make([]asked, len(commands))
+	for i, c := range commands {
+		if err := json.Unmarshal(c.append(nil), &all[i]); err != nil {
+			a.t.Errorf("%s: %v", c.append(nil), err)
+		}
 	}
 	a.mu.Lock()
 	a.requests++
-	n := a.requests
-	if a.before != nil && a.before(w, n) {
-		a.mu.Unlock()
-		return
+	if a.before != nil {
+		if err := a.before(a.requests); err != nil {
+			a.mu.Unlock()
+			return nil, err
+		}
 	}
-	a.occupy(request.Commands)
+	a.occupy(all)
 	a.mu.Unlock()
 	time.Sleep(time.Millisecond) // in which another request must not be about the same
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.leave(request.Commands)
-	var results struct {
-		Results []Outcome `json:"results"`
+	a.leave(all)
+	outcomes := make([]Outcome, len(all))
+	for i, c := range all {
+		outcomes[i] = a.do(c)
 	}
-	for _, c := range request.Commands {
-		results.Results = append(results.Results, a.do(c))
+	return outcomes, nil
+}
+
+// tried is what an import came to.
+type tried struct {
+	Rows, Rejected, Updated int
+	Commands                map[string]int
+	Results                 []Result
+}
+
+// importFiles imports files by a mapping, of a name or a file.
+func (a *api) importFiles(ctx context.Context, mapping string, paths []string, change ...func(*Work)) (tried, error) {
+	a.t.Helper()
+	p, _, err := Load(mapping)
+	if err != nil {
+		return tried{}, err
 	}
-	if a.after != nil && a.after(w, n) {
-		return
+	files, _, err := p.Local(paths, "")
+	if err != nil {
+		return tried{}, err
 	}
-	if err := json.NewEncoder(w).Encode(results); err != nil {
-		a.t.Log(err)
+	s := tried{Commands: map[string]int{}}
+	w := &Work{Plan: p, Files: files, Sender: a, Parallel: 4, After: func(_ context.Context, results Results) error {
+		for name, n := range results.Accepted {
+			s.Commands[name] += n
+		}
+		for _, r := range results.Rows {
+			if want := int64(len(s.Results)); r.Number != want && len(change) == 0 {
+				a.t.Errorf("row %d is told after row %d", r.Number, want-1)
+			}
+			s.Results = append(s.Results, r)
+			if r.File >= 0 {
+				s.Rows++
+			}
+			switch r.Outcome {
+			case Rejected:
+				s.Rejected++
+			case Updated:
+				s.Updated++
+			}
+		}
+		return nil
+	}}
+	for _, f := range change {
+		f(w)
 	}
+	return s, w.Do(ctx)
 }
 
 func category(command string) string { name, _, _ := strings.Cut(command, "."); return name }

@@ -1,7 +1,6 @@
 package importing
 
 import (
-	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -26,18 +25,18 @@ func folders(t *testing.T, set importingtest.Set, rows int) map[string]string {
 }
 
 // twice imports a folder two times; the second must append nothing.
-func twice(t *testing.T, mapping, dir string) (*api, Summary) {
+func twice(t *testing.T, mapping, dir string) (*api, tried) {
 	t.Helper()
 	a := newAPI(t)
-	var first Summary
+	var first tried
 	for i := range 2 {
-		before, out := a.events(), &bytes.Buffer{}
-		s, err := Run(t.Context(), Options{Mapping: mapping, Server: a.URL, Key: "key", Paths: []string{dir}, Out: out})
+		before := a.events()
+		s, err := a.importFiles(t.Context(), mapping, []string{dir})
 		if err != nil {
 			t.Fatal(err)
 		}
 		if s.Rejected > 0 {
-			t.Errorf("%d rows were rejected\n%s", s.Rejected, out)
+			t.Errorf("%d rows were rejected", s.Rejected)
 		}
 		if i == 0 {
 			first = s
@@ -255,9 +254,7 @@ func TestVCards(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			a := newAPI(t)
-			out := &bytes.Buffer{}
-			o := Options{Mapping: "vcard", Server: a.URL, Key: "key", Paths: []string{dir}, Out: out}
-			s, err := Run(t.Context(), o)
+			s, err := a.importFiles(t.Context(), "vcard", []string{dir})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -292,7 +289,7 @@ func TestVCards(t *testing.T) {
 			got["email"] += s.Rejected // the one that is no address
 			delete(got, "postal")
 			if diff := cmp.Diff(want, got); diff != "" {
-				t.Errorf("%s\n%s", diff, out)
+				t.Error(diff)
 			}
 			organisations := map[string]bool{}
 			for _, c := range a.of("customer.register") {
@@ -307,7 +304,7 @@ func TestVCards(t *testing.T) {
 				t.Errorf("organisations %v, %d links", organisations, len(a.of("customer.link_to_organization")))
 			}
 			events := a.events()
-			if _, err := Run(t.Context(), o); err != nil || a.events() != events {
+			if _, err := a.importFiles(t.Context(), "vcard", []string{dir}); err != nil || a.events() != events {
 				t.Errorf("the second time appends %d, %v", a.events()-events, err)
 			}
 		})

@@ -31,11 +31,13 @@ type job struct {
 // FileError is a file that cannot be read, or is not one that the mapping is for.
 type FileError struct {
 	Name string
-	error
+	Err  error
 }
 
-func (e *FileError) Error() string { return e.Name + ": " + e.error.Error() }
-func (e *FileError) Unwrap() error { return e.error }
+func (e *FileError) Error() string { return e.Name + ": " + e.Err.Error() }
+
+// Unwrap gives what is wrong with it.
+func (e *FileError) Unwrap() error { return e.Err }
 
 // Local finds the files that the mapping is for among files and folders, in the
 // order of these, and those of the folders that it is not for. A file that is named
@@ -100,6 +102,13 @@ func (p *Plan) alike() bool {
 
 func (p *Plan) strange(name string) error {
 	return &FileError{name, fmt.Errorf("the mapping %s has nothing for a file of this name; it has %s", p.Name, p.patterns())}
+}
+
+// Check finds what is wrong with the files as a whole, without reading them to their
+// end. The error is a [FileError].
+func (p *Plan) Check(files []File) error {
+	_, err := p.jobs(files)
+	return err
 }
 
 // jobs pairs the files with the mapping's sections, and finds what is wrong with a

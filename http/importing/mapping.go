@@ -48,6 +48,12 @@ func Load(name string) (*Plan, []byte, error) {
 	return p, text, err
 }
 
+// MappingError is a mapping that is not there or has a slip.
+type MappingError struct{ error }
+
+// Unwrap gives what is wrong with it.
+func (e *MappingError) Unwrap() error { return e.error }
+
 func missing(name string, err error) error {
 	if errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("there is no mapping file %s, and the built-in mappings are %s", name, strings.Join(Builtins(), ", "))

@@ -16,6 +16,16 @@ type Sender interface {
 	Send(ctx context.Context, commands []*Command) ([]Outcome, error)
 }
 
+// Outcome is the answer to one command: an HTTP status, how many events the command
+// left, or the problem.
+type Outcome struct {
+	Status  int     `json:"status"`
+	Events  int     `json:"events"`
+	Problem Problem `json:"problem"`
+}
+
+func (o Outcome) refused() bool { return o.Status >= 400 }
+
 // sending gathers rows into chunks and sends these, several at a time.
 type sending struct {
 	work   *Work

@@ -1,4 +1,4 @@
-package importing
+package importer
 
 import (
 	"fmt"
@@ -32,9 +32,9 @@ func newProgress(r *run) *progress {
 	every := lineEvery
 	if r.options.Terminal {
 		every = barEvery
-		total := int64(0)
-		for _, f := range r.work.Files {
-			total += f.Size
+		total := int64(0) // once to be sent, and once to be read there
+		for _, f := range r.files {
+			total += 2 * f.Size
 		}
 		p.bar = progressbar.NewOptions64(max(total, 1),
 			progressbar.OptionSetWriter(r.options.Out), progressbar.OptionShowBytes(true),
@@ -61,10 +61,13 @@ func (p *progress) loop(every time.Duration) {
 func (p *progress) tell() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	rows, rejected := p.run.read.Load(), p.run.rejects.rejected()
+	rows, rejected, bytes := 0, 0, p.run.sent.Load()
+	if now := p.run.known.Load(); now != nil {
+		rows, rejected, bytes = now.Progress.Rows, now.Progress.Rejected, bytes+min(now.Progress.Bytes, now.Progress.BytesOf)
+	}
 	if p.bar != nil {
 		p.bar.Describe(fmt.Sprintf("%d rows, %d rejected", rows, rejected))
-		_ = p.bar.Set64(p.run.work.Bytes()) // a bar that cannot be drawn stops nothing
+		_ = p.bar.Set64(bytes) // a bar that cannot be drawn stops nothing
 		return
 	}
 	rate := float64(rows) / time.Since(p.started).Seconds()
