@@ -17,7 +17,7 @@ func customerView(s customer.State) fields {
 		id := point.ID.String()
 		f.set("verified "+id, point.Verified)
 		f.set("primary "+id, point.Primary)
-		point.ContactPoint.Primary = false
+		point.Primary = false
 		f.set("contact_point "+id, point.ContactPoint)
 	}
 	for key, attribute := range s.Attributes {

@@ -37,6 +37,7 @@ func planDeal(l *life, p *Plan) {
 			p.ask(neverWas)
 		case deal.IsWon:
 			p.ask(deal.Reopen{}, neverWas)
+		case deal.IsLost: // by the import, or by its undo
 		}
 		return
 	}
@@ -78,6 +79,7 @@ func planDeal(l *life, p *Plan) {
 			p.ask(deal.Win{Amount: c.without.Value})
 		case deal.IsLost:
 			p.ask(deal.Lose(c.without.Loss))
+		case deal.Running:
 		}
 	}
 }

@@ -10,7 +10,7 @@ import (
 	"crm/domain"
 )
 
-// The application that the events of an undo name as their source; their import is the
+// Application is what the events of an undo name as their source; their import is the
 // one that is undone.
 const Application = "crm import undo"
 

@@ -35,8 +35,15 @@ var (
 func TestTransitions(t *testing.T) {
 	t.Parallel()
 	commands := []importrun.Command{
-		importrun.AddFile{File: file}, importrun.Start{}, importrun.Resume{}, importrun.Cancel{}, importrun.Finish{Rows: rows},
-		importrun.Fail{Why: importrun.BadFile}, importrun.Undo{}, importrun.FinishUndo{Undone: undone}, importrun.ForgetFiles{},
+		importrun.AddFile{File: file},
+		importrun.Start{},
+		importrun.Resume{},
+		importrun.Cancel{},
+		importrun.Finish{Rows: rows},
+		importrun.Fail{Why: importrun.BadFile},
+		importrun.Undo{},
+		importrun.FinishUndo{Undone: undone},
+		importrun.ForgetFiles{},
 	}
 	type cell any // the event it leaves, the error that refuses it, or nil where it stays quiet
 	unknown, draft, over, idle := importrun.ErrUnknown, importrun.ErrNotDraft, importrun.ErrOver, importrun.ErrNotRunning

@@ -192,6 +192,7 @@ func (j *Jobs) Changed(ctx context.Context, id uuid.UUID) error {
 			ended = nil
 		case importrun.Finished, importrun.Failed, importrun.Cancelled, importrun.Undid:
 			ended = &at
+		case importrun.Created, importrun.FileAdded, importrun.FilesForgotten:
 		}
 	}
 	_, err = j.cfg.Pool.Exec(ctx, `

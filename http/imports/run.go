@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -75,9 +76,7 @@ func (j *Jobs) note(ctx context.Context, id uuid.UUID, streams []domain.Stream) 
 func record(ctx context.Context, conn *pgx.Conn, id uuid.UUID, total *Headway, bytes int64, results importing.Results) error {
 	next := *total
 	next.Commands = map[string]int{}
-	for name, n := range total.Commands {
-		next.Commands[name] = n
-	}
+	maps.Copy(next.Commands, total.Commands)
 	for name, n := range results.Accepted {
 		next.Commands[name] += n
 	}
