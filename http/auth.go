@@ -14,6 +14,8 @@ import (
 	"crm/domain/apikey"
 	"crm/http/access"
 	"crm/http/credentials"
+	"crm/http/limits"
+	"crm/http/oidc"
 )
 
 // KeyHash is the SHA-256 of an API key. A key has at least 112 random bits, so
@@ -47,19 +49,33 @@ type caller struct {
 	rate int // requests a second; 0: as the installation grants
 }
 
-// A way makes a caller out of what follows "Bearer". It answers errOtherWay for what
-// another way may know.
-type way func(ctx context.Context, shown string) (caller, error)
+// credential is what follows "Bearer".
+type credential struct {
+	text string
+	hash KeyHash
+}
+
+// A way makes a caller out of what is shown. It answers errOtherWay for what another
+// way may know.
+type way func(ctx context.Context, shown credential) (caller, error)
 
 var errOtherWay = errors.New("http: not a credential of this kind")
 
-// ways are in the order of what they cost: a hash in memory, a key in the log.
-func (s *Server) ways() []way { return []way{s.fileKey, s.issuedKey} }
+// waysIn are in the order of what they cost: a hash in memory, a key in the log, a
+// signature.
+func (s *Server) waysIn() []way {
+	ways := []way{s.fileKey, s.issuedKey}
+	if s.cfg.Tokens != nil {
+		ways = append(ways, s.token)
+	}
+	return ways
+}
 
-// authenticate lets those in who show a credential, and notes who asks.
+// authenticate lets those in who show a credential, as often as they may, and notes
+// who asks.
 func (s *Server) authenticate(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		asks, err := s.recognize(r)
+		asks, err := s.letIn(w, r)
 		if err != nil {
 			fail(w, r, err)
 			return
@@ -68,8 +84,28 @@ func (s *Server) authenticate(next http.Handler) http.Handler {
 		if asks.Key != uuid.Nil {
 			s.uses.note(asks.Key, s.cfg.Now())
 		}
+		if !s.admit(w, asks) {
+			fail(w, r, ErrRateLimited)
+			return
+		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// letIn recognizes who sends a request, unless wrong credentials come from there all
+// the time.
+func (s *Server) letIn(w http.ResponseWriter, r *http.Request) (caller, error) {
+	shown, err := bearer(r)
+	if err != nil {
+		return caller{}, err
+	}
+	if wait := s.mustWait(r, shown); wait > 0 {
+		w.Header().Set("Retry-After", limits.Whole(wait))
+		return caller{}, ErrTooManyFailures
+	}
+	asks, err := s.holder(r.Context(), shown)
+	s.noteLogIn(r, shown, err)
+	return asks, err
 }
 
 // recognize makes a caller out of the credential that a request shows.
@@ -78,8 +114,13 @@ func (s *Server) recognize(r *http.Request) (caller, error) {
 	if err != nil {
 		return caller{}, err
 	}
-	for _, try := range s.ways() {
-		if asks, err := try(r.Context(), shown); !errors.Is(err, errOtherWay) {
+	return s.holder(r.Context(), shown)
+}
+
+// holder tries one way after the other.
+func (s *Server) holder(ctx context.Context, shown credential) (caller, error) {
+	for _, try := range s.ways {
+		if asks, err := try(ctx, shown); !errors.Is(err, errOtherWay) {
 			return asks, err
 		}
 	}
@@ -88,28 +129,27 @@ func (s *Server) recognize(r *http.Request) (caller, error) {
 
 // bearer is what the Authorization header shows. There is one: of two a proxy in
 // front might have looked at the other.
-func bearer(r *http.Request) (string, error) {
+func bearer(r *http.Request) (credential, error) {
 	values := r.Header["Authorization"]
 	if len(values) > 1 {
-		return "", &headerFault{"Authorization", "The header is there more than once."}
+		return credential{}, &headerFault{"Authorization", "The header is there more than once."}
 	}
 	if len(values) == 0 {
-		return "", ErrKeyMissing
+		return credential{}, ErrKeyMissing
 	}
-	scheme, shown, _ := strings.Cut(values[0], " ")
-	if shown = strings.Trim(shown, " "); !strings.EqualFold(scheme, "Bearer") || shown == "" {
-		return "", ErrKeyMissing
+	scheme, text, _ := strings.Cut(values[0], " ")
+	if text = strings.Trim(text, " "); !strings.EqualFold(scheme, "Bearer") || text == "" {
+		return credential{}, ErrKeyMissing
 	}
-	return shown, nil
+	return credential{text, HashKey(text)}, nil
 }
 
 // fileKey knows the keys of the key file. Every one is compared, in constant time, so
 // that an answer's time tells nothing.
-func (s *Server) fileKey(_ context.Context, shown string) (caller, error) {
-	presented := HashKey(shown)
+func (s *Server) fileKey(_ context.Context, shown credential) (caller, error) {
 	found, err := caller{}, errOtherWay
 	for name, key := range s.fileKeys() {
-		if subtle.ConstantTimeCompare(presented[:], key.Hash[:]) == 1 {
+		if subtle.ConstantTimeCompare(shown.hash[:], key.Hash[:]) == 1 {
 			found, err = caller{Principal: access.As(name, key.Role)}, nil
 			found.Scope, found.Personal = key.Scope, found.Personal && !key.Masked
 		}
@@ -118,8 +158,8 @@ func (s *Server) fileKey(_ context.Context, shown string) (caller, error) {
 }
 
 // issuedKey knows the keys that were issued, as they were a second ago at most.
-func (s *Server) issuedKey(ctx context.Context, shown string) (caller, error) {
-	token, err := credentials.Parse(shown)
+func (s *Server) issuedKey(ctx context.Context, shown credential) (caller, error) {
+	token, err := credentials.Parse(shown.text)
 	switch {
 	case errors.Is(err, credentials.ErrMistyped):
 		return caller{}, ErrKeyMissing.At("", "The API key has a typing error: its last characters do not fit the others. Copy it again.")
@@ -155,4 +195,16 @@ func why(token credentials.Token, key apikey.State) error {
 	default:
 		return ErrKeyMissing.At("", "The API key %s has expired.", key.Name)
 	}
+}
+
+// token knows the tokens of OpenID Connect issuers.
+func (s *Server) token(ctx context.Context, shown credential) (caller, error) {
+	asks, err := s.cfg.Tokens.Principal(ctx, shown.text)
+	if errors.Is(err, oidc.ErrNoToken) {
+		return caller{}, errOtherWay
+	}
+	if why, refused := errors.AsType[oidc.Refused](err); refused {
+		return caller{}, ErrKeyMissing.At("", "The token is refused: %s.", why)
+	}
+	return caller{Principal: asks}, err
 }

@@ -16,6 +16,7 @@ import (
 	"crm/domain"
 	"crm/http/access"
 	"crm/http/answers"
+	"crm/http/oidc"
 	"crm/projections"
 	"crm/projections/lists"
 	"crm/projections/readmodels"
@@ -100,7 +101,7 @@ func operationsOf(at *huma.PathItem) []*huma.Operation {
 // problemsOf are the slugs that an operation may answer, sorted: its own, and those
 // that follow from what it takes.
 func (s *Server) problemsOf(op *huma.Operation, page operationPage) ([]string, error) {
-	follow := []*domain.Error{ErrKeyMissing, access.ErrNotAllowed, ErrParameter, ErrTimedOut, ErrInternal}
+	follow := []*domain.Error{ErrKeyMissing, ErrTooManyFailures, ErrRateLimited, oidc.ErrNoRole, oidc.ErrAway, access.ErrNotAllowed, ErrParameter, ErrTimedOut, ErrInternal}
 	if op.RequestBody != nil {
 		follow = append(follow, ErrMalformed, ErrUnknownField, domain.ErrInvalid, ErrMediaType, ErrBodyTooLarge)
 	}

@@ -29,7 +29,9 @@ func keyWorld(tb testing.TB) (*world, *clock) {
 	at := &clock{}
 	at.set(noon)
 	log := domaintest.NewMemory(at.now)
-	return worldOn(tb, log, log, func(cfg *crmhttp.Config) { cfg.Now = at.now }), at
+	return worldOn(tb, log, log, func(cfg *crmhttp.Config) {
+		cfg.Now, cfg.Limiting.FailedLogIns = at.now, -1
+	}), at
 }
 
 // issue gives a new key and its id.

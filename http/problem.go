@@ -111,9 +111,13 @@ var ownStatuses = map[*domain.Error]int{
 	ErrMediaType:    http.StatusUnsupportedMediaType,
 	ErrBodyTooLarge: http.StatusRequestEntityTooLarge,
 	ErrKeyMissing:   http.StatusUnauthorized,
-	ErrMethod:       http.StatusMethodNotAllowed,
-	ErrNotAccepted:  http.StatusNotAcceptable,
-	ErrInternal:     http.StatusInternalServerError,
+
+	ErrRateLimited:     http.StatusTooManyRequests,
+	ErrTooManyFailures: http.StatusTooManyRequests,
+
+	ErrMethod:      http.StatusMethodNotAllowed,
+	ErrNotAccepted: http.StatusNotAcceptable,
+	ErrInternal:    http.StatusInternalServerError,
 }
 
 func statusOf(refusal *domain.Error) int {

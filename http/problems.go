@@ -16,6 +16,7 @@ import (
 	"crm/http/access"
 	"crm/http/answers"
 	"crm/http/imports"
+	"crm/http/oidc"
 	"crm/http/webhooks"
 	"crm/projections"
 	"crm/projections/lists"
@@ -52,6 +53,10 @@ var catalogue = []kind{
 
 	// Who asks.
 	{ErrKeyMissing, "Send Authorization: Bearer KEY with a key that is known, whole and still valid. Ask whoever runs this server for one."},
+	{oidc.ErrNoRole, "Have whoever administers the issuer put the token's bearer into a group that has a role here, and get a fresh token."},
+	{oidc.ErrAway, "Ask again after the seconds in Retry-After, with the same token. API keys work meanwhile."},
+	{ErrRateLimited, "Ask again after the seconds in Retry-After, and no faster than RateLimit-Limit in a second. Nothing was done. Commands that belong together go into one batch, which is one request."},
+	{ErrTooManyFailures, "Find the program at this address that shows a wrong or outdated credential and mend it. Ask again after the seconds in Retry-After."},
 	{access.ErrNotAllowed, "Ask with a key whose role may do this, or have the role of this one changed. The operation's documentation names the action that it needs, under security."},
 
 	// Values and rules that any command meets.

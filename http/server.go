@@ -20,6 +20,7 @@ import (
 	"crm/http/access"
 	"crm/http/answers"
 	"crm/http/imports"
+	"crm/http/oidc"
 	"crm/http/webhooks"
 	"crm/projections"
 	"crm/projections/readmodels"
@@ -61,6 +62,10 @@ type Config struct {
 	// Answers remembers what commands with an idempotency key were answered with.
 	// Default: as many as memory holds. Who opens it closes it.
 	Answers *answers.Book
+	// Tokens believes the tokens of OpenID Connect issuers. Default: nobody does.
+	Tokens *oidc.Verifier
+	// Limiting is how often callers may ask.
+	Limiting Limiting
 	// Ready are the parts that must answer for /health/ready to be 200, by name.
 	Ready map[string]func(context.Context) error
 
@@ -105,6 +110,8 @@ type Server struct {
 	narrowed map[route]bool
 	keys     atomic.Pointer[map[string]Key] // of the key file
 	uses     keyUses
+	ways     []way
+	limiting *limiting
 	measures *measures
 	imports  *imports.Jobs
 	document []byte              // OpenAPI
@@ -155,6 +162,7 @@ func New(cfg Config) (*Server, error) {
 	}
 	s := &Server{cfg: cfg, commands: map[string]*command{}, needs: map[route]access.Action{}, narrowed: map[route]bool{}, followers: newFollowers(cfg.Followers)}
 	s.ReplaceKeys(cfg.Keys)
+	s.ways, s.limiting = s.waysIn(), newLimiting(cfg.Limiting)
 	var err error
 	if cfg.Answers == nil {
 		if s.cfg.Answers, err = answers.Open(nil, answers.Config{Metrics: cfg.Metrics}); err != nil {

@@ -124,6 +124,14 @@ func openApp(ctx context.Context, s settings, b backends, keys map[string]crmhtt
 	if a.answers, err = answers.Open(answers.Postgres{Pool: a.pool}, answers.Config{Log: log, Metrics: registry}); err != nil {
 		return nil, err
 	}
+	tokens, err := s.tokens()
+	if err != nil {
+		return nil, usage(err)
+	}
+	limiting, err := s.limiting()
+	if err != nil {
+		return nil, usage(err)
+	}
 	a.surface, err = crmhttp.New(crmhttp.Config{
 		Commands:  a.commands,
 		Models:    models,
@@ -137,6 +145,8 @@ func openApp(ctx context.Context, s settings, b backends, keys map[string]crmhtt
 		Imports:   imports.Config{Pool: a.pool, Load: a.store.Load, Keep: s.ImportFiles},
 		Webhooks:  a.webhooks,
 		Keys:      keys,
+		Tokens:    tokens,
+		Limiting:  limiting,
 		Answers:   a.answers,
 		Ready: map[string]func(context.Context) error{
 			"eventstore": func(ctx context.Context) error {

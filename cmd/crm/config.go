@@ -35,12 +35,13 @@ type settings struct {
 	ShutdownTimeout time.Duration `default:"8s" env:"CRM_SHUTDOWN_TIMEOUT" placeholder:"DURATION" help:"How long running requests may take to finish when the server stops, 0s to 1m. Default ${default}."`
 	DebugListen     string        `env:"CRM_DEBUG_LISTEN" placeholder:"IP:PORT" help:"Loopback address on which Go's profiles are shown under /debug/pprof, without a key, such as 127.0.0.1:6060. Default: they are not."`
 	telling
+	entrance
 	logging
 }
 
 // check refuses settings that cannot work, all at once.
 func (s *settings) check() error {
-	var errs []error
+	errs := []error{s.entrance.check()}
 	if _, port, err := net.SplitHostPort(s.Listen); err != nil {
 		errs = append(errs, fmt.Errorf("--listen %q is not HOST:PORT", s.Listen))
 	} else if _, err := strconv.ParseUint(port, 10, 16); err != nil {

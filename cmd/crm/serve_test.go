@@ -137,6 +137,11 @@ func TestWrongSettings(t *testing.T) {
 		{"up", "--connections", "many"},
 		{"up", "--phone-region", "Germany"},
 		{"up", "--wait-timeout", "1"},
+		{"up", "--rate-limit", "-1"},
+		{"up", "--trusted-proxies", "nginx"},
+		{"up", "--oidc-issuer", "http://login.example", "--oidc-audience", "crm", "--oidc-grant", "staff=reader"},
+		{"up", "--oidc-issuer", "https://login.example", "--oidc-grant", "staff=reader"},
+		{"up", "--oidc-audience", "crm"},
 		{"up", "--log-level", "loud"},
 		{"serve"},
 		production, // the key is too short
