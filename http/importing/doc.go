@@ -4,10 +4,10 @@
 //
 // # Promises
 //
-// A row that is wrong costs that row: it goes to the errors file with its line
-// and the reason, and the run goes on. What the server refuses counts as wrong
-// too. Memory does not grow with the files: rows are read as the server takes
-// them, and no row is longer than 1 MiB.
+// A row that is wrong costs that row: it is told of with its line and the reason,
+// and the run goes on. What is refused counts as wrong too. Memory does not grow
+// with the files: rows are read as they are carried out and told of, and no row is
+// longer than 1 MiB. Rows are told of in their order, each once.
 //
 // Running an import again completes one that was interrupted (Ctrl-C, kill, a
 // server that went away) and appends nothing where there is nothing new. Every
@@ -37,10 +37,8 @@
 // # How it fails
 //
 // A mapping with a slip, a file without the columns that the mapping needs, or a
-// folder without a file for it end the run before anything is sent. A server
-// that is away, busy (429, 503) or cuts the line is asked again with growing
-// pauses until the context ends, with the same keys. A server that does not
-// accept the API key ends the run.
+// folder without a file for it end the run before anything is asked. What becomes of
+// commands while the server is away is the sender's business.
 //
 // # The mapping
 //
@@ -152,9 +150,10 @@
 //     imported, so there is none to lose, and rows in different files find each
 //     other without reading one of them into memory. That a referred row exists
 //     is the server's to say.
-//   - 2026-11-22 A command's source names the mapping and the row, and neither
-//     the run, the file nor the line: all three may differ when the same row is
-//     imported again, and it must be the same command then.
+//   - 2026-11-22 A command's body names as its source the mapping and the row, and
+//     neither the run, the file nor the line: all three may differ when the same row
+//     is imported again, and it must be the same command then. The run is put into
+//     the events' source beside it, by the server.
 //   - 2026-11-22 References in a mapping are ${…} and nothing more: no functions,
 //     no arithmetic but times. Who needs more prepares the file.
 package importing
