@@ -82,6 +82,7 @@
 //
 //   - 2026-11-22 An append that is too large is halved until it fits, instead of
 //     measuring events here: the store alone knows how it writes them.
+//
 //   - 2026-11-22 What is another owner's is decided on as an empty history, instead of
 //     being refused on its own: so the refusals are equal by construction, whatever
 //     order a decider checks in. Only an id to be created tells that it is taken.

@@ -121,6 +121,10 @@ func TestWrongSettings(t *testing.T) {
 	if err := os.WriteFile(short, []byte("shop secret\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	strange := filepath.Join(dir, "strange") // a role that there is not
+	if err := os.WriteFile(strange, []byte("shop "+strings.Repeat("k", 40)+" root\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	slip := filepath.Join(dir, "slip.yaml")
 	if err := os.WriteFile(slip, []byte("name: m\nfiles:\n  - name: f\n    colour: red\n"), 0o600); err != nil {
 		t.Fatal(err)
@@ -149,6 +153,7 @@ func TestWrongSettings(t *testing.T) {
 		append(production, "--eventstore", "esdb://admin:changeit@localhost:2113"),
 		append(production, "--postgres", "mysql://localhost"),
 		append(production, "--key-file", filepath.Join(dir, "missing")),
+		append(production, "--key-file", strange),
 		{"import", "file.csv"},
 		{"import", "--mapping", "vcard", "--server", "localhost:8080", "file.vcf"},
 		{"import", "--mapping", "vcard", "--key-file", short, "file.vcf"}, // a line of crm serve's
