@@ -64,6 +64,11 @@ func (s *Server) serveBatch(w http.ResponseWriter, r *http.Request) {
 		fail(w, r, err)
 		return
 	}
+	s.writing.within(w, r, func() { s.answerBatch(w, r, meta, entries) })
+}
+
+// answerBatch answers a batch that was read and let in.
+func (s *Server) answerBatch(w http.ResponseWriter, r *http.Request, meta domain.Meta, entries []batchEntry) {
 	results := make([]batchResult, len(entries))
 	asks := make([]*ask, 0, len(entries))
 	places := make([]int, 0, len(entries))

@@ -245,6 +245,9 @@ func (s *Server) ask(c *command, meta domain.Meta, e entry, data jsontext.Value)
 	if err := read.about.fill(&meta, s.cfg.Now()); err != nil {
 		return nil, err
 	}
+	if s.unconditional(c, e, read.about) {
+		return nil, ErrConditionMissing
+	}
 	compacted := compact(data)
 	meta.Command = domain.CommandRef{ID: at.command, Fingerprint: fingerprint(c.name, e.target, e.part, compacted)}
 	target := e.target
@@ -293,6 +296,12 @@ func (s *Server) serve(c *command) http.HandlerFunc {
 			fail(w, r, err)
 			return
 		}
+		leave, err := s.writing.enter(r.Context()) // not before the body is here: who sends slowly must not keep a place
+		if err != nil {
+			fail(w, r, err)
+			return
+		}
+		defer leave()
 		if err := s.prepare(r.Context(), a); err != nil {
 			fail(w, r, err)
 			return

@@ -5,6 +5,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"os"
 	"reflect"
 	"strings"
 	"time"
@@ -29,6 +30,8 @@ func readBody(w http.ResponseWriter, r *http.Request, limit int64) (jsontext.Val
 	switch tooLarge, ok := errors.AsType[*http.MaxBytesError](err); {
 	case ok && tooLarge != nil:
 		return nil, ErrBodyTooLarge
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return nil, ErrBodyTooSlow
 	case err != nil:
 		return nil, ErrMalformed.At("", "The body could not be read to its end.")
 	case len(body) == 0:

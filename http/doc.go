@@ -48,6 +48,10 @@
 //
 // # How it fails
 //
+// More than the server can do in time is 503 overloaded at once, commands and reads
+// each behind a gate of their own (gate.go); health, metrics and documentation stand
+// before it, and nobody is let in before the body is here. What waits takes memory
+// for its body: at most four times [Config.CommandsAtOnce] bodies.
 // An event store or read model that is away is 503 with Retry-After. A request
 // that takes longer than [Config.Timeout] is 503 as well; what it asked may have
 // been stored, and the same key finds out. A panic is a 500 and a log line.
@@ -105,6 +109,16 @@
 //   - 2026-11-22 Whose a row is, is asked of today, also in answers about the past: a
 //     customer who was handed over is seen by the new owner with their whole history,
 //     and no longer by the old one.
+//   - 2026-11-22 Limits are published in the OpenAPI document, for each operation
+//     (x-limits), and not by a route of their own: who must know them reads that.
+//   - 2026-11-22 What net/http refuses itself, before there is a request (headers over
+//     32 KiB, a broken head), is plain text; all else is problem+json.
+//   - 2026-11-22 With [Config.RequireIfMatch] based_on is a condition as well: it
+//     protects what the change touches. What only adds to consents and interactions
+//     needs none, since no read gives their revision as an ETag.
+//   - 2026-11-22 Who came last is let in first. Goodput is the same either way, as the
+//     places are always taken; first come first served would have each wait as long as
+//     may be waited.
 //   - 2026-11-22 Embedded bodies are exported (Envelope, LineItemInput …) because
 //     huma leaves unexported embedded structs out of the document.
 package http

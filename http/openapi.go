@@ -20,6 +20,8 @@ const description = `Commands change, queries read. Every command leaves events 
 
 **No lost update.** ETag is a revision; send it as If-Match and a command is refused with 412 when someone else wrote first. Or send it as based_on: then only a command that sets a field which someone else has changed since is refused, with 409 and both values.
 
+**Under load** a request that cannot be answered in time is refused at once with 503 overloaded and Retry-After; nothing of it was done.
+
 **Errors** are application/problem+json (RFC 9457); their type is a page of this server.
 
 **Who may what.** An operation names the action that it takes; a role has actions, and a key a role: reader, analyst, service, marketing, sales, auditor or admin. Without the action it is 403. A key may be limited to the customers and deals of one owner: others do not exist for it, and what is about all is 403. A key that does not see what is personal gets answers without it, in which every object that lost something says "masked": true; it can neither search, filter nor sort by it.

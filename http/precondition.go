@@ -2,6 +2,7 @@ package http
 
 import (
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -12,6 +13,26 @@ import (
 type precondition struct {
 	revision *domain.Revision
 	exists   bool // *: the resource is there, whatever its revision
+}
+
+// ErrConditionMissing is a change that does not say what it rests on, where this
+// installation asks for that.
+var ErrConditionMissing = &domain.Error{
+	Code: domain.Invalid, Slug: "condition-missing",
+	Detail: "Here a change of what exists says what it rests on: send If-Match, or based_on in the body.",
+}
+
+// unconditional reports whether a command that sets fields of something that exists
+// says nothing about what it rests on. What only adds to a history rests on nothing.
+func (s *Server) unconditional(c *command, e entry, about *Envelope) bool {
+	return s.cfg.RequireIfMatch && !c.creates() && !c.named() && !slices.Contains(additions, c.name) &&
+		e.match.revision == nil && !e.match.exists && about.BasedOn == nil
+}
+
+// additions are commands that only add to a history of which no read gives an ETag.
+var additions = []string{
+	"interaction.log", "interaction.amend",
+	"consent.request", "consent.confirm", "consent.grant", "consent.withdraw", "consent.object", "consent.expire",
 }
 
 // ifMatch reads If-Match: one revision in quotes, or *.

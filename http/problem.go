@@ -83,6 +83,7 @@ var (
 	ErrHeader       = &domain.Error{Code: domain.Invalid, Slug: "invalid-header", Detail: "A header is not valid."}
 	ErrMediaType    = &domain.Error{Code: domain.Invalid, Slug: "unsupported-media-type", Detail: "Send application/json."}
 	ErrBodyTooLarge = &domain.Error{Code: domain.Invalid, Slug: "body-too-large", Detail: "The body is too large: 1 MiB for a command, 8 MiB for a batch."}
+	ErrBodyTooSlow  = &domain.Error{Code: domain.Invalid, Slug: "body-too-slow", Detail: "The body did not come within 15 seconds. Nothing was done."}
 	ErrNoCommand    = &domain.Error{Code: domain.Invalid, Slug: "command-unknown", Detail: "There is no command of that name."}
 	ErrKeyMissing   = &domain.Error{Code: domain.Forbidden, Slug: "unauthenticated", Detail: "Send a valid API key: Authorization: Bearer KEY."}
 	ErrNoRoute      = &domain.Error{Code: domain.NotFound, Slug: "path-unknown", Detail: "There is nothing at this path."}
@@ -118,6 +119,9 @@ var ownStatuses = map[*domain.Error]int{
 	ErrMethod:      http.StatusMethodNotAllowed,
 	ErrNotAccepted: http.StatusNotAcceptable,
 	ErrInternal:    http.StatusInternalServerError,
+
+	ErrConditionMissing: http.StatusPreconditionRequired,
+	ErrBodyTooSlow:      http.StatusRequestTimeout,
 }
 
 func statusOf(refusal *domain.Error) int {
@@ -152,7 +156,7 @@ func problemOf(ctx context.Context, err error) *Problem {
 	default:
 		refusal = ErrInternal
 	}
-	if refusal.Code == domain.Unavailable && !errors.Is(err, context.Canceled) { // not when the caller has left
+	if refusal.Code == domain.Unavailable && refusal != ErrOverloaded && !errors.Is(err, context.Canceled) { // not when the caller has left
 		x.fault = err
 	}
 	problem := &Problem{

@@ -178,6 +178,11 @@ func serveQuery[I any, In interface {
 		if err := s.await(ctx, q.models, In(in).position()); err != nil {
 			return nil, err
 		}
+		leave, err := s.reading.enter(ctx) // not before the read model is there: waiting for it takes nothing
+		if err != nil {
+			return nil, err
+		}
+		defer leave()
 		return handler(ctx, in)
 	})
 }

@@ -98,6 +98,17 @@ type Config struct {
 	Timeout time.Duration
 	// MaxWait is how long a read waits for its min_position. Default 5 s.
 	MaxWait time.Duration
+	// CommandsAtOnce is how many requests with commands may work at a time; four
+	// times as many wait. Default 256.
+	CommandsAtOnce int
+	// ReadsAtOnce is the same for reads. Default 64.
+	ReadsAtOnce int
+	// Patience is how long a request may wait to be let in before it is answered 503
+	// overloaded. Default 1 s.
+	Patience time.Duration
+	// RequireIfMatch refuses changes of what exists with 428, unless they say by
+	// If-Match or based_on what they rest on.
+	RequireIfMatch bool
 }
 
 // Server answers HTTP. It is safe for concurrent use and has nothing to close.
@@ -113,6 +124,8 @@ type Server struct {
 	ways     []way
 	limiting *limiting
 	measures *measures
+	writing  *gate // commands
+	reading  *gate
 	imports  *imports.Jobs
 	document []byte              // OpenAPI
 	answers  map[string][]string // slugs of the problems that an operation may answer
@@ -151,6 +164,15 @@ func New(cfg Config) (*Server, error) {
 	if cfg.MaxWait <= 0 {
 		cfg.MaxWait = defaultMaxWait
 	}
+	if cfg.CommandsAtOnce <= 0 {
+		cfg.CommandsAtOnce = 256
+	}
+	if cfg.ReadsAtOnce <= 0 {
+		cfg.ReadsAtOnce = 64
+	}
+	if cfg.Patience <= 0 {
+		cfg.Patience = time.Second
+	}
 	if cfg.Status == nil {
 		cfg.Status = func() []projections.Status { return nil }
 	}
@@ -175,6 +197,9 @@ func New(cfg Config) (*Server, error) {
 	if cfg.Imports.Pool != nil {
 		cfg.Imports.Commands, cfg.Imports.Sender, cfg.Imports.Log, cfg.Imports.Now = cfg.Commands, s.importSender, cfg.Log, cfg.Now
 		s.imports = imports.New(cfg.Imports)
+	}
+	if err := s.gates(); err != nil {
+		return nil, fmt.Errorf("http: register a metric: %w", err)
 	}
 	return s, s.routes()
 }

@@ -167,6 +167,9 @@ func openApp(ctx context.Context, s settings, b backends, keys map[string]crmhtt
 		Version:     buildVersion(),
 		MaxWait:     s.WaitTimeout,
 		PhoneRegion: s.PhoneRegion,
+
+		CommandsAtOnce: s.CommandsAtOnce, ReadsAtOnce: s.ReadsAtOnce, Patience: s.OverloadWait,
+		RequireIfMatch: s.RequireIfMatch,
 	})
 	if err != nil {
 		return nil, err

@@ -32,6 +32,10 @@ type settings struct {
 	WaitTimeout     time.Duration `default:"5s" env:"CRM_WAIT_TIMEOUT" placeholder:"DURATION" help:"How long a read with min_position waits for its read model before it answers 503, 0s to 1m. Default ${default}."`
 	PublicURL       string        `name:"public-url" env:"CRM_PUBLIC_URL" placeholder:"URL" help:"URL under which clients know this installation, as https://crm.example.com: the beginning of the source of its events. Default none: sources are relative, and two installations cannot be told apart by them."`
 	FeedFollowers   int           `default:"256" env:"CRM_FEED_FOLLOWERS" placeholder:"N" help:"How many may follow the change feed (server-sent events) of this server at once, 1 to 10000; each holds a connection and some 1 MiB at most. Default ${default}."`
+	CommandsAtOnce  int           `default:"256" env:"CRM_COMMANDS_AT_ONCE" placeholder:"N" help:"How many requests with commands may work at once, 1 to 10000; four times as many wait. Default ${default}."`
+	ReadsAtOnce     int           `default:"64" env:"CRM_READS_AT_ONCE" placeholder:"N" help:"How many reads may work at once, 1 to 10000; four times as many wait. Default ${default}."`
+	OverloadWait    time.Duration `default:"1s" env:"CRM_OVERLOAD_WAIT" placeholder:"DURATION" help:"How long a request may wait to be let in before it is answered 503 overloaded, 1ms to 1m. Default ${default}."`
+	RequireIfMatch  bool          `env:"CRM_REQUIRE_IF_MATCH" help:"Refuse changes of what exists with 428 unless they say by If-Match or based_on what they rest on."`
 	ShutdownTimeout time.Duration `default:"8s" env:"CRM_SHUTDOWN_TIMEOUT" placeholder:"DURATION" help:"How long running requests may take to finish when the server stops, 0s to 1m. Default ${default}."`
 	DebugListen     string        `env:"CRM_DEBUG_LISTEN" placeholder:"IP:PORT" help:"Loopback address on which Go's profiles are shown under /debug/pprof, without a key, such as 127.0.0.1:6060. Default: they are not."`
 	telling
@@ -67,6 +71,12 @@ func (s *settings) check() error {
 	}
 	if s.FeedFollowers < 1 || s.FeedFollowers > 10000 {
 		errs = append(errs, fmt.Errorf("--feed-followers %d is not within 1 to 10000", s.FeedFollowers))
+	}
+	if min(s.CommandsAtOnce, s.ReadsAtOnce) < 1 || max(s.CommandsAtOnce, s.ReadsAtOnce) > 10_000 {
+		errs = append(errs, errors.New("--commands-at-once or --reads-at-once is not within 1 to 10000"))
+	}
+	if s.OverloadWait < time.Millisecond || s.OverloadWait > time.Minute {
+		errs = append(errs, fmt.Errorf("--overload-wait %s is not within 1ms to 1m", s.OverloadWait))
 	}
 	if s.ShutdownTimeout < 0 || s.ShutdownTimeout > time.Minute {
 		errs = append(errs, fmt.Errorf("--shutdown-timeout %s is not within 0s to 1m", s.ShutdownTimeout))

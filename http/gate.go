@@ -1,0 +1,144 @@
+package http
+
+import (
+	"container/list"
+	"context"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"crm/domain"
+)
+
+// ErrOverloaded is more work than the server can do in time.
+var ErrOverloaded = &domain.Error{
+	Code: domain.Unavailable, Slug: "overloaded",
+	Detail: "The server has more to do than it can answer in time. Nothing of this request was done.",
+}
+
+// gate lets a bounded number of requests work at once. The others wait a bounded
+// time, and a bounded number of them: who cannot get in is told at once, and costs
+// next to nothing, so that those inside are answered as fast as ever.
+//
+// Who came last goes in first. In an overload that is not over soon, first come first
+// served has everybody wait as long as may be waited, and so answers only those who
+// are about to give up; this way most wait hardly at all, and the unlucky are told.
+type gate struct {
+	patience time.Duration
+	room     int // for those who wait
+
+	mu      sync.Mutex
+	free    int
+	waiting *list.List // of *waiter, the one who came last in front
+
+	counts gateCounts
+}
+
+type waiter struct{ called chan bool } // true: come in; false: go away
+
+type gateCounts struct {
+	running, waiting prometheus.Gauge
+	refused          prometheus.Counter
+}
+
+// newGate makes a gate for so many at once; four times as many may wait.
+func newGate(limit int, patience time.Duration, counts gateCounts) *gate {
+	return &gate{patience: patience, room: 4 * limit, free: limit, waiting: list.New(), counts: counts}
+}
+
+// enter waits for a place and gives it, or [ErrOverloaded]. Who has got a place
+// leaves it.
+func (g *gate) enter(ctx context.Context) (leave func(), err error) {
+	g.mu.Lock()
+	if g.free > 0 {
+		g.free--
+		g.mu.Unlock()
+		g.counts.running.Inc()
+		return g.leave, nil
+	}
+	w := &waiter{called: make(chan bool, 1)}
+	place := g.waiting.PushFront(w)
+	if g.waiting.Len() > g.room { // it has waited longest, and would be told soon anyway
+		g.waiting.Remove(g.waiting.Back()).(*waiter).called <- false
+	}
+	g.counts.waiting.Set(float64(g.waiting.Len()))
+	g.mu.Unlock()
+
+	late := time.NewTimer(g.patience)
+	defer late.Stop()
+	select {
+	case in := <-w.called:
+		return g.answer(in)
+	case <-late.C:
+		err = ErrOverloaded
+	case <-ctx.Done():
+		err = ctx.Err()
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	select {
+	case in := <-w.called: // at the last moment
+		return g.answer(in)
+	default:
+		g.waiting.Remove(place)
+		g.counts.waiting.Set(float64(g.waiting.Len()))
+		g.counts.refused.Inc()
+		return nil, err
+	}
+}
+
+func (g *gate) answer(in bool) (leave func(), err error) {
+	if !in {
+		g.counts.refused.Inc()
+		return nil, ErrOverloaded
+	}
+	g.counts.running.Inc()
+	return g.leave, nil
+}
+
+// leave gives the place to who came last, or back.
+func (g *gate) leave() {
+	g.counts.running.Dec()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if last := g.waiting.Front(); last != nil {
+		g.waiting.Remove(last).(*waiter).called <- true
+		g.counts.waiting.Set(float64(g.waiting.Len()))
+		return
+	}
+	g.free++
+}
+
+// within runs work behind the gate, or answers why it was not let in.
+func (g *gate) within(w http.ResponseWriter, r *http.Request, work func()) {
+	leave, err := g.enter(r.Context())
+	if err != nil {
+		fail(w, r, err)
+		return
+	}
+	defer leave()
+	work()
+}
+
+// gates are one for commands and one for reads, so that a report which everybody
+// opens keeps no command out, nor an import the readers.
+func (s *Server) gates() error {
+	kinds := prometheus.Labels{}
+	running := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "crm_http_admitted", Help: "Commands and reads at work."}, []string{"kind"})
+	waiting := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "crm_http_waiting", Help: "Commands and reads that wait to be let in."}, []string{"kind"})
+	refused := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "crm_http_overloaded_total", Help: "Commands and reads that were answered 503 overloaded, or whose caller left before they were let in."}, []string{"kind"})
+	for _, c := range []prometheus.Collector{running, waiting, refused} {
+		if err := s.cfg.Metrics.Register(c); err != nil {
+			return err
+		}
+	}
+	counts := func(kind string) gateCounts {
+		kinds["kind"] = kind
+		return gateCounts{running.With(kinds), waiting.With(kinds), refused.With(kinds)}
+	}
+	s.writing = newGate(s.cfg.CommandsAtOnce, s.cfg.Patience, counts("command"))
+	s.reading = newGate(s.cfg.ReadsAtOnce, s.cfg.Patience, counts("read"))
+	return nil
+}

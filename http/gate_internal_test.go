@@ -1,0 +1,72 @@
+package http
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+func testGate(limit int, patience time.Duration) *gate {
+	return newGate(limit, patience, gateCounts{
+		running: prometheus.NewGauge(prometheus.GaugeOpts{Name: "running"}),
+		waiting: prometheus.NewGauge(prometheus.GaugeOpts{Name: "waiting"}),
+		refused: prometheus.NewCounter(prometheus.CounterOpts{Name: "refused"}),
+	})
+}
+
+// Who came last goes in first; who waits too long, and who has waited longest when
+// there is no more room, is told.
+func TestAGate(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		g := testGate(1, time.Second)
+		leave, err := g.enter(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		told, entered := make(chan int, 6), make(chan int, 6)
+		for i := range 6 { // one more than there is room for, and the first is gone by then
+			go func() {
+				leave, err := g.enter(t.Context())
+				if errors.Is(err, ErrOverloaded) {
+					told <- i
+					return
+				}
+				entered <- i
+				leave()
+			}()
+			synctest.Wait()
+		}
+		if first, second := <-told, <-told; first != 0 || second != 1 {
+			t.Errorf("%d and %d were told first", first, second)
+		}
+		time.Sleep(time.Second / 2)
+		leave()
+		for want := 5; want >= 2; want-- {
+			if got := <-entered; got != want {
+				t.Errorf("%d went in, want %d", got, want)
+			}
+		}
+		synctest.Wait()
+		if leave, err = g.enter(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		began := time.Now()
+		if _, err := g.enter(t.Context()); !errors.Is(err, ErrOverloaded) || time.Since(began) != time.Second {
+			t.Errorf("%v after %s", err, time.Since(began))
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if _, err := g.enter(ctx); !errors.Is(err, context.Canceled) {
+			t.Errorf("got %v", err)
+		}
+		leave()
+		if g.free != 1 || g.waiting.Len() != 0 {
+			t.Errorf("%d places, %d waiting", g.free, g.waiting.Len())
+		}
+	})
+}

@@ -1,0 +1,199 @@
+package http_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	crmhttp "crm/http"
+)
+
+// Many more at once than may work: who is let in has one effect, the rest is told when
+// to come back, in time; health is not behind the gate.
+func TestOverload(t *testing.T) {
+	t.Parallel()
+	w := brokenWorld(t, func(cfg *crmhttp.Config) {
+		cfg.CommandsAtOnce, cfg.Patience = 2, 50*time.Millisecond
+	}, func(context.Context) error {
+		time.Sleep(5 * time.Millisecond) // what a slow store takes
+		return nil
+	})
+	var mu sync.Mutex
+	done, refused := map[string]bool{}, 0
+	var running sync.WaitGroup
+	for i := range 200 {
+		running.Go(func() {
+			for k := range 3 {
+				began := time.Now()
+				r := w.send("POST", "/v1/customers", fmt.Sprintf(`{"kind":"person","name":"A %d-%d"}`, i, k))
+				took := time.Since(began)
+				mu.Lock()
+				switch {
+				case r.status == 201:
+					done[r.text("id")] = true
+				case r.status == 503 && r.problem() == "overloaded" && r.header.Get("Retry-After") != "":
+					refused++
+				default:
+					t.Errorf("got %d %s", r.status, r.body)
+				}
+				mu.Unlock()
+				if took > 5*time.Second { // with two slow cores for 200 at once
+					t.Errorf("answered %d after %s", r.status, took)
+				}
+			}
+		})
+	}
+	for range 20 {
+		if r := w.send("GET", "/health/live", ""); r.status != 200 {
+			t.Errorf("health: %d", r.status)
+		}
+	}
+	running.Wait()
+	if refused == 0 || len(done) == 0 || len(w.events()) != len(done) {
+		t.Errorf("%d done, %d refused, %d events", len(done), refused, len(w.events()))
+	}
+	if body := w.must(200, "GET", "/metrics", "").body; !strings.Contains(body, fmt.Sprintf(`crm_http_overloaded_total{kind="command"} %d`, refused)) || !strings.Contains(body, `crm_http_admitted{kind="command"} 0`) {
+		t.Errorf("%d refused, but the metrics say\n%s", refused, body)
+	}
+	if strings.Contains(w.lines.String(), `"level":"ERROR"`) {
+		t.Error("an overload is logged as a fault")
+	}
+}
+
+// Clients that send slowly, or nothing, keep nobody out, and are let go.
+func TestSlowClients(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	server := httptest.NewUnstartedServer(nil)
+	server.Config = w.server.Listener()
+	server.Config.ReadHeaderTimeout, server.Config.ReadTimeout = 300*time.Millisecond, 600*time.Millisecond
+	server.Start()
+	t.Cleanup(server.Close)
+	var slow sync.WaitGroup
+	for i := range 300 {
+		slow.Go(func() {
+			conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", server.Listener.Addr().String())
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer conn.Close()
+			text := "POST /v1/customers HTTP/1.1\r\nHost: x\r\n"
+			if i%2 == 0 { // a whole head, and never the body
+				text += "Authorization: Bearer " + key + "\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{"
+			}
+			_, _ = conn.Write([]byte(text))
+			_ = conn.SetReadDeadline(time.Now().Add(20 * time.Second))
+			answer := make([]byte, 4096)
+			n, err := conn.Read(answer)
+			if timeout, ok := err.(net.Error); ok && timeout.Timeout() {
+				t.Error("a slow client is kept")
+			}
+			if i%2 == 0 && n > 0 && !strings.HasPrefix(string(answer[:n]), "HTTP/1.1 408 ") {
+				t.Errorf("answered %s", answer[:n])
+			}
+		})
+	}
+	for range 5 {
+		request, err := http.NewRequestWithContext(t.Context(), "POST", server.URL+"/v1/customers", strings.NewReader(`{"kind":"person","name":"A"}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Header.Set("Authorization", "Bearer "+key)
+		request.Header.Set("Content-Type", "application/json")
+		response, err := server.Client().Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = response.Body.Close()
+		if response.StatusCode != http.StatusCreated {
+			t.Errorf("got %s", response.Status)
+		}
+	}
+	slow.Wait()
+	if len(w.events()) != 5 {
+		t.Errorf("%d events", len(w.events()))
+	}
+}
+
+// Where a condition is required, a change without one is refused, alone and in a
+// batch; what creates or only adds needs none.
+func TestAConditionIsRequired(t *testing.T) {
+	t.Parallel()
+	plain := newWorld(t)
+	plain.company()
+	w := worldOn(t, plain.log, plain.log, func(cfg *crmhttp.Config) { cfg.RequireIfMatch = true })
+	path, body := "/v1/deals/"+id("deal")+"/amount", `{"amount":{"minor":1,"currency":"EUR"}}`
+	if r := w.must(428, "POST", path, body, "Idempotency-Key", "k"); r.problem() != "condition-missing" {
+		t.Errorf("got %s", r.body)
+	}
+	batch := w.must(200, "POST", "/v1/commands", `{"commands":[{"command":"deal.win","target":"`+id("deal")+`"},{"command":"deal.win","target":"`+id("deal")+`","if_match":77}]}`)
+	for i, want := range []float64{428, 412} {
+		if got := batch.json["results"].([]any)[i].(map[string]any)["status"]; got != want {
+			t.Errorf("entry %d: %v", i, got)
+		}
+	}
+	tag := w.must(200, "POST", path, body, "If-Match", "*", "Idempotency-Key", "k").header.Get("ETag")
+	w.must(200, "POST", path, `{"amount":{"minor":2,"currency":"EUR"}}`, "If-Match", tag)
+	w.must(200, "POST", path, `{"amount":{"minor":3,"currency":"EUR"},"based_on":3}`)
+	w.must(201, "POST", "/v1/customers", `{"kind":"person","name":"A"}`)
+	w.must(200, "POST", "/v1/customers/"+id("ada")+"/interactions", `{"channel":"call"}`)
+	w.must(200, "POST", "/v1/customers/"+id("ada")+"/consents", `{"purpose":"p","channel":"email"}`)
+}
+
+// Every command on something that exists honours If-Match, and what can be changed
+// has an ETag where it is read alone: generated from the document, so that what is
+// new is asked as well.
+func TestEveryResourceHasItsRevision(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.company()
+	var document struct {
+		Paths map[string]map[string]struct {
+			OperationID string `json:"operationId"`
+			Parameters  []struct {
+				Ref string `json:"$ref"`
+			}
+			Responses map[string]struct{ Headers map[string]any }
+		}
+	}
+	if err := json.Unmarshal([]byte(w.must(200, "GET", "/openapi.json", "").body), &document); err != nil {
+		t.Fatal(err)
+	}
+	changed := 0
+	for _, path := range slices.Sorted(maps.Keys(document.Paths)) {
+		for method, op := range document.Paths[path] {
+			takes := false
+			for _, parameter := range op.Parameters {
+				takes = takes || parameter.Ref == "#/components/parameters/ifMatch"
+			}
+			if !takes {
+				continue
+			}
+			root, _, single := strings.Cut(path, "/{id}")
+			if !single {
+				continue // it creates, or is about a read model
+			}
+			changed++
+			if read, ok := document.Paths[root+"/{id}"]["get"]; ok && read.Responses["200"].Headers["ETag"] == nil {
+				t.Errorf("%s changes what GET %s/{id} gives without an ETag", op.OperationID, root)
+			}
+			asked := strings.NewReplacer("{id}", id("deal"), "{part}", id("line")).Replace(path)
+			if r := w.send(strings.ToUpper(method), asked, `{}`, "If-Match", "nonsense"); r.status != 400 || r.pointer() != "If-Match" {
+				t.Errorf("%s passes over If-Match: %d %s", op.OperationID, r.status, r.body)
+			}
+		}
+	}
+	if changed < 40 {
+		t.Errorf("only %d commands take If-Match", changed)
+	}
+}
