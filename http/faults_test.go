@@ -108,6 +108,17 @@ func TestNothingPersonalIsLogged(t *testing.T) {
 	}
 }
 
+// What is told of in /health/ready and is away does not take the server out of service.
+func TestHealthOfWhatIsNotNeeded(t *testing.T) {
+	t.Parallel()
+	w := brokenWorld(t, func(cfg *crmhttp.Config) {
+		cfg.Details = map[string]func(context.Context) error{"relay": func(context.Context) error { return errors.New(secret) }}
+	}, nil)
+	if r := w.must(200, "GET", "/health/ready", ""); r.text("parts", "relay") != "away" || r.text("status") != "ready" {
+		t.Errorf("got %s", r.body)
+	}
+}
+
 func TestHealth(t *testing.T) {
 	t.Parallel()
 	var mu sync.Mutex

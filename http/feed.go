@@ -210,10 +210,14 @@ func (s *Server) selected(in *FeedInput) (selection domain.Selection, err error)
 // shown is an event as the principal may see it.
 func (s *Server) shown(p access.Principal, e *domain.Recorded) cloudevents.Event {
 	event := cloudevents.Of(s.cfg.PublicURL, e)
-	if !p.Personal {
+	if p.Personal {
+		return event
+	}
+	data, err := access.Masked(e.Event)
+	if err != nil || string(data) == "null" { // nothing of it may be shown
 		return event.Reference()
 	}
-	return event
+	return event.Masked(data)
 }
 
 // pageOfFeed reads up to the limit, or to the end of the log.

@@ -68,6 +68,8 @@ type Config struct {
 	Limiting Limiting
 	// Ready are the parts that must answer for /health/ready to be 200, by name.
 	Ready map[string]func(context.Context) error
+	// Details are parts that /health/ready tells of, by name, without being 503 for them.
+	Details map[string]func(context.Context) error
 
 	// Log takes one line per request. Default: nothing is logged.
 	Log *slog.Logger

@@ -21,7 +21,7 @@ import (
 // So its effect goes under a key made from the event's id. Of all servers on a database
 // one runs it; only a process that did not run at all for some seconds may find, until
 // it has noticed, that another one does too. A new one begins at the end
-// of the log; what was before is not its business.
+// of the log, unless it is a [Beginner]; what was before is not its business.
 type Reactor interface {
 	// Name keeps its place in the log. It is not shared with a read model.
 	Name() string
@@ -42,6 +42,13 @@ type BatchReactor interface {
 	// ReactAll is asked instead of React, with at least one event, in the order of the
 	// log. After an error all of them are met again, also when they were done in part.
 	ReactAll(ctx context.Context, events []domain.Recorded) error
+}
+
+// A Beginner is a Reactor that may have to do with what was before it.
+type Beginner interface {
+	Reactor
+	// FromStart has it begin at the start of the log, where it is new.
+	FromStart() bool
 }
 
 // reacting is one reactor at work.

@@ -141,7 +141,7 @@ func (r *reacting) stand(ctx context.Context) (err error) {
 	}
 }
 
-// enter has a new reactor begin at the end of the log, and gives its number.
+// enter has a new reactor begin at the end of the log, or at its start, and gives its number.
 func (r *reacting) enter(ctx context.Context, conn *pgx.Conn) (number int64, err error) {
 	ctx, cancel := context.WithTimeout(ctx, answer)
 	defer cancel()
@@ -151,7 +151,8 @@ func (r *reacting) enter(ctx context.Context, conn *pgx.Conn) (number int64, err
 		return number, err
 	}
 	var end domain.Position
-	if head := r.engine.cfg.Head; head != nil {
+	first, begins := r.reactor.(Beginner)
+	if head := r.engine.cfg.Head; head != nil && !(begins && first.FromStart()) {
 		if end, _, err = head(ctx); err != nil {
 			return 0, err
 		}

@@ -29,6 +29,7 @@ import (
 	"crm/http/webhooks"
 	"crm/projections"
 	"crm/projections/readmodels"
+	"crm/projections/relay"
 )
 
 // errDisk is an event store that answers, but takes nothing.
@@ -52,6 +53,7 @@ type app struct {
 	pool     *pgxpool.Pool
 	commands *commands.Handler
 	engine   *projections.Engine
+	relay    *relay.Relay // nil for none
 	jobs     *projections.Jobs
 	answers  *answers.Book
 	surface  *crmhttp.Server
@@ -105,7 +107,11 @@ func openApp(ctx context.Context, s settings, b backends, keys map[string]crmhtt
 	if a.tracing != nil {
 		traced = a.tracing.Batch
 	}
-	reactor := a.openWebhooks(registry)
+	relays, err := a.openRelay()
+	if err != nil {
+		return nil, err
+	}
+	reactors := append(relays, a.openWebhooks(registry))
 	a.engine = projections.NewEngine(a.pool, projections.Config{
 		Subscribe: func(_ string, checkpoint func(context.Context) (domain.Position, error)) message.Subscriber {
 			return eventstore.NewSubscriber(a.store, eventstore.SubscriberConfig{Checkpoint: checkpoint, Log: log})
@@ -115,7 +121,7 @@ func openApp(ctx context.Context, s settings, b backends, keys map[string]crmhtt
 		Parking:          projections.Parking{Load: a.store.Load},
 		Reaches:          a.store.Reaches,
 		Head:             a.store.Head,
-		Reactors:         []projections.Reactor{reactor},
+		Reactors:         reactors,
 		Log:              log,
 		Registerer:       registry,
 		Traced:           traced,
@@ -132,6 +138,10 @@ func openApp(ctx context.Context, s settings, b backends, keys map[string]crmhtt
 	if err != nil {
 		return nil, usage(err)
 	}
+	details := map[string]func(context.Context) error{}
+	if a.relay != nil {
+		details["relay"] = a.relay.Check
+	}
 	a.surface, err = crmhttp.New(crmhttp.Config{
 		Commands:  a.commands,
 		Models:    models,
@@ -141,6 +151,7 @@ func openApp(ctx context.Context, s settings, b backends, keys map[string]crmhtt
 		Jobs:      a.jobs,
 		Events:    feedLog{a.store},
 		PublicURL: s.PublicURL,
+		Details:   details,
 		Followers: s.FeedFollowers,
 		Imports:   imports.Config{Pool: a.pool, Load: a.store.Load, Keep: s.ImportFiles},
 		Webhooks:  a.webhooks,
@@ -267,11 +278,14 @@ func (a *app) close() error {
 	if a.answers != nil {
 		a.answers.Close()
 	}
+	if a.relay != nil {
+		err = a.relay.Close()
+	}
 	if a.pool != nil {
 		a.pool.Close()
 	}
 	if a.store != nil {
-		err = a.store.Close()
+		err = errors.Join(err, a.store.Close())
 	}
 	if a.debug != nil {
 		a.debug()

@@ -48,6 +48,8 @@ var arrows = map[string][]string{
 
 	"projections":                 {"projections", "domain/..."},
 	"projections/postgres":        {},
+	"projections/relay":           {"domain", "domain/cloudevents"}, // it knows brokers, and no database
+	"projections/relay/natstest":  {},
 	"projections/lists":           {"domain"},
 	"projections/search":          {},
 	"projections/readmodels":      {"projections", "projections/lists", "projections/search", "domain/..."}, // the engine knows none of them
@@ -71,6 +73,7 @@ var arrowsOfTests = append([]string{"domain/...", "projections/postgres", "event
 var onlyForTests = []string{
 	"domain/domaintest", "projections/projectionstest", "http/importing/importingtest",
 	"eventstore/conformance", "eventstore/faulttest", "eventstore/mutation", "eventstore/witness",
+	"projections/relay/natstest",
 }
 
 func TestArrows(t *testing.T) {

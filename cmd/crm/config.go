@@ -40,6 +40,7 @@ type settings struct {
 	DebugListen     string        `env:"CRM_DEBUG_LISTEN" placeholder:"IP:PORT" help:"Loopback address on which Go's profiles are shown under /debug/pprof, without a key, such as 127.0.0.1:6060. Default: they are not."`
 	telling
 	entrance
+	relaying
 	logging
 }
 
@@ -68,6 +69,9 @@ func (s *settings) check() error {
 	}
 	if at, err := url.Parse(s.PublicURL); err != nil || s.PublicURL != "" && (at.Host == "" || at.Scheme != "http" && at.Scheme != "https" || at.RawQuery != "" || at.User != nil) {
 		errs = append(errs, errors.New("--public-url is not a URL such as https://crm.example.com"))
+	}
+	if _, err := s.relaying.config("", nil); err != nil {
+		errs = append(errs, err)
 	}
 	if s.FeedFollowers < 1 || s.FeedFollowers > 10000 {
 		errs = append(errs, fmt.Errorf("--feed-followers %d is not within 1 to 10000", s.FeedFollowers))

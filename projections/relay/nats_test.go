@@ -6,9 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
-	"os"
-	"os/exec"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -22,106 +19,8 @@ import (
 	"crm/domain"
 	"crm/domain/deal"
 	"crm/projections/relay"
+	"crm/projections/relay/natstest"
 )
-
-// broker is a nats-server of the test's own, on loopback.
-type broker struct {
-	tb        testing.TB
-	dir, port string
-	url       string
-	running   *exec.Cmd
-}
-
-func newBroker(tb testing.TB) *broker {
-	tb.Helper()
-	program, err := exec.LookPath("nats-server")
-	if err != nil {
-		if program = "/usr/sbin/nats-server"; !exists(program) {
-			if os.Getenv("CI") != "" {
-				tb.Fatal("nats-server is missing: make nats")
-			}
-			tb.Skip("nats-server is missing: make nats installs it")
-		}
-	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		tb.Fatal(err)
-	}
-	_, port, _ := net.SplitHostPort(listener.Addr().String())
-	_ = listener.Close()
-	b := &broker{tb: tb, dir: tb.TempDir(), port: port, url: "nats://127.0.0.1:" + port}
-	b.running = exec.Command(program) // what start does again
-	b.start()
-	tb.Cleanup(b.kill)
-	return b
-}
-
-func exists(file string) bool {
-	_, err := os.Stat(file)
-	return err == nil
-}
-
-func (b *broker) start() {
-	b.tb.Helper()
-	b.running = exec.Command(b.running.Path, "-a", "127.0.0.1", "-p", b.port, "-js", "-sd", b.dir)
-	if err := b.running.Start(); err != nil {
-		b.tb.Fatal(err)
-	}
-}
-
-// kill is kill -9.
-func (b *broker) kill() {
-	_ = b.running.Process.Kill()
-	_ = b.running.Wait()
-}
-
-// connect waits until the broker answers.
-func (b *broker) connect() nats.JetStreamContext {
-	b.tb.Helper()
-	conn, err := nats.Connect(b.url, nats.RetryOnFailedConnect(true), nats.MaxReconnects(-1), nats.ReconnectWait(20*time.Millisecond))
-	if err != nil {
-		b.tb.Fatal(err)
-	}
-	b.tb.Cleanup(conn.Close)
-	js, err := conn.JetStream()
-	if err != nil {
-		b.tb.Fatal(err)
-	}
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
-		if _, err = js.AccountInfo(); err == nil {
-			return js
-		}
-		if time.Now().After(deadline) {
-			b.tb.Fatalf("nats-server does not answer: %v", err)
-		}
-	}
-}
-
-// received reads everything that the broker holds.
-func (b *broker) received(prefix string) (messages []*nats.Msg) {
-	b.tb.Helper()
-	js := b.connect()
-	sub, err := js.SubscribeSync(prefix+".>", nats.OrderedConsumer())
-	if err != nil {
-		b.tb.Fatal(err)
-	}
-	name, err := js.StreamNameBySubject(prefix + ".>")
-	if err != nil {
-		b.tb.Fatal(err)
-	}
-	info, err := js.StreamInfo(name)
-	if err != nil {
-		b.tb.Fatal(err)
-	}
-	for range info.State.Msgs {
-		m, err := sub.NextMsg(20 * time.Second)
-		if err != nil {
-			b.tb.Fatalf("after %d of %d messages: %v", len(messages), info.State.Msgs, err)
-		}
-		messages = append(messages, m)
-	}
-	return messages
-}
 
 func target(tb testing.TB, url string) relay.Target {
 	tb.Helper()
@@ -196,9 +95,8 @@ func complete(tb testing.TB, events []domain.Recorded, messages []*nats.Msg) {
 
 func TestNATS(t *testing.T) {
 	t.Parallel()
-	b := newBroker(t)
-	b.connect()
-	r := newRelay(t, relay.Config{Target: target(t, b.url), Selection: domain.Selection{Categories: []string{"deal"}}, Installation: "https://crm.example.com"})
+	b := natstest.New(t)
+	r := newRelay(t, relay.Config{Target: target(t, b.URL), Selection: domain.Selection{Categories: []string{"deal"}}, Installation: "https://crm.example.com"})
 	events := history(300, 7)
 	other := events[0]
 	other.Stream = domain.CustomerStream(domain.CustomerID{UUID: uuid.New()})
@@ -207,7 +105,7 @@ func TestNATS(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	messages := b.received(relay.DefaultPrefix)
+	messages := b.Received(relay.DefaultPrefix)
 	complete(t, events, messages)
 	first := messages[0]
 	if first.Subject != "crm.events.deal.reopened" || first.Header.Get("Content-Type") != "application/cloudevents+json" || bytes.Contains(first.Data, []byte("called")) || len(messages) != 300 {
@@ -216,23 +114,22 @@ func TestNATS(t *testing.T) {
 	if err := r.ReactAll(t.Context(), events[:100]); err != nil { // as after a crash
 		t.Fatal(err)
 	}
-	if again := b.received(relay.DefaultPrefix); len(again) != 300 {
+	if again := b.Received(relay.DefaultPrefix); len(again) != 300 {
 		t.Errorf("what came again is there again: %d", len(again))
 	}
 }
 
 func TestWholeEventsToNATS(t *testing.T) {
 	t.Parallel()
-	b := newBroker(t)
-	b.connect()
+	b := natstest.New(t)
 	events := history(3, 3)
 	events[1].Data = fmt.Appendf(nil, `{"note":%q}`, strings.Repeat("x", 1<<20))
 	events[2].Event, events[2].Data = domain.Unreadable{Type: "odd type..*>", Why: "unknown type"}, []byte("\xff")
-	if err := newRelay(t, relay.Config{Target: target(t, b.url), Whole: true}).ReactAll(t.Context(), events); err != nil {
+	if err := newRelay(t, relay.Config{Target: target(t, b.URL), Whole: true}).ReactAll(t.Context(), events); err != nil {
 		t.Fatal(err)
 	}
 	got := map[string]string{}
-	for _, m := range b.received(relay.DefaultPrefix) {
+	for _, m := range b.Received(relay.DefaultPrefix) {
 		var event struct {
 			Position   string
 			Data       json.RawMessage
@@ -256,9 +153,8 @@ func TestWholeEventsToNATS(t *testing.T) {
 // The broker is killed while events are published, and is away for a while.
 func TestTheBrokerIsKilled(t *testing.T) {
 	t.Parallel()
-	b := newBroker(t)
-	b.connect()
-	r := newRelay(t, relay.Config{Target: target(t, b.url)})
+	b := natstest.New(t)
+	r := newRelay(t, relay.Config{Target: target(t, b.URL)})
 	events := history(4000, 50)
 	const size = 100
 	var batches atomic.Int64
@@ -277,13 +173,13 @@ func TestTheBrokerIsKilled(t *testing.T) {
 		for batches.Load() < 10*(kill+1) && t.Context().Err() == nil {
 			time.Sleep(time.Millisecond)
 		}
-		b.kill()
+		b.Kill()
 		for deadline := time.Now().Add(20 * time.Second); r.Check(t.Context()) == nil; time.Sleep(time.Millisecond) {
 			if time.Now().After(deadline) {
 				t.Fatal("nobody says that the broker is away")
 			}
 		}
-		b.start()
+		b.Start()
 	}
 	if err := <-done; err != nil {
 		t.Fatal(err)
@@ -291,38 +187,37 @@ func TestTheBrokerIsKilled(t *testing.T) {
 	if err := r.Check(t.Context()); err != nil {
 		t.Errorf("at the end: %v", err)
 	}
-	complete(t, events, b.received(relay.DefaultPrefix))
+	complete(t, events, b.Received(relay.DefaultPrefix))
 }
 
 // Without a broker the relay fails, and says so, until there is one.
 func TestWithoutABroker(t *testing.T) {
 	t.Parallel()
-	b := newBroker(t)
-	b.kill()
-	r := newRelay(t, relay.Config{Target: target(t, b.url)})
+	b := natstest.New(t)
+	b.Kill()
+	r := newRelay(t, relay.Config{Target: target(t, b.URL)})
 	if err := r.ReactAll(t.Context(), history(1, 1)); err == nil || r.Check(t.Context()) == nil {
 		t.Errorf("%v, %v", err, r.Check(t.Context()))
 	}
-	b.start()
+	b.Start()
 	if err := react(t.Context(), r, history(1, 1)); err != nil {
 		t.Fatal(err)
 	}
-	complete(t, history(1, 1), b.received(relay.DefaultPrefix))
+	complete(t, history(1, 1), b.Received(relay.DefaultPrefix))
 	_ = r.Close()
 	if err := r.ReactAll(t.Context(), history(1, 1)); err == nil {
 		t.Error("a closed relay publishes")
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := newRelay(t, relay.Config{Target: target(t, b.url)}).ReactAll(ctx, history(1, 1)); !errors.Is(err, context.Canceled) {
+	if err := newRelay(t, relay.Config{Target: target(t, b.URL)}).ReactAll(ctx, history(1, 1)); !errors.Is(err, context.Canceled) {
 		t.Errorf("after its end: %v", err)
 	}
 }
 
 func BenchmarkNATS(b *testing.B) {
-	broker := newBroker(b)
-	broker.connect()
-	r := newRelay(b, relay.Config{Target: target(b, broker.url)})
+	broker := natstest.New(b)
+	r := newRelay(b, relay.Config{Target: target(b, broker.URL)})
 	const size = 2000
 	events := 0
 	for b.Loop() {
