@@ -2,6 +2,8 @@ package commands
 
 import (
 	"context"
+	"errors"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -38,11 +40,43 @@ func scopeIn(command apikey.Command) domain.EmployeeID {
 	return domain.EmployeeID{}
 }
 
+// keyGrace is how long a key is believed that was known when the log went away:
+// nothing can be revoked then, save at a server that still reaches the log.
+const keyGrace = 15 * time.Minute
+
+// keyPatience is how long the log may take to tell of a key that is known.
+const keyPatience = 2 * time.Second
+
 // APIKey is an API key as it was at most Config.ReferenceAge ago, so that one that
-// another server has revoked lets nobody in for longer. It answers apikey.ErrUnknown
-// where there is none, which is always read from the log.
+// another server has revoked lets nobody in for longer. While the log is away it is as
+// it was up to 15 minutes ago, so that reads are answered then. It answers
+// apikey.ErrUnknown where there is none, which is always read from the log.
 func (h *Handler) APIKey(ctx context.Context, id domain.APIKeyID) (apikey.State, error) {
-	return h.apiKey(ctx, id, recent)
+	s := h.streams.acquire(domain.APIKeyStream(id))
+	defer h.streams.release(s)
+	known := s.facts.Load()
+	if known == nil {
+		return h.apiKey(ctx, id, recent)
+	}
+	age := time.Since(known.at)
+	believed := age < h.cfg.ReferenceAge || age < keyGrace && time.Since(time.Unix(0, h.keysAway.Load())) < h.cfg.ReferenceAge
+	if key, there := known.value.(apikey.State); there && believed {
+		return key, nil
+	}
+	within, cancel := context.WithTimeout(ctx, keyPatience)
+	defer cancel()
+	key, err := h.apiKey(within, id, recent)
+	if err == nil || age >= keyGrace || ctx.Err() != nil || !away(err) {
+		return key, err
+	}
+	h.keysAway.Store(time.Now().UnixNano()) // nobody else waits for it in the next second
+	return known.value.(apikey.State), nil
+}
+
+// away reports whether an error says that the log does not answer.
+func away(err error) bool {
+	refusal, ok := errors.AsType[*domain.Error](err)
+	return ok && refusal.Code == domain.Unavailable || errors.Is(err, context.DeadlineExceeded)
 }
 
 // APIKeyNow is an API key as the log has it.

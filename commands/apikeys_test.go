@@ -1,6 +1,7 @@
 package commands_test
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -84,4 +85,62 @@ func TestKeysTakeAReason(t *testing.T) {
 	if _, err := h.Do(t.Context(), silent); !errors.Is(err, domain.ErrInvalid) {
 		t.Error(err)
 	}
+}
+
+// awayLog is a log that can go away.
+type awayLog struct {
+	commands.Log
+	away  bool
+	asked int
+}
+
+func (l *awayLog) Load(ctx context.Context, stream domain.Stream, after domain.Revision) ([]domain.Recorded, error) {
+	if l.asked++; l.away {
+		return nil, domain.ErrStoreUnavailable
+	}
+	return l.Log.Load(ctx, stream, after)
+}
+
+// TestAKeyIsKnownWhileTheLogIsAway for a quarter of an hour, and asks it once a second.
+func TestAKeyIsKnownWhileTheLogIsAway(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		memory := newLedger()
+		do(t, commands.New(memory, commands.Config{}), issueKey("shop", apikey.Terms{Role: apikey.Sales}))
+		log := &awayLog{Log: memory}
+		h := commands.New(log, commands.Config{})
+		ask := func() error {
+			key, err := h.APIKey(t.Context(), apikey.ID("shop"))
+			if err == nil && key.Name != "shop" {
+				t.Error(key)
+			}
+			return err
+		}
+		if err := ask(); err != nil {
+			t.Fatal(err)
+		}
+		log.away = true
+		for range 14 * 60 {
+			time.Sleep(time.Second)
+			for range 10 {
+				if err := ask(); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		if log.asked > 14*60+1 {
+			t.Errorf("the log was asked %d times", log.asked)
+		}
+		if _, err := h.APIKey(t.Context(), apikey.ID("bot")); !errors.Is(err, domain.ErrStoreUnavailable) {
+			t.Error("a key that is not known:", err)
+		}
+		time.Sleep(time.Minute)
+		if err := ask(); !errors.Is(err, domain.ErrStoreUnavailable) {
+			t.Error("after a quarter of an hour:", err)
+		}
+		log.away = false
+		if err := ask(); err != nil {
+			t.Error("it is back:", err)
+		}
+	})
 }

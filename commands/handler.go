@@ -88,6 +88,8 @@ type Handler struct {
 	cfg     Config
 	streams *cache
 	seen    atomic.Uint64 // the highest commit position met so far
+	// keysAway is when the log last did not tell of an API key, in Unix nanoseconds.
+	keysAway atomic.Int64
 }
 
 // New makes a handler that reads and appends to log.

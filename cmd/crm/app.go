@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -42,6 +43,7 @@ type backends struct {
 	node       *embedded.Node // of that, for its metrics; nil elsewhere
 	postgres   string         // connection string
 	rebuild    string         // what makes all read models anew
+	tls        *tls.Config    // of the listener; nil: it is not encrypted
 }
 
 // app is the server: the object graph, from the listener to the pools.
@@ -186,11 +188,25 @@ func openApp(ctx context.Context, s settings, b backends, keys map[string]crmhtt
 		return nil, err
 	}
 	a.server = a.surface.Listener()
+	a.server.TLSConfig = b.tls
 	return a, nil
 }
 
 // url is where the server listens.
-func (a *app) url() string { return "http://" + a.listener.Addr().String() }
+func (a *app) url() string {
+	if a.server.TLSConfig != nil {
+		return "https://" + a.listener.Addr().String()
+	}
+	return "http://" + a.listener.Addr().String()
+}
+
+// serve answers until the server is shut down.
+func (a *app) serve() error {
+	if a.server.TLSConfig != nil {
+		return a.server.ServeTLS(a.listener, "", "") // the certificate is in the config
+	}
+	return a.server.Serve(a.listener)
+}
 
 // run serves until ctx ends, or a part fails, and then stops in order: accept
 // nothing new, answer what was accepted, end the read models, then the pools.
@@ -210,7 +226,7 @@ func (a *app) run(ctx context.Context, began func(context.Context) error) (err e
 		}
 	}()
 	go func() {
-		if err := a.server.Serve(a.listener); !errors.Is(err, http.ErrServerClosed) {
+		if err := a.serve(); !errors.Is(err, http.ErrServerClosed) {
 			failed <- fmt.Errorf("http: %w", err)
 		}
 	}()

@@ -135,7 +135,7 @@ func permanent() []string {
 type production struct {
 	EventStore string `name:"eventstore" required:"" env:"CRM_EVENTSTORE" placeholder:"esdb://…" help:"Connection string of EventStoreDB, as its clients take it: esdb://host:2113?tls=true."`
 	Postgres   string `required:"" env:"CRM_POSTGRES" placeholder:"postgres://…" help:"Connection string of the Postgres database for the read models. A password is better kept in PGPASSFILE than here."`
-	KeyFile    string `required:"" env:"CRM_KEY_FILE" placeholder:"FILE" help:"File with the API keys, one per line as NAME KEY [ROLE]; lines that begin with # are left out. NAME is the actor in the history; ROLE is reader, analyst, service, marketing, sales, auditor or admin, and admin where there is none."`
+	KeyFile    string `required:"" env:"CRM_KEY_FILE" placeholder:"FILE" help:"File with the API keys, one per line as NAME KEY [ROLE]; lines that begin with # are left out. It is read again when it changes. NAME is the actor in the history; ROLE is reader, analyst, service, marketing, sales, auditor or admin, and admin where there is none."`
 }
 
 // check refuses connection strings that are none.
@@ -144,13 +144,20 @@ func (p *production) check() error {
 	at, err := url.Parse(p.EventStore)
 	if err != nil || at.Host == "" || at.Scheme != "esdb" && at.Scheme != "esdb+discover" {
 		errs = append(errs, errors.New("--eventstore is not a connection string such as esdb://localhost:2113?tls=false"))
-	} else if at.User.String() == "admin:changeit" {
+	} else if defaultPassword(at.User) {
 		errs = append(errs, errors.New("--eventstore uses EventStoreDB's documented default password; change it"))
 	}
 	if _, err := pgxpool.ParseConfig(p.Postgres); err != nil {
 		errs = append(errs, errors.New("--postgres is not a connection string such as postgres://crm@localhost:5432/crm"))
 	}
 	return errors.Join(errs...)
+}
+
+// defaultPassword reports whether a user is one that EventStoreDB documents with its
+// password.
+func defaultPassword(user *url.Userinfo) bool {
+	password, _ := user.Password()
+	return password == "changeit" && (user.Username() == "admin" || user.Username() == "ops")
 }
 
 // keys reads the API keys by name.
