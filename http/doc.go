@@ -42,9 +42,9 @@
 // # What it does not promise
 //
 // What a command left is found again in the log for ever; that it was refused, or
-// left nothing, is known for a day and while the table of answers is there. Quotas
-// and rate limits are a proxy's business so far. TLS is the
-// listener's owner's, or a proxy's.
+// left nothing, is known for a day and while the table of answers is there. Rates are
+// counted by each server for itself (limits). TLS is the listener's owner's, or a
+// proxy's. A token is good until it ends (oidc).
 //
 // # How it fails
 //
@@ -55,6 +55,10 @@
 // An event store or read model that is away is 503 with Retry-After. A request
 // that takes longer than [Config.Timeout] is 503 as well; what it asked may have
 // been stored, and the same key finds out. A panic is a 500 and a log line.
+//
+// While the event store is away, an API key that was known lets in for 15 minutes more;
+// one that is new here is 503 then, as a token is while its issuer is away. Keys of the
+// key file need neither.
 //
 // Of a row of one's own, the names of what it refers to are part: who is named on a
 // deal as its customer is seen with the deal, also where the customer is another
@@ -86,6 +90,12 @@
 //   - 2026-11-22 /health, /docs, /openapi.json and /problems need no key: they hold
 //     nothing of the company's, and a browser must be able to open the docs.
 //     /metrics needs one.
+//   - 2026-11-22 Credentials are tried in the order of what they cost: keys of the file,
+//     keys that were issued, tokens. Who has the secret of a key is told why it does not
+//     let in (revoked, rotated, expired); nobody else is told that there is such a key.
+//   - 2026-11-22 A retry of a request that made a secret is answered without it, on any
+//     server: the secret that was stored is compared with the one that was just made.
+//     Keeping it for the retry would be keeping it.
 //   - 2026-11-22 400 is for what a program must mend (syntax, unknown names,
 //     parameters, headers), 422 for values, 409 for rules, 412 for If-Match.
 //   - 2026-11-22 occurred_at may lie a day ahead, for clocks and zones of files that

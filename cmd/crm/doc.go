@@ -32,7 +32,7 @@
 //
 // Of a request: method, route (its pattern, never the path), status, took, bytes,
 // actor_id, request_id, trace_id. Of a read model: read_model, state, position, class, and where
-// it stopped failed_at, event_type, table, detail. Of the parts: dir, version, pid,
+// it stopped failed_at, event_type, table, detail. Of the parts: dir, file, version, pid,
 // topic, position, events, took. Of a webhook: stream, reason. From libraries: level, message, detail. Of any: error.
 // Never a command, an event or a body.
 //
