@@ -126,9 +126,10 @@
 //   - 2026-11-22 With [Config.RequireIfMatch] based_on is a condition as well: it
 //     protects what the change touches. What only adds to consents and interactions
 //     needs none, since no read gives their revision as an ETag.
-//   - 2026-11-22 Who came last is let in first. Goodput is the same either way, as the
-//     places are always taken; first come first served would have each wait as long as
-//     may be waited.
+//   - 2026-11-22 Who came last is let in first. Goodput should be the same either way,
+//     as the places are always taken, while first come first served would have each
+//     wait as long as may be waited. That, and the defaults of the gates, are reasoned
+//     and not measured.
 //   - 2026-11-22 Embedded bodies are exported (Envelope, LineItemInput …) because
 //     huma leaves unexported embedded structs out of the document.
 package http

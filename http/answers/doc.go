@@ -38,6 +38,13 @@
 // second. Answers that cannot be written wait in a queue of bounded length;
 // what does not fit is dropped and counted.
 //
+// # Figures
+//
+// A key costs throughput: with 64 clients, `crm bench http --keyed` reached 1,007 and
+// 1,187 commands/s where the same without keys reached 1,090 and 1,578, alternately
+// on two cores that did much else (load average 20, 2026-11-22), so this is no more
+// than a first measure. About 14,000 and more keyed commands made 1,248 look-ups.
+//
 // # Sources
 //
 // draft-ietf-httpapi-idempotency-key-header-07 (422 for another payload, 409 while
