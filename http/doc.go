@@ -130,6 +130,14 @@
 //     as the places are always taken, while first come first served would have each
 //     wait as long as may be waited. That, and the defaults of the gates, are reasoned
 //     and not measured.
+//   - 2026-11-22 The feed is a page as JSON lines, or server-sent events that go on: one
+//     way to do each. Lines that never end have no place for a heartbeat or an id.
+//   - 2026-11-22 A position that the log does not reach is 409 and not 400: the request
+//     is well formed, and what is wrong is that log and reader are not of one history.
+//   - 2026-11-22 Who follows is asked anew at each heartbeat whether they may: a key that
+//     is revoked ends what it began. Masked events keep position, type and stream.
+//   - 2026-11-22 Events on the feed have no event name, so that onmessage of a browser
+//     hears all of them; their type is in the event.
 //   - 2026-11-22 Embedded bodies are exported (Envelope, LineItemInput …) because
 //     huma leaves unexported embedded structs out of the document.
 package http

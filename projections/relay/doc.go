@@ -39,7 +39,7 @@
 // 2026-11-22, two virtual cores shared with others, events by reference to nats-server
 // 2.9.10 on the same machine, its stream in files:
 //
-//	go test -run '^$' -bench NATS ./projections/relay
+//	16,508 events/s    go test -run '^$' -bench NATS ./projections/relay
 //
 // # Decisions
 //
