@@ -24,9 +24,15 @@ func TestParseTarget(t *testing.T) {
 		}
 	}
 	for _, bad := range [][3]string{
-		{"", "", DefaultPrefix}, {"localhost:4222", "", DefaultPrefix}, {"http://hunter2@localhost", "", DefaultPrefix},
-		{"nats://localhost?tls=true", "", DefaultPrefix}, {"kafka://localhost?acks=0", "", DefaultPrefix},
-		{"nats://localhost", "hunter2", DefaultPrefix}, {"nats://localhost", "", ""}, {"nats://localhost", "", "crm.>"}, {"nats://localhost", "", ".crm"},
+		{"", "", DefaultPrefix},
+		{"localhost:4222", "", DefaultPrefix},
+		{"http://hunter2@localhost", "", DefaultPrefix},
+		{"nats://localhost?tls=true", "", DefaultPrefix},
+		{"kafka://localhost?acks=0", "", DefaultPrefix},
+		{"nats://localhost", "hunter2", DefaultPrefix},
+		{"nats://localhost", "", ""},
+		{"nats://localhost", "", "crm.>"},
+		{"nats://localhost", "", ".crm"},
 		{"nats://user:hunter2@local host", "", DefaultPrefix},
 	} {
 		if _, err := ParseTarget(bad[0], bad[1], bad[2]); err == nil || strings.Contains(err.Error(), "hunter2") {

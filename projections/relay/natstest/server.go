@@ -1,6 +1,7 @@
 package natstest
 
 import (
+	"context"
 	"net"
 	"os"
 	"os/exec"
@@ -34,7 +35,7 @@ func New(tb testing.TB) *Server {
 	case err != nil:
 		tb.Skip("nats-server is missing: make nats installs it")
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := new(net.ListenConfig).Listen(tb.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -50,7 +51,7 @@ func New(tb testing.TB) *Server {
 // Start starts it again where it was.
 func (s *Server) Start() {
 	s.tb.Helper()
-	s.running = exec.Command(s.program, "-a", "127.0.0.1", "-p", s.port, "-js", "-sd", s.dir)
+	s.running = exec.CommandContext(context.WithoutCancel(s.tb.Context()), s.program, "-a", "127.0.0.1", "-p", s.port, "-js", "-sd", s.dir)
 	if err := s.running.Start(); err != nil {
 		s.tb.Fatal(err)
 	}
