@@ -124,6 +124,9 @@ func (s *Sender) Wake() {
 // its outcome down may take, and what clocks of servers may differ.
 const leaseSlack = 15 * time.Second
 
+// takeTimeout is how long Postgres may take to say what is due.
+const takeTimeout = 10 * time.Second
+
 // Run delivers until ctx ends, and returns when what is under way has ended: requests
 // are broken off, and are made again by who comes next.
 func (s *Sender) Run(ctx context.Context) {
@@ -153,7 +156,10 @@ func (s *Sender) dispatch(ctx context.Context, work *sync.WaitGroup) error {
 		return nil
 	}
 	lease := s.cfg.Timeout + leaseSlack
-	due, err := s.book.take(ctx, s.cfg.PerEndpoint, busy, lease)
+	// Not under ctx: what was taken and not read would wait for its lease to end.
+	taking, cancel := context.WithTimeout(context.WithoutCancel(ctx), takeTimeout)
+	defer cancel()
+	due, err := s.book.take(taking, s.cfg.PerEndpoint, busy, lease)
 	if err != nil {
 		return err
 	}
