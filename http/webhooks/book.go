@@ -2,7 +2,6 @@ package webhooks
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/google/uuid"
@@ -175,6 +174,3 @@ func (b *Book) Forget(ctx context.Context, id domain.WebhookID, s Secret) error 
 		pgx.NamedArgs{"id": id.UUID, "fingerprint": s.Fingerprint()})
 	return projections.Unavailable(err)
 }
-
-// errNoSecret is a webhook whose secret is lost, as with the database that held it.
-var errNoSecret = errors.New("webhooks: the secret is lost; rotate it")

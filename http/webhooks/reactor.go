@@ -29,8 +29,11 @@ type Reactor struct {
 }
 
 // NewReactor makes a reactor. Installation is the URL of the installation, of which the
-// source of an event is made; made is told when there are new deliveries.
+// source of an event is made; made is told when there are new deliveries. The logger may be nil.
 func NewReactor(book *Book, log Log, installation string, made func(), logger *slog.Logger) *Reactor {
+	if logger == nil {
+		logger = slog.New(slog.DiscardHandler)
+	}
 	return &Reactor{book: book, log: log, installation: installation, made: made, slog: logger}
 }
 
