@@ -15,7 +15,7 @@ import (
 
 // open are the routes that need no key: they hold nothing of the company's, and a
 // browser must be able to open the documentation.
-var open = []string{"/health/live", "/health/ready", "/openapi.json", "/docs", "/docs/*", "/problems/{slug}"}
+var open = []string{"/health/live", "/health/ready", "/openapi.json", "/openapi-3.0.json", "/docs", "/docs/*", "/problems/{slug}"}
 
 // route is a method and a pattern of the router.
 type route struct{ method, pattern string }

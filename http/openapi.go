@@ -83,8 +83,6 @@ func (s *Server) openAPI() huma.Config {
 				{Name: "consents", Description: "Whether a customer may be contacted."},
 				{Name: "reports", Description: "Figures, as of any date, each with the events behind it."},
 				{Name: "events", Description: "The log itself, to follow from any position."},
-				{Name: "imports", Description: "Files that become commands, and their undo."},
-				{Name: "webhooks", Description: "Who is told of events, and what became of telling them."},
 				{Name: "projections", Description: "The read models: how far they are, and their rebuild, comparison and repair."},
 				{Name: "keys", Description: "Who may ask, and what. Changes are events; a revoked key lets nobody in within a second, on every server."},
 				{Name: "imports", Description: "Files that become customers, deals, consents and so on."},

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"sync"
 
 	"github.com/danielgtaylor/huma/v2/adapters/humachi"
 	"github.com/go-chi/chi/v5"
@@ -25,6 +26,7 @@ func (s *Server) routes() error {
 	r.Get("/health/live", live)
 	r.Get("/health/ready", s.ready)
 	r.Get("/openapi.json", s.serveOpenAPI)
+	r.Get("/openapi-3.0.json", s.serveOpenAPI30)
 	r.Get("/docs", http.RedirectHandler("/docs/", http.StatusMovedPermanently).ServeHTTP)
 	r.Get("/docs/*", docs().ServeHTTP)
 	r.Get("/problems/{slug}", s.serveProblem)
@@ -65,6 +67,7 @@ func (s *Server) routes() error {
 	if err := s.finishContract(); err != nil {
 		return err
 	}
+	s.document30 = sync.OnceValues(func() ([]byte, error) { return forGenerators(s.api.OpenAPI()) })
 	s.document, err = json.Marshal(s.api.OpenAPI())
 	return err
 }

@@ -115,22 +115,23 @@ type Config struct {
 
 // Server answers HTTP. It is safe for concurrent use and has nothing to close.
 type Server struct {
-	cfg      Config
-	api      huma.API
-	router   chi.Router
-	commands map[string]*command // by name
-	needs    map[route]access.Action
-	narrowed map[route]bool
-	keys     atomic.Pointer[map[string]Key] // of the key file
-	uses     keyUses
-	ways     []way
-	limiting *limiting
-	measures *measures
-	writing  *gate // commands
-	reading  *gate
-	imports  *imports.Jobs
-	document []byte              // OpenAPI
-	answers  map[string][]string // slugs of the problems that an operation may answer
+	cfg        Config
+	api        huma.API
+	router     chi.Router
+	commands   map[string]*command // by name
+	needs      map[route]access.Action
+	narrowed   map[route]bool
+	keys       atomic.Pointer[map[string]Key] // of the key file
+	uses       keyUses
+	ways       []way
+	limiting   *limiting
+	measures   *measures
+	writing    *gate // commands
+	reading    *gate
+	imports    *imports.Jobs
+	document   []byte                 // OpenAPI
+	document30 func() ([]byte, error) // the same, for generators of clients
+	answers    map[string][]string    // slugs of the problems that an operation may answer
 
 	followers *followers
 }
