@@ -119,6 +119,18 @@ faults: ## run the fault tests in their large sizes, or FAULTS=small; each takes
 smoke: postgres build ## run the README's commands as printed, against a fresh server
 	.ci/with-server .ci/smoke README.md
 
+.PHONY: client
+client: postgres build ## make a Go client of the OpenAPI document, compile it, and run its smoke test against a fresh server
+	.ci/with-server .ci/client/run
+
+.PHONY: sbom
+sbom: build ## write bin/sbom.cdx.json: what bin/crm is made of (CycloneDX), from the binary itself
+	go run -modfile=.ci/api.mod .ci/sbom.go bin/crm > bin/sbom.cdx.json
+
+.PHONY: vuln
+vuln: ## look for known vulnerabilities that the program reaches; says so loudly where the database is out of reach
+	.ci/vuln
+
 .PHONY: up
 up: ## start EventStoreDB, Postgres and crm with docker compose, and wait until they are healthy
 	.ci/secrets

@@ -138,6 +138,16 @@
 //     is revoked ends what it began. Masked events keep position, type and stream.
 //   - 2026-11-22 Events on the feed have no event name, so that onmessage of a browser
 //     hears all of them; their type is in the event.
+//   - 2026-11-22 What the document says of an operation beside its shape stands in a file of
+//     its own (operations/NAME.json) and not in Go: a description, its own problems, a
+//     request and its answer. The test that asks the requests of a real server writes the
+//     answers (cmd/crm, TestExamples). Problems that follow from what an operation takes
+//     are added by rule (problemsOf), and every problem that any test of this room is
+//     answered with must be declared: nothing is documented that is wrong by hand.
+//   - 2026-11-22 The document that an application relies on is that of the last release
+//     (.ci/openapi.released.json); oasdiff fails on what breaks it (.ci/contract).
+//   - 2026-11-22 Clients are not committed: they are made of /openapi-3.0.json by whoever
+//     wants one, in their language; .ci/client is the proof for Go.
 //   - 2026-11-22 Embedded bodies are exported (Envelope, LineItemInput …) because
 //     huma leaves unexported embedded structs out of the document.
 package http
