@@ -61,9 +61,11 @@ type app struct {
 	surface  *crmhttp.Server
 	webhooks *webhooks.Sender
 	server   *http.Server
-	tracing  *tracing.Tracing
-	debug    func() // ends the debug listener
-	listener net.Listener
+	// encrypted: it speaks TLS. Its TLSConfig does not tell, as net/http sets one anyway.
+	encrypted bool
+	tracing   *tracing.Tracing
+	debug     func() // ends the debug listener
+	listener  net.Listener
 }
 
 // openApp connects everything, and listens, but answers nothing yet. It waits
@@ -188,13 +190,13 @@ func openApp(ctx context.Context, s settings, b backends, keys map[string]crmhtt
 		return nil, err
 	}
 	a.server = a.surface.Listener()
-	a.server.TLSConfig = b.tls
+	a.server.TLSConfig, a.encrypted = b.tls, b.tls != nil
 	return a, nil
 }
 
 // url is where the server listens.
 func (a *app) url() string {
-	if a.server.TLSConfig != nil {
+	if a.encrypted {
 		return "https://" + a.listener.Addr().String()
 	}
 	return "http://" + a.listener.Addr().String()
@@ -202,7 +204,7 @@ func (a *app) url() string {
 
 // serve answers until the server is shut down.
 func (a *app) serve() error {
-	if a.server.TLSConfig != nil {
+	if a.encrypted {
 		return a.server.ServeTLS(a.listener, "", "") // the certificate is in the config
 	}
 	return a.server.Serve(a.listener)

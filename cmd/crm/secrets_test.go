@@ -62,7 +62,7 @@ func TestACertificateIsReplacedUnderLoad(t *testing.T) {
 	if err := shown.load(cert, key); err != nil {
 		t.Fatal(err)
 	}
-	a := &app{server: &http.Server{
+	a := &app{encrypted: true, server: &http.Server{
 		Handler: http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}), TLSConfig: shown.config(), ReadHeaderTimeout: time.Minute,
 		ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError),
 	}}

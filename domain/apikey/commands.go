@@ -48,9 +48,13 @@ func (Revoke) CommandName() string      { return "apikey.revoke" }
 
 // TakesReason says that nobody may ask this without saying why: who may do what is
 // what auditors look at first. Rotating changes nothing about that.
-func (Issue) TakesReason()       {}
+func (Issue) TakesReason() {}
+
+// TakesReason is as of Issue.
 func (ChangeTerms) TakesReason() {}
-func (Revoke) TakesReason()      {}
+
+// TakesReason is as of Issue.
+func (Revoke) TakesReason() {}
 
 func (Issue) command()       {}
 func (Rotate) command()      {}

@@ -63,7 +63,7 @@ func ParseIssuer(text string) (Issuer, error) {
 	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
 		return Issuer{}, fmt.Errorf("issuer %q is not [NAME=]https://…", text)
 	}
-	if u.Scheme != "https" && !(u.Scheme == "http" && loopback(u.Hostname())) {
+	if u.Scheme != "https" && (u.Scheme != "http" || !loopback(u.Hostname())) {
 		return Issuer{}, fmt.Errorf("issuer %q: keys are fetched over https only, save from this machine", text)
 	}
 	return Issuer{Name: name, URL: at}, nil

@@ -172,7 +172,7 @@ func (k *keySet) ask(ctx context.Context) ([]jose.JSONWebKey, error) {
 			return nil, err
 		}
 		at, err := url.Parse(told.Keys)
-		if err != nil || at.Scheme != "https" && !(strings.HasPrefix(k.issuer, "http:") && loopback(at.Hostname())) {
+		if err != nil || at.Scheme != "https" && (!strings.HasPrefix(k.issuer, "http:") || !loopback(at.Hostname())) {
 			return nil, errors.New("the issuer's keys are not at an https address")
 		}
 		k.place = told.Keys
