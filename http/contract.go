@@ -232,6 +232,7 @@ func exemplify(op *huma.Operation, page operationPage) {
 // parameterWords describe parameters that say nothing of themselves.
 var parameterWords = map[string]string{
 	"id":       "The id of what is asked about.",
+	"delivery": "The id of a delivery, as the list of them has it.",
 	"channel":  "The way that the customer would be contacted, such as email.",
 	"customer": "A customer's id.",
 	"group_by": "What makes a line of the report.",
