@@ -91,7 +91,7 @@ func (l *Listing) ask(asOf readmodels.AsOf) listAsk {
 }
 
 func inParameter(name string, of *domain.Error, detail string) error {
-	if of == ErrParameter { //nolint:errorlint // which of two it is
+	if of == ErrParameter {
 		return &parameterFault{name, detail}
 	}
 	return of.At("", "%s", detail)
@@ -237,10 +237,10 @@ func filterSchema(list *lists.List) *huma.Schema {
 		f := &list.Fields[i]
 		ops := map[string]*huma.Schema{}
 		for _, op := range f.Ops() {
-			switch {
-			case op == lists.Null:
+			switch op {
+			case lists.Null:
 				ops[string(op)] = &huma.Schema{Type: huma.TypeBoolean}
-			case op == lists.In:
+			case lists.In:
 				ops[string(op)] = &huma.Schema{Type: huma.TypeString, Description: "Values, a comma between."}
 			default:
 				ops[string(op)] = valueSchema(f)
@@ -274,8 +274,6 @@ func valueSchema(f *lists.Field) *huma.Schema {
 	case lists.Instant:
 		return &huma.Schema{Type: huma.TypeString, Description: "An instant (RFC 3339; + is written %2B), or a day, which is its first instant in UTC."}
 	default:
-		return &huma.Schema{Type: huma.TypeString, MaxLength: most(lists.MaxValue)}
+		return &huma.Schema{Type: huma.TypeString, MaxLength: new(lists.MaxValue)}
 	}
 }
-
-func most(n int) *int { return &n }

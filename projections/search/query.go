@@ -187,11 +187,11 @@ func (q Query) Like(like map[string][]string) string {
 		if w.short() {
 			continue
 		}
-		either := w.begins("")
+		either := []string{w.begins("")}
 		for _, other := range like[w.text] {
-			either += " | " + quoted(other)
+			either = append(either, quoted(other))
 		}
-		all = append(all, "("+either+")")
+		all = append(all, "("+strings.Join(either, " | ")+")")
 	}
 	return strings.Join(all, " & ")
 }
@@ -233,8 +233,10 @@ func joined(parts []string, last string) string {
 	return "(" + strings.Join(all, " & ") + last + ")"
 }
 
-// quoted is a term in a tsquery. Terms hold no quote and no backslash; one that did would
-// be another's, and is not looked for.
+// quoted is a term in a tsquery. Terms hold no quote, no backslash and no question mark.
 func quoted(term string) string {
+	if term == "" {
+		term = "?"
+	}
 	return "'" + strings.NewReplacer("'", "", `\`, "").Replace(term) + "'"
 }
