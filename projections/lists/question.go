@@ -227,12 +227,9 @@ func (l *List) orders(q Question, personal bool) ([]order, error) {
 	return orders, nil
 }
 
-// Names reports whether one of the conditions is about a field.
-func (q Query) Names(field string) bool {
-	for _, group := range slices.Concat(q.any, [][]condition{q.all}) {
-		if slices.ContainsFunc(group, func(c condition) bool { return c.field.Name == field }) {
-			return true
-		}
-	}
-	return false
+// Seeks reports whether a row must have a value of the field that is named.
+func (q Query) Seeks(field string) bool {
+	return slices.ContainsFunc(q.all, func(c condition) bool {
+		return c.field.Name == field && (c.op == Eq || c.op == In)
+	})
 }

@@ -92,7 +92,7 @@ func (r customerListed) item() Customer { return r.customer() }
 // that was asked for, else the best first ([searching]).
 func (m Customers) List(ctx context.Context, a Asked, text string) (Listed[Customer], error) {
 	if text == "" {
-		selective := a.Names("email") || a.Names("phone") || a.Names("organization")
+		selective := a.Seeks("email") || a.Seeks("phone") || a.Seeks("organization")
 		return paged(ctx, m.db, m.source(), a, selective, customerListed.item)
 	}
 	s := searching{source: m.source(), asked: a, query: search.Parse(text)}

@@ -53,6 +53,9 @@ func (s *searching) find(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		if err := s.choose(ctx, through); err != nil {
+			return err
+		}
 		s.rows, err = read[customerListed](ctx, s.db, s.source, s.asked, true, through...)
 		return err
 	}
@@ -87,6 +90,9 @@ func (s *searching) find(ctx context.Context) error {
 func (s *searching) readTier(ctx context.Context, tier, hits int, after lists.Mark, pieces []lists.Piece) (int, error) {
 	a := s.asked
 	a.After, a.Limit = after, s.asked.Limit-len(s.rows)
+	if err := s.choose(ctx, pieces); err != nil {
+		return hits, err
+	}
 	found, err := read[customerListed](ctx, s.db, s.source, a, true, pieces...)
 	for i := range found {
 		if hits < enough {
@@ -96,6 +102,51 @@ func (s *searching) readTier(ctx context.Context, tier, hits int, after lists.Ma
 	}
 	s.rows = append(s.rows, found...)
 	return hits, err
+}
+
+// many is from how many rows on a page of them is found sooner by walking all customers
+// in order.
+const many = 2000
+
+// choose has the rows of a tier looked up by its terms and sorted, where they are few, or
+// else come out of a walk in the order of the list. The planner cannot know: of a term
+// that is not among the commonest it takes any to be in one row of two hundred, and then
+// walks through a million for one.
+func (s *searching) choose(ctx context.Context, pieces []lists.Piece) error {
+	if !s.asked.AsOf.IsZero() {
+		return nil // the past has no index
+	}
+	stated, err := s.asked.Statement(nil, false)
+	if err != nil {
+		return err
+	}
+	stated.And(pieces...)
+	if err := s.plan(ctx, "off", "on"); err != nil {
+		return err
+	}
+	counted, err := one[struct {
+		Found int64 `db:"found"`
+	}](ctx, s.db, nil, `
+		SELECT count(*) AS found FROM (
+		  SELECT FROM customers.customers AS row WHERE `+stated.Where+` LIMIT @many
+		) AS found`, pgx.QueryExecModeCacheDescribe, s.source.scope.args(withMany(stated.Args)))
+	if err != nil || counted.Found < many {
+		return err
+	}
+	return s.plan(ctx, "on", "off")
+}
+
+func withMany(args map[string]any) pgx.NamedArgs {
+	args["many"] = many
+	return args
+}
+
+// plan says which ways the planner may take; never to read a table whole.
+func (s *searching) plan(ctx context.Context, walks, lookups string) error {
+	_, err := one[struct{ A, B, C string }](ctx, s.db, nil, `
+		SELECT set_config('enable_indexscan', @walks, TRUE) AS a, set_config('enable_bitmapscan', @lookups, TRUE) AS b, set_config('enable_seqscan', 'off', TRUE) AS c`,
+		pgx.NamedArgs{"walks": walks, "lookups": lookups})
+	return err
 }
 
 // unmark takes the tier and how many hits there were out of a mark.
@@ -170,6 +221,11 @@ const maxOrganizations = 50
 // are some.
 func (s *searching) through(ctx context.Context) (pieces []lists.Piece, some bool, err error) {
 	organizations := map[string][]uuid.UUID{}
+	if s.asked.AsOf.IsZero() {
+		if err := s.plan(ctx, "off", "on"); err != nil {
+			return nil, false, err
+		}
+	}
 	for word, terms := range s.query.Organizations() {
 		found, err := all[struct {
 			CustomerID uuid.UUID `db:"customer_id"`

@@ -127,6 +127,11 @@ func paged[R interface{ mark() lists.Mark }, T any](ctx context.Context, db proj
 	err := bounded(ctx, db, a, func(tx pgx.Tx) (err error) {
 		oneMore := a
 		oneMore.Limit++
+		if selective && a.AsOf.IsZero() { // looked up and sorted, for the planner takes a rare value for a frequent one, and walks
+			if _, err := tx.Exec(ctx, "SET LOCAL enable_indexscan = off"); err != nil {
+				return err
+			}
+		}
 		rows, err = read[R](ctx, tx, s, oneMore, selective, more...)
 		return err
 	})
