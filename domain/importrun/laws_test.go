@@ -24,8 +24,15 @@ func TestLaws(t *testing.T) {
 				Name: domaintest.AnyText[domain.Personal]().Draw(t, "name"), Size: rapid.Int64Range(-1, 3).Draw(t, "size"), SHA256: sum.Draw(t, "hash"),
 			}}
 		}),
-		asks(importrun.Start{}), asks(importrun.Resume{}), asks(importrun.Cancel{}), asks(importrun.ForgetFiles{}),
+		// Start oftener, for most of the others are asked of what was started.
+		asks(importrun.Start{}), asks(importrun.Start{}), asks(importrun.Start{}), asks(importrun.Resume{}), asks(importrun.Cancel{}),
 		asks(importrun.Finish{Rows: rows}), asks(importrun.Undo{}), asks(importrun.FinishUndo{Undone: undone}),
+		rapid.Map(rapid.IntRange(0, 9), func(n int) importrun.Command { // seldom, for little comes after it
+			if n > 0 {
+				return importrun.AddFile{File: file}
+			}
+			return importrun.ForgetFiles{}
+		}),
 		rapid.Map(rapid.SampledFrom([]importrun.Failure{importrun.BadFile, importrun.Internal, "bored"}), func(f importrun.Failure) importrun.Command {
 			return importrun.Fail{Why: f}
 		}),
