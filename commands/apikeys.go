@@ -36,8 +36,9 @@ func scopeIn(command apikey.Command) domain.EmployeeID {
 		return c.Terms.Scope
 	case apikey.ChangeTerms:
 		return c.Patch.Set.Scope
+	default:
+		return domain.EmployeeID{}
 	}
-	return domain.EmployeeID{}
 }
 
 // keyGrace is how long a key is believed that was known when the log went away:

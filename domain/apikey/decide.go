@@ -21,13 +21,12 @@ var (
 )
 
 func decide(s State, command Command) ([]Event, error) {
-	if c, issues := command.(Issue); issues {
-		return issue(s, c)
-	}
-	if !s.Issued() {
+	if _, issues := command.(Issue); !issues && !s.Issued() {
 		return nil, ErrUnknown
 	}
 	switch c := command.(type) {
+	case Issue:
+		return issue(s, c)
 	case Rotate:
 		return rotate(s, c)
 	case ChangeTerms:
