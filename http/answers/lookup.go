@@ -3,6 +3,7 @@ package answers
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -50,10 +51,10 @@ func (b *Book) lookUp() {
 	for {
 		select {
 		case first := <-b.questions:
-			waiting, commands := []*question{first}, first.commands
+			waiting, commands := []*question{first}, slices.Clone(first.commands)
 			for len(commands) < most && len(b.questions) > 0 {
 				next := <-b.questions // this goroutine alone takes them
-				waiting, commands = append(waiting, next), append(commands[:len(commands):len(commands)], next.commands...)
+				waiting, commands = append(waiting, next), append(commands, next.commands...)
 			}
 			b.answer(waiting, commands)
 		case <-b.stop.Done():
