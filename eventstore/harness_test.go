@@ -71,7 +71,10 @@ func (n *node) stop(tb testing.TB) {
 }
 
 // operator is another client of the node: the one that operators have.
-func (n *node) operator(tb testing.TB) *esdb.Client { return operatorAt(tb, n.socket) }
+func (n *node) operator(tb testing.TB) *esdb.Client {
+	tb.Helper()
+	return operatorAt(tb, n.socket)
+}
 
 func operatorAt(tb testing.TB, socket string) *esdb.Client {
 	tb.Helper()

@@ -67,7 +67,7 @@ func (fullServer) BatchAppend(call streamspb.Streams_BatchAppendServer) error {
 	for {
 		request, err := call.Recv()
 		if err != nil {
-			return nil // the caller has gone
+			return err // the caller has gone
 		}
 		refused := &streamspb.BatchAppendResp{
 			CorrelationId: request.GetCorrelationId(),

@@ -221,7 +221,7 @@ func (s *Store) Append(ctx context.Context, stream domain.Stream, expected domai
 		return domain.Receipt{}, fmt.Errorf("append to %s: %w", stream, err)
 	}
 	return domain.Receipt{
-		Revision: domain.Revision(written.Revision), //nolint:gosec // a stream's revisions fit
+		Revision: domain.Revision(written.Revision), // a stream's revisions fit
 		Position: domain.Position(written.Position),
 		Events:   len(events),
 	}, nil

@@ -174,7 +174,7 @@ func appendID(b []byte, number protowire.Number, id uuid.UUID) []byte {
 
 // appendHead writes what comes before a message of that size.
 func appendHead(b []byte, number protowire.Number, size int) []byte {
-	return protowire.AppendVarint(protowire.AppendTag(b, number, protowire.BytesType), uint64(size)) //nolint:gosec // sizes are positive
+	return protowire.AppendVarint(protowire.AppendTag(b, number, protowire.BytesType), uint64(size)) // sizes are positive
 }
 
 func appendText[T ~string | ~[]byte](b []byte, number protowire.Number, text T) []byte {
@@ -185,7 +185,7 @@ func appendText[T ~string | ~[]byte](b []byte, number protowire.Number, text T) 
 func number(answer *streamspb.BatchAppendResp) (uint64, bool) {
 	switch id := answer.GetCorrelationId().GetValue().(type) {
 	case *shared.UUID_Structured_:
-		return uint64(id.Structured.GetLeastSignificantBits()), true //nolint:gosec // bits
+		return uint64(id.Structured.GetLeastSignificantBits()), true // bits
 	case *shared.UUID_String_:
 		parsed, err := uuid.Parse(id.String_)
 		return binary.BigEndian.Uint64(parsed[8:]), err == nil

@@ -97,7 +97,7 @@ func TestEveryAppendHasItsAnswer(t *testing.T) {
 			for range round {
 				request, err := call.Recv()
 				if err != nil {
-					return nil // the caller has gone
+					return err // the caller has gone
 				}
 				requests = append(requests, request)
 			}
@@ -165,7 +165,7 @@ func TestRefusals(t *testing.T) {
 				for i := 0; ; i++ {
 					request, err := call.Recv()
 					if err != nil {
-						return nil // the caller has gone
+						return err // the caller has gone
 					}
 					answer := answered(request, 7)
 					if i == 0 {

@@ -35,7 +35,7 @@ func (c *Conn) appending() (*appending, error) {
 		return nil, ErrClosed
 	}
 	if c.appends == nil {
-		ctx, cancel := context.WithCancel(context.Background()) //nolint:gosec // Close ends it
+		ctx, cancel := context.WithCancel(context.Background())
 		c.appends = &appending{
 			conn: c, cancel: cancel,
 			queue: make(chan outgoing), ended: make(chan struct{}),
@@ -134,7 +134,7 @@ func (p *appending) exchange(call grpc.ClientStream) error {
 		case request := <-p.queue:
 			if err := call.SendMsg(request); err != nil && !errors.Is(err, io.EOF) { // EOF: receive tells why
 				p.cancel()
-				<-broke
+				<-broke //nolint:errcheck // it says that the call was cancelled
 				return p.conn.explain(err, nil)
 			}
 		case err := <-broke:

@@ -57,9 +57,11 @@
 //   - 2026-11-22. One buffer per message, gRPC's own, looked into and given back at
 //     the next one: who keeps bytes of an event copies them. Copies of whole messages
 //     would keep envelopes in memory that nobody reads again.
+//
 //   - 2026-11-22. Windows of fixed size. The growing ones that gRPC has by default
 //     send a ping for each round of data, which a socket of this machine pays for in
 //     system calls, and a network of 10 ms needs no more than these.
+//
 //   - 2026-11-22. In a cluster with nodePreference=leader, the default, calls say
 //     requires-leader: a follower behind would show a writer a stream without its
 //     last event. The client means to, but never sends it.
@@ -68,6 +70,7 @@
 //     their own: a caller that waits for a clogged connection must be able to leave.
 //     They name no deadline: one that has passed is refused without a word of whether
 //     the append was stored, and the server has its own.
+//
 //   - 2026-11-22. A refusal without a code is how EventStoreDB says, inside of the
 //     answer, that it is not ready: [ErrUnreachable], so that it is tried again.
 //
