@@ -152,7 +152,7 @@ func (r *reacting) enter(ctx context.Context, conn *pgx.Conn) (number int64, err
 	}
 	var end domain.Position
 	first, begins := r.reactor.(Beginner)
-	if head := r.engine.cfg.Head; head != nil && !(begins && first.FromStart()) {
+	if head := r.engine.cfg.Head; head != nil && (!begins || !first.FromStart()) {
 		if end, _, err = head(ctx); err != nil {
 			return 0, err
 		}

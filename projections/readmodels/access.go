@@ -47,6 +47,7 @@ func (Access) Apply(w *projections.Writer, e domain.Recorded) error {
 	apiKeys.Update(w, id, func(row *apiKeyRow) {
 		row.take(apikey.Decider.Evolve(row.state(), event))
 		switch event.(type) {
+		case apikey.TermsChanged: // when is in the history
 		case apikey.Issued:
 			row.IssuedAt, row.IssuedBy = e.RecordedAt, e.Meta.Actor
 		case apikey.Rotated:

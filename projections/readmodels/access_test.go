@@ -1,6 +1,7 @@
 package readmodels_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -44,7 +45,7 @@ func TestKeysAreListed(t *testing.T) {
 	if diff := cmp.Diff([]string{"bot", "shop", "zoo"}, names); diff != "" {
 		t.Error(diff)
 	}
-	if _, err := models.Access.Key(t.Context(), apikey.ID("nobody")); err != apikey.ErrUnknown {
+	if _, err := models.Access.Key(t.Context(), apikey.ID("nobody")); !errors.Is(err, apikey.ErrUnknown) {
 		t.Error(err)
 	}
 
