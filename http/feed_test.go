@@ -73,7 +73,7 @@ func (f *inMemory) Next(ctx context.Context) (domain.Batch, error) {
 	}
 	if len(all) == 0 {
 		var err error
-		if all, err = f.log.Memory.Next(ctx, f.after); err != nil {
+		if all, err = f.log.Next(ctx, f.after); err != nil {
 			return batch, err
 		}
 	}
@@ -135,7 +135,7 @@ func (w *world) masked() string {
 }
 
 // stream opens the feed as server-sent events.
-func stream(t *testing.T, url, key string, headers ...string) *http.Response {
+func stream(t *testing.T, url, key string, headers ...string) io.Reader {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
 	if err != nil {
@@ -151,7 +151,7 @@ func stream(t *testing.T, url, key string, headers ...string) *http.Response {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = response.Body.Close() })
-	return response
+	return response.Body
 }
 
 // until reads lines up to one that begins so, and gives all of them.
@@ -259,7 +259,7 @@ func TestAnEventByItsPosition(t *testing.T) {
 func TestFollowingTheFeed(t *testing.T) {
 	t.Parallel()
 	w, _, url, stop := feeding(t, nil)
-	lines := bufio.NewScanner(stream(t, url, key).Body)
+	lines := bufio.NewScanner(stream(t, url, key))
 	if got := typesIn(t, slices.Concat(until(t, lines, "data:"), until(t, lines, "data:"), until(t, lines, "data:"))); !slices.Equal(got, []string{"customer.registered", "product.defined", "customer.registered"}) {
 		t.Errorf("came %v", got)
 	}
@@ -272,7 +272,7 @@ func TestFollowingTheFeed(t *testing.T) {
 		t.Errorf("%q, want %s", id, want)
 	}
 
-	again := bufio.NewScanner(stream(t, url+"?after=0&type=product.defined", w.masked(), "Last-Event-ID", w.events()[1].Position.String()).Body)
+	again := bufio.NewScanner(stream(t, url+"?after=0&type=product.defined", w.masked(), "Last-Event-ID", w.events()[1].Position.String()))
 	if event := until(t, again, "data:"); !strings.Contains(event[len(event)-1], `"masked":true`) || strings.Contains(strings.Join(event, ""), "customer") {
 		t.Errorf("Last-Event-ID, type and rights are not heeded: %q", event)
 	}
@@ -290,7 +290,7 @@ func TestFollowingTheFeed(t *testing.T) {
 func TestTheHeartbeatOfTheFeed(t *testing.T) {
 	t.Parallel()
 	w, _, url, _ := feeding(t, func(cfg *crmhttp.Config) { cfg.Heartbeat = 20 * time.Millisecond })
-	lines := bufio.NewScanner(stream(t, url+"?type=product.retired", key).Body)
+	lines := bufio.NewScanner(stream(t, url+"?type=product.retired", key))
 	until(t, lines, ": heartbeat")
 	if id := until(t, lines, "id: "); id[0] != "id: "+w.events()[2].Position.String() {
 		t.Errorf("%q", id)
@@ -311,7 +311,7 @@ func TestASlowReaderOfTheFeed(t *testing.T) {
 		w.must(201, "POST", "/v1/customers", `{"kind":"person","name":"A","reason":"`+note+`"}`)
 	}
 	before := log.reads.Load()
-	response := stream(t, url, key)
+	body := stream(t, url, key)
 	if r := w.send("GET", "/v1/events", "", "Accept", "text/event-stream"); r.status != 503 {
 		t.Errorf("a second follower is answered %d", r.status)
 	}
@@ -332,7 +332,7 @@ func TestASlowReaderOfTheFeed(t *testing.T) {
 	if read := log.reads.Load() - before; read > 3 {
 		t.Errorf("%d batches were read for one who took none", read)
 	}
-	if got, _ := io.Copy(io.Discard, response.Body); got > 25<<20 {
+	if got, _ := io.Copy(io.Discard, body); got > 25<<20 {
 		t.Errorf("%d bytes had been sent", got)
 	}
 }

@@ -23,7 +23,7 @@ type followers struct {
 
 func newFollowers(most int) *followers {
 	f := &followers{most: most}
-	f.closing, f.close = context.WithCancel(context.Background())
+	f.closing, f.close = context.WithCancel(context.Background()) //nolint:gosec // the server calls it when it stops
 	return f
 }
 

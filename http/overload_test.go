@@ -3,6 +3,7 @@ package http_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"net"
@@ -86,7 +87,7 @@ func TestSlowClients(t *testing.T) {
 				t.Error(err)
 				return
 			}
-			defer conn.Close()
+			defer func() { _ = conn.Close() }()
 			text := "POST /v1/customers HTTP/1.1\r\nHost: x\r\n"
 			if i%2 == 0 { // a whole head, and never the body
 				text += "Authorization: Bearer " + key + "\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{"
@@ -95,7 +96,7 @@ func TestSlowClients(t *testing.T) {
 			_ = conn.SetReadDeadline(time.Now().Add(20 * time.Second))
 			answer := make([]byte, 4096)
 			n, err := conn.Read(answer)
-			if timeout, ok := err.(net.Error); ok && timeout.Timeout() {
+			if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() {
 				t.Error("a slow client is kept")
 			}
 			if i%2 == 0 && n > 0 && !strings.HasPrefix(string(answer[:n]), "HTTP/1.1 408 ") {

@@ -314,12 +314,14 @@ func TestALostAnswerIsNoSecondEffect(t *testing.T) {
 	for name, spoil := range map[string]func(t *testing.T, table answers.Postgres) answers.Table{
 		"whole": func(_ *testing.T, table answers.Postgres) answers.Table { return table },
 		"emptied": func(t *testing.T, table answers.Postgres) answers.Table {
+			t.Helper()
 			if _, err := table.Pool.Exec(t.Context(), "TRUNCATE crm.answers"); err != nil {
 				t.Error(err)
 			}
 			return table
 		},
 		"dropped": func(t *testing.T, table answers.Postgres) answers.Table {
+			t.Helper()
 			if _, err := table.Pool.Exec(t.Context(), "DROP TABLE crm.answers"); err != nil {
 				t.Error(err)
 			}

@@ -31,7 +31,7 @@ func (p Postgres) Find(ctx context.Context, commands []uuid.UUID, keep time.Dura
 		var commit, prepare int64
 		err := row.Scan(&a.Command, &fingerprint, &a.Status, &a.Receipt.Revision, &commit, &prepare, &a.Receipt.Events, &a.Problem, &a.Words)
 		a.Fingerprint = hex.EncodeToString(fingerprint)
-		a.Receipt.Position = domain.Position{Commit: uint64(commit), Prepare: uint64(prepare)} //nolint:gosec // as they were written
+		a.Receipt.Position = domain.Position{Commit: uint64(commit), Prepare: uint64(prepare)}
 		return a, err
 	})
 	if err != nil {
@@ -54,9 +54,9 @@ func (p Postgres) Add(ctx context.Context, list []Answer, keep time.Duration) er
 			return fmt.Errorf("keep answers: the fingerprint of %s: %w", a.Command, err)
 		}
 		commands[i], fingerprints[i], problems[i], words[i] = a.Command, fingerprint, a.Problem, a.Words
-		statuses[i], events[i] = int32(a.Status), int32(a.Receipt.Events)                             //nolint:gosec // small
-		revisions[i] = int64(a.Receipt.Revision)                                                      //
-		commits[i], prepares[i] = int64(a.Receipt.Position.Commit), int64(a.Receipt.Position.Prepare) //nolint:gosec // read back alike
+		statuses[i], events[i] = int32(a.Status), int32(a.Receipt.Events)
+		revisions[i] = int64(a.Receipt.Revision)
+		commits[i], prepares[i] = int64(a.Receipt.Position.Commit), int64(a.Receipt.Position.Prepare)
 	}
 	_, err := p.Pool.Exec(ctx, `
 		INSERT INTO crm.answers AS kept
