@@ -157,7 +157,7 @@ func (b *benchPlain) Run(ctx context.Context, std streams) (err error) {
 	if err != nil {
 		return err
 	}
-	cfg.MaxConns = int32(max(16, 8*runtime.NumCPU())) //nolint:gosec // as large as measured best
+	cfg.MaxConns = int32(max(16, 8*runtime.NumCPU())) // as large as measured best
 	pool, err := pgxpool.NewWithConfig(ctx, cfg)
 	if err != nil {
 		return err

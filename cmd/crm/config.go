@@ -70,7 +70,7 @@ func (s *settings) check() error {
 	if at, err := url.Parse(s.PublicURL); err != nil || s.PublicURL != "" && (at.Host == "" || at.Scheme != "http" && at.Scheme != "https" || at.RawQuery != "" || at.User != nil) {
 		errs = append(errs, errors.New("--public-url is not a URL such as https://crm.example.com"))
 	}
-	if _, err := s.relaying.config("", nil); err != nil {
+	if _, err := s.relayConfig("", nil); err != nil {
 		errs = append(errs, err)
 	}
 	if s.FeedFollowers < 1 || s.FeedFollowers > 10000 {

@@ -120,6 +120,7 @@ type operationAt struct {
 }
 
 func (c *contract) on(t *testing.T) *contract {
+	t.Helper()
 	same := *c
 	same.t = t
 	return &same
@@ -244,7 +245,6 @@ type exampleCompany struct {
 	example  string
 	real     map[string]string // id in the pages → id on the server
 	position string
-	keys     int
 }
 
 var idPattern = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`)

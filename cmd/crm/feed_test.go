@@ -35,7 +35,7 @@ func (p *program) follow(t *testing.T, lastID, query string) (*follower, error) 
 	if lastID != "" {
 		request.Header.Set("Last-Event-ID", lastID)
 	}
-	response, err := http.DefaultClient.Do(request)
+	response, err := http.DefaultClient.Do(request) //nolint:bodyclose // leave closes it, which t.Cleanup calls
 	if err != nil {
 		cancel()
 		return nil, err

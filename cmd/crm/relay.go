@@ -23,8 +23,8 @@ type relaying struct {
 	RelayPasswordFile string `env:"CRM_RELAY_PASSWORD_FILE" placeholder:"FILE" help:"File with the password of the user in --relay. Default: the one in the URL, if there is one."`
 }
 
-// config is the relay that is asked for; nil for none.
-func (r *relaying) config(installation string, log *slog.Logger) (*relay.Config, error) {
+// relayConfig is the relay that is asked for; nil for none.
+func (r *relaying) relayConfig(installation string, log *slog.Logger) (*relay.Config, error) {
 	if r.Relay == "" {
 		return nil, nil //nolint:nilnil // no relay is what most have
 	}
@@ -54,7 +54,7 @@ func (r *relaying) config(installation string, log *slog.Logger) (*relay.Config,
 
 // openRelay makes the relay that is asked for, which the engine is to run.
 func (a *app) openRelay() ([]projections.Reactor, error) {
-	cfg, err := a.settings.config(a.settings.PublicURL, a.log)
+	cfg, err := a.settings.relayConfig(a.settings.PublicURL, a.log)
 	if cfg == nil || err != nil {
 		return nil, err
 	}

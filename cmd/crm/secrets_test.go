@@ -82,7 +82,7 @@ func TestACertificateIsReplacedUnderLoad(t *testing.T) {
 	for _, fresh := range []bool{true, false} {
 		config := &tls.Config{RootCAs: trusted.Clone()} // the first certificate's
 		if fresh {
-			config = &tls.Config{InsecureSkipVerify: true} //nolint:gosec // which one it is shown is what is asked
+			config = &tls.Config{InsecureSkipVerify: true} // which one it is shown is what is asked
 		}
 		client := &http.Client{Transport: &http.Transport{TLSClientConfig: config, DisableKeepAlives: fresh}}
 		asking.Go(func() {
@@ -112,7 +112,7 @@ func TestACertificateIsReplacedUnderLoad(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, "the new certificate is shown", func() bool { return latest.Load() == 2 })
-	if _, err := tls.Dial("tcp", a.listener.Addr().String(), &tls.Config{MaxVersion: tls.VersionTLS11, InsecureSkipVerify: true}); err == nil { //nolint:gosec // it must fail
+	if _, err := tls.Dial("tcp", a.listener.Addr().String(), &tls.Config{MaxVersion: tls.VersionTLS11, InsecureSkipVerify: true}); err == nil { // it must fail
 		t.Error("TLS 1.1 is spoken")
 	}
 	stop()

@@ -56,10 +56,10 @@ const belongings = 50
 // both, and prints what they took and the ratio. Which of the two is first changes with
 // every round.
 func Compare(ctx context.Context, c Comparison, out, progress io.Writer) error {
-	fmt.Fprintf(out, "%s beside %s · %d rounds of %s after %s warm-up each, in turns; medians · seed %d\n%s\n\n",
+	_, _ = fmt.Fprintf(out, "%s beside %s · %d rounds of %s after %s warm-up each, in turns; medians · seed %d\n%s\n\n",
 		c.Subjects[0].Name, c.Subjects[1].Name, c.Rounds, c.Duration, c.Warmup, c.Seed, machine())
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintf(table, "as fast as answered\tclients\t%s/s\t%s/s\tratio\tp50\tp99\t%[2]s p50\tp99\t\n", c.Subjects[0].Name, c.Subjects[1].Name)
+	_, _ = fmt.Fprintf(table, "as fast as answered\tclients\t%s/s\t%s/s\tratio\tp50\tp99\t%[2]s p50\tp99\t\n", c.Subjects[0].Name, c.Subjects[1].Name)
 	for _, clients := range c.Clients {
 		if err := c.closed(ctx, clients, table, progress); err != nil {
 			return err
@@ -78,7 +78,7 @@ func Compare(ctx context.Context, c Comparison, out, progress io.Writer) error {
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(out, "resident memory of %s at the end: %d MiB\n", s.Name, resident>>20)
+		_, _ = fmt.Fprintf(out, "resident memory of %s at the end: %d MiB\n", s.Name, resident>>20)
 	}
 	return nil
 }
@@ -96,7 +96,7 @@ func (c *Comparison) closed(ctx context.Context, clients int, table, progress io
 			return err
 		}
 		ours, theirs := reports[0].total, reports[1].total
-		fmt.Fprintf(table, "%s\t%d\t%.0f\t%.0f\t%.2f\t%s\t%s\t%s\t%s\t\n", s.name, clients, ours.PerSecond, theirs.PerSecond,
+		_, _ = fmt.Fprintf(table, "%s\t%d\t%.0f\t%.0f\t%.2f\t%s\t%s\t%s\t%s\t\n", s.name, clients, ours.PerSecond, theirs.PerSecond,
 			ours.PerSecond/theirs.PerSecond, millis(ours.P50), millis(ours.P99), millis(theirs.P50), millis(theirs.P99))
 	}
 	return nil
@@ -114,13 +114,13 @@ func (c *Comparison) open(ctx context.Context, out, progress io.Writer) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "\nat %d requests/s, %d clients, latency from the due instant (open loop)\n", c.Rate, clients)
+	_, _ = fmt.Fprintf(out, "\nat %d requests/s, %d clients, latency from the due instant (open loop)\n", c.Rate, clients)
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(table, "\tper second\tp50\tp99\tmax\t")
+	_, _ = fmt.Fprintln(table, "\tper second\tp50\tp99\tmax\t")
 	for i, s := range c.Subjects {
 		for _, name := range []string{allCommands, "visible"} {
 			line := reports[i].line(name)
-			fmt.Fprintf(table, "%s: %s\t%.0f\t%s\t%s\t%s\t\n", s.Name, name, line.PerSecond, millis(line.P50), millis(line.P99), millis(line.Max))
+			_, _ = fmt.Fprintf(table, "%s: %s\t%.0f\t%s\t%s\t%s\t\n", s.Name, name, line.PerSecond, millis(line.P50), millis(line.P99), millis(line.Max))
 		}
 	}
 	return table.Flush()
@@ -152,7 +152,7 @@ func (c *Comparison) measure(ctx context.Context, crews [2]*crew, o Options, wha
 	for round := range c.Rounds {
 		for turn := range crews {
 			i := (turn + round) % len(crews)
-			fmt.Fprintf(progress, "%s: %s, round %d\n", what, c.Subjects[i].Name, round+1)
+			_, _ = fmt.Fprintf(progress, "%s: %s, round %d\n", what, c.Subjects[i].Name, round+1)
 			report := crews[i].run(ctx, o)
 			if ctx.Err() != nil {
 				return [2]*Report{}, ctx.Err()

@@ -82,7 +82,7 @@ func gather(ctx context.Context, o Options, each int) (*crew, error) {
 			c.dismiss()
 			return nil, err
 		}
-		rng := rand.New(rand.NewPCG(o.Seed, uint64(i))) //nolint:gosec // a count; and nothing is secret
+		rng := rand.New(rand.NewPCG(o.Seed, uint64(i))) // a count; and nothing is secret
 		c.workers = append(c.workers, &worker{line: conn, rng: rng, name: fmt.Sprintf("%d-%d", o.Seed, i)})
 	}
 	var work errgroup.Group

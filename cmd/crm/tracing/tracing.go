@@ -81,7 +81,7 @@ func (t *Tracing) Tracer() trace.Tracer {
 func (t *Tracing) Postgres(config *pgxpool.Config) {
 	if t != nil {
 		config.ConnConfig.Tracer = otelpgx.NewTracer(otelpgx.WithTracerProvider(t.provider),
-			otelpgx.WithTrimSQLInSpanName(), otelpgx.WithDisableConnectionDetailsInAttributes())
+			otelpgx.WithDisableConnectionDetailsInAttributes())
 	}
 }
 
