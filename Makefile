@@ -20,7 +20,7 @@ goldens = $(shell grep -rl --include='*_test.go' 'flag\.Bool."update"' . | xargs
 
 .PHONY: help
 help: ## say what there is
-	@awk -F ':.*## ' '/^[a-z\/]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z\/]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: run
 run: postgres build ## start everything on this machine; ARGS=--demo fills it with a company
@@ -57,7 +57,7 @@ conformance: ## ask the embedded event store, or the server at ESDB=esdb://…, 
 	go test -count 1 -timeout 10m ./eventstore/conformance -skip '^TestMutants$$' $(if $(ESDB),-esdb '$(ESDB)')
 
 .PHONY: lint
-lint: ## vet and lint; the first time builds the linter, which takes minutes
+lint: ## vet, lint, and the contract; the first time builds the linters, which takes minutes
 	go vet ./...
 	$(linter) run -c .ci/golangci.yml
 	.ci/contract
