@@ -17,30 +17,32 @@ type Patch[D any] struct {
 // Field is one field of D as a patch sees it.
 type Field[D any] struct {
 	Name  string
-	isSet func(D) bool
-	same  func(a, b D) bool
-	copy  func(to *D, from D)
-	check func(D) error
-	value func(D) any // nil where it is zero
+	isSet func(*D) bool
+	same  func(a, b *D) bool
+	copy  func(to, from *D)
+	check func(*D) error
+	value func(*D) any // nil where it is zero
 }
 
 // FieldOf describes the field that at points to. Where that is free text it is
 // at most [ShortText] long.
 func FieldOf[D any, T comparable](name string, at func(*D) *T) Field[D] {
-	return fieldOf(name, at, equal[T], func(value T) error { return checkText("/"+name, value, ShortText) })
+	pointer := "/" + name
+	return fieldOf(name, at, equal[T], func(value *T) error { return checkText(pointer, value, ShortText) })
 }
 
 // LongTextField describes a field of free text, at most [LongText] long.
 func LongTextField[D any, T ~string](name string, at func(*D) *T) Field[D] {
-	return fieldOf(name, at, equal[T], func(value T) error { return CheckText("/"+name, value, LongText) })
+	pointer := "/" + name
+	return fieldOf(name, at, equal[T], func(value *T) error { return CheckText(pointer, *value, LongText) })
 }
 
 // ListField describes a field that holds a list, replaced as a whole. Its
 // elements are as in [FieldOf].
 func ListField[D any, T comparable](name string, at func(*D) *[]T) Field[D] {
-	return fieldOf(name, at, slices.Equal[[]T], func(list []T) error {
-		for i, value := range list {
-			if err := checkText("/"+name+"/"+strconv.Itoa(i), value, ShortText); err != nil {
+	return fieldOf(name, at, slices.Equal[[]T], func(list *[]T) error {
+		for i := range *list {
+			if err := checkText("/"+name+"/"+strconv.Itoa(i), &(*list)[i], ShortText); err != nil {
 				return err
 			}
 		}
@@ -48,17 +50,19 @@ func ListField[D any, T comparable](name string, at func(*D) *[]T) Field[D] {
 	})
 }
 
-func fieldOf[D, T any](name string, at func(*D) *T, equal func(a, b T) bool, check func(T) error) Field[D] {
+// fieldOf hands pointers on: whatever a function value is given may escape, and D is
+// large.
+func fieldOf[D, T any](name string, at func(*D) *T, equal func(a, b T) bool, check func(*T) error) Field[D] {
+	isSet := func(d *D) bool { var zero T; return !equal(*at(d), zero) }
 	return Field[D]{
 		Name:  name,
-		isSet: func(d D) bool { var zero T; return !equal(*at(&d), zero) },
-		same:  func(a, b D) bool { return equal(*at(&a), *at(&b)) },
-		copy:  func(to *D, from D) { *at(to) = *at(&from) },
-		check: func(d D) error { return check(*at(&d)) },
-		value: func(d D) any {
-			var zero T
-			if value := *at(&d); !equal(value, zero) {
-				return value
+		isSet: isSet,
+		same:  func(a, b *D) bool { return equal(*at(a), *at(b)) },
+		copy:  func(to, from *D) { *at(to) = *at(from) },
+		check: func(d *D) error { return check(at(d)) },
+		value: func(d *D) any {
+			if isSet(d) {
+				return *at(d)
 			}
 			return nil
 		},
@@ -67,14 +71,14 @@ func fieldOf[D, T any](name string, at func(*D) *T, equal func(a, b T) bool, che
 
 func equal[T comparable](a, b T) bool { return a == b }
 
-// checkText checks what people type; enumerations, dates and ids have rules of
+// checkText checks what people type, behind a pointer; enumerations, dates and ids have rules of
 // their own.
 func checkText(pointer string, value any, limit int) error {
 	switch text := value.(type) {
-	case string:
-		return CheckText(pointer, text, limit)
-	case Personal:
-		return CheckText(pointer, text, limit)
+	case *string:
+		return CheckText(pointer, *text, limit)
+	case *Personal:
+		return CheckText(pointer, *text, limit)
 	}
 	return nil
 }
@@ -88,9 +92,9 @@ func (f Fields[D]) Apply(d D, patch Patch[D]) D {
 	for _, field := range f {
 		switch {
 		case slices.Contains(patch.Clear, field.Name):
-			field.copy(&d, zero)
-		case field.isSet(patch.Set):
-			field.copy(&d, patch.Set)
+			field.copy(&d, &zero)
+		case field.isSet(&patch.Set):
+			field.copy(&d, &patch.Set)
 		}
 	}
 	return d
@@ -103,14 +107,14 @@ func (f Fields[D]) Needed(d D, patch Patch[D]) (Patch[D], bool, error) {
 	var needed Patch[D]
 	changed := false
 	for _, field := range f {
-		set, clear := field.isSet(patch.Set), slices.Contains(patch.Clear, field.Name)
+		set, clear := field.isSet(&patch.Set), slices.Contains(patch.Clear, field.Name)
 		switch {
 		case set && clear:
 			return needed, false, ErrInvalid.At("/"+field.Name, "%s is both set and cleared.", field.Name)
-		case set && !field.same(d, patch.Set):
-			field.copy(&needed.Set, patch.Set)
+		case set && !field.same(&d, &patch.Set):
+			field.copy(&needed.Set, &patch.Set)
 			changed = true
-		case clear && field.isSet(d):
+		case clear && field.isSet(&d):
 			needed.Clear = append(needed.Clear, field.Name)
 			changed = true
 		}
@@ -130,7 +134,7 @@ var pointerToken = strings.NewReplacer("~", "~0", "/", "~1")
 // [CheckText].
 func (f Fields[D]) Check(d D) error {
 	for _, field := range f {
-		if err := field.check(d); err != nil {
+		if err := field.check(&d); err != nil {
 			return err
 		}
 	}
@@ -143,7 +147,7 @@ func (f Fields[D]) Touches(patch Patch[D], name string) bool {
 		return true
 	}
 	return slices.ContainsFunc(f, func(field Field[D]) bool {
-		return field.Name == name && field.isSet(patch.Set)
+		return field.Name == name && field.isSet(&patch.Set)
 	})
 }
 
@@ -152,7 +156,7 @@ func (f Fields[D]) Settings(d D, patch Patch[D]) []Setting {
 	var settings []Setting
 	for _, field := range f {
 		if f.Touches(patch, field.Name) {
-			settings = append(settings, Setting{Field: field.Name, Is: field.value(d), To: field.value(patch.Set)})
+			settings = append(settings, Setting{Field: field.Name, Is: field.value(&d), To: field.value(&patch.Set)})
 		}
 	}
 	return settings
