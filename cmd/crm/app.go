@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strconv"
 	"sync"
 	"time"
 
@@ -36,6 +37,14 @@ import (
 // errDisk is an event store that answers, but takes nothing.
 var errDisk = errors.New("the event store's disk is full or stuck")
 
+// What is asked and what is noted have connections of their own, so that neither waits
+// for the other, and a question that takes long is ended where a rebuild is not. As a
+// parameter of the connection the bound costs a question no round trip.
+const (
+	bookConnections = 8               // of imports, webhooks, answers to keys, rebuilds and checks
+	readTimeout     = 5 * time.Second // of each statement of a read
+)
+
 // backends are what an app stands on.
 type backends struct {
 	connection string         // to EventStoreDB, or
@@ -52,7 +61,8 @@ type app struct {
 	rebuild  string // what makes all read models anew
 	log      *slog.Logger
 	store    *eventstore.Store
-	pool     *pgxpool.Pool
+	pool     *pgxpool.Pool // of what is noted
+	reads    *pgxpool.Pool // of what is asked
 	commands *commands.Handler
 	engine   *projections.Engine
 	relay    *relay.Relay // nil for none
@@ -93,7 +103,7 @@ func openApp(ctx context.Context, s settings, b backends, keys map[string]crmhtt
 	if err != nil {
 		return nil, usage(errors.New("the Postgres connection string is not one"))
 	}
-	config.MaxConns = s.Connections
+	config.MaxConns = bookConnections
 	config.ConnConfig.RuntimeParams["jit"] = "off" // compiling a report takes longer than answering it
 	if a.tracing, err = tracing.Open(ctx, buildVersion(), log); err != nil {
 		return nil, fmt.Errorf("tracing: %w", err)
@@ -105,8 +115,14 @@ func openApp(ctx context.Context, s settings, b backends, keys map[string]crmhtt
 	if a.pool, err = pgxpool.NewWithConfig(ctx, config); err != nil {
 		return nil, fmt.Errorf("postgres: %w", err)
 	}
+	asking := config.Copy()
+	asking.MaxConns = s.Connections
+	asking.ConnConfig.RuntimeParams["statement_timeout"] = strconv.FormatInt(readTimeout.Milliseconds(), 10)
+	if a.reads, err = pgxpool.NewWithConfig(ctx, asking); err != nil {
+		return nil, fmt.Errorf("postgres: %w", err)
+	}
 	a.commands = commands.New(a.tracing.Log(a.store), commands.Config{CacheBytes: int64(s.StateCache) << 20})
-	models := readmodels.NewModels(a.pool)
+	models := readmodels.NewModels(a.reads)
 	var traced func(context.Context, string, domain.Batch) (context.Context, func(error))
 	if a.tracing != nil {
 		traced = a.tracing.Batch
@@ -299,8 +315,10 @@ func (a *app) close() error {
 	if a.relay != nil {
 		err = a.relay.Close()
 	}
-	if a.pool != nil {
-		a.pool.Close()
+	for _, pool := range []*pgxpool.Pool{a.reads, a.pool} {
+		if pool != nil {
+			pool.Close()
+		}
 	}
 	if a.store != nil {
 		err = errors.Join(err, a.store.Close())

@@ -26,7 +26,7 @@ import (
 type settings struct {
 	Listen          string        `default:"127.0.0.1:8080" env:"CRM_LISTEN" placeholder:"HOST:PORT" help:"Address the HTTP server listens on; port 0 takes a free one. Default ${default}."`
 	PhoneRegion     string        `env:"CRM_PHONE_REGION" placeholder:"CC" help:"Country (ISO 3166-1 alpha-2) of phone numbers typed without a + prefix. Default none: such numbers are refused unless the request names a region."`
-	Connections     int32         `default:"16" env:"CRM_POSTGRES_CONNECTIONS" placeholder:"N" help:"Postgres connections for reads, 1 to 1000; each read model holds one more. Default ${default}."`
+	Connections     int32         `default:"16" env:"CRM_POSTGRES_CONNECTIONS" placeholder:"N" help:"Postgres connections for reads, 1 to 1000; imports, webhooks and answers to keys take up to 8 more, and each read model holds one. Default ${default}."`
 	StateCache      int           `default:"64" env:"CRM_STATE_CACHE" placeholder:"MIB" help:"Memory for folded customers, deals and so on, in MiB, at least 1. Default ${default}."`
 	ImportFiles     time.Duration `default:"720h" env:"CRM_IMPORT_FILES" placeholder:"DURATION" help:"How long the files of an import and what became of their rows are kept after its end, 1h or more. Default ${default}."`
 	WaitTimeout     time.Duration `default:"5s" env:"CRM_WAIT_TIMEOUT" placeholder:"DURATION" help:"How long a read with min_position waits for its read model before it answers 503, 0s to 1m. Default ${default}."`

@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"crm/projections"
+	"crm/projections/lists"
 )
 
 // asker is what a statement is run by: a pool, a connection or a transaction. It is
@@ -31,7 +32,18 @@ func all[R any](ctx context.Context, db asker, sql string, args ...any) ([]R, er
 			found, err = ask()
 		}
 	}
-	return found, projections.Unavailable(err)
+	return found, unanswered(err)
+}
+
+// unanswered says what became of a question: [lists.ErrTooCostly] where it took longer
+// than the connections that reads have let it, which Postgres then ends; else what
+// [projections.Unavailable] says.
+func unanswered(err error) error {
+	const canceled = "57014"
+	if refused, ok := errors.AsType[*pgconn.PgError](err); ok && refused.Code == canceled {
+		return lists.ErrTooCostly
+	}
+	return projections.Unavailable(err)
 }
 
 // outdated reports whether a statement was prepared for tables that were swapped
@@ -69,7 +81,7 @@ func snapshot(ctx context.Context, db projections.Querier, ask func(pgx.Tx) erro
 	for again := 0; outdated(err) && again < maxOutdated; again++ {
 		err = pgx.BeginTxFunc(ctx, db, oneState, ask)
 	}
-	return projections.Unavailable(err)
+	return unanswered(err)
 }
 
 // roomy runs a query that joins a large part of a table: in memory, and by no way that

@@ -81,7 +81,7 @@ func (m Consents) Lookup(ctx context.Context, id domain.CustomerID, key consent.
 // of them is not all there is.
 func (m Consents) Degraded(ctx context.Context, id domain.CustomerID) (bool, error) {
 	row, err := one[struct{ Parked bool }](ctx, m.db, nil,
-		`SELECT crm.is_parked('consents', @stream)`+m.scope.customer("@customer_id")+` AS parked`,
+		`SELECT `+isParked("'consents'", "@stream")+m.scope.customer("@customer_id")+` AS parked`,
 		m.scope.args(pgx.NamedArgs{"stream": domain.ConsentStream(id), "customer_id": id.UUID}))
 	return row.Parked, err
 }

@@ -99,12 +99,12 @@ func (m Customers) List(ctx context.Context, a Asked, text string) (Listed[Custo
 	if s.query.Empty() {
 		return Listed[Customer]{Items: []Customer{}}, nil
 	}
-	err := bounded(ctx, m.db, a, func(tx pgx.Tx) error {
+	err := snapshot(ctx, m.db, func(tx pgx.Tx) error { // a customer that changes meanwhile is not in two tiers
 		s.rows, s.db = nil, tx
 		return s.find(ctx)
 	})
 	if err != nil {
-		return Listed[Customer]{}, err
+		return Listed[Customer]{}, marked(a, err)
 	}
 	return pageOfRows(s.rows, a.Limit, customerListed.item), nil
 }

@@ -38,7 +38,7 @@ func (m Customers) Card(ctx context.Context, id domain.CustomerID, asOf AsOf) (C
 		customerRead
 		Degraded bool `db:"degraded"`
 	}](ctx, m.db, customer.ErrUnknown, `
-		SELECT `+customerColumns+`, crm.is_parked('customers', 'customer-' || row.customer_id) AS degraded,
+		SELECT `+customerColumns+`, `+isParked("'customers'", "'customer-' || row.customer_id")+` AS degraded,
 		  (SELECT coalesce(jsonb_object_agg(o.customer_id, o.name), '{}')
 		   FROM jsonb_to_recordset(row.links) AS l (organization uuid)
 		   JOIN `+asOf.from("customers.customers")+` AS o ON o.customer_id = l.organization)::text AS organizations

@@ -53,7 +53,7 @@ func (m Deals) Card(ctx context.Context, id domain.DealID, asOf AsOf) (Deal, err
 		dealRead
 		Degraded bool `db:"degraded"`
 	}](ctx, m.db, deal.ErrUnknown,
-		`SELECT `+dealColumns+`, crm.is_parked('deals', 'deal-' || row.deal_id) AS degraded FROM `+asOf.from("deals.deals")+` AS row `+dealNames(asOf)+` WHERE row.deal_id = @deal_id`+m.scope.deal("row.deal_id"),
+		`SELECT `+dealColumns+`, `+isParked("'deals'", "'deal-' || row.deal_id")+` AS degraded FROM `+asOf.from("deals.deals")+` AS row `+dealNames(asOf)+` WHERE row.deal_id = @deal_id`+m.scope.deal("row.deal_id"),
 		m.scope.args(asOf.args(pgx.NamedArgs{"deal_id": id.UUID})))
 	if err != nil {
 		return Deal{}, orParked(ctx, m.db, err, domain.DealStream(id), "deals.deals WHERE deal_id", id.UUID)

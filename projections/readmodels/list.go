@@ -79,31 +79,14 @@ func read[R any](ctx context.Context, db asker, s source, a Asked, selective boo
 		ORDER BY `+strings.ReplaceAll(stated.Order, "today.", "row."), pgx.QueryExecModeCacheDescribe, args)
 }
 
-// costly bounds what a list may cost: each statement is planned for what is asked, and
-// ended when it takes too long.
-var costly = pgx.TxOptions{BeginQuery: `
-	BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
-	SET LOCAL statement_timeout = '5s'`}
-
-// bounded runs the statements of a list. What takes too long is [lists.ErrTooCostly].
-func bounded(ctx context.Context, db projections.Querier, a Asked, ask func(pgx.Tx) error) error {
-	err := pgx.BeginTxFunc(ctx, db, costly, ask)
-	for again := 0; outdated(err) && again < maxOutdated; again++ {
-		err = pgx.BeginTxFunc(ctx, db, costly, ask)
+// marked names what is wrong with a mark that Postgres cannot read: conditions are read
+// before, a mark is as it came.
+func marked(a Asked, err error) error {
+	const malformed = "22" // class: a value that cannot be read
+	if refused, ok := errors.AsType[*pgconn.PgError](err); ok && a.After != nil && strings.HasPrefix(refused.Code, malformed) {
+		return lists.ErrMark
 	}
-	const (
-		canceled  = "57014"
-		malformed = "22" // class: a value that cannot be read
-	)
-	if refused, ok := errors.AsType[*pgconn.PgError](err); ok {
-		switch {
-		case refused.Code == canceled && ctx.Err() == nil:
-			return lists.ErrTooCostly
-		case strings.HasPrefix(refused.Code, malformed) && a.After != nil:
-			return lists.ErrMark // conditions are read before; a mark is as it came
-		}
-	}
-	return projections.Unavailable(err)
+	return err
 }
 
 // pageOfRows is the page of a list, out of rows that were asked for with a limit one
@@ -123,20 +106,21 @@ func pageOfRows[R interface{ mark() lists.Mark }, T any](rows []R, limit int, it
 
 // paged answers a list by one statement.
 func paged[R interface{ mark() lists.Mark }, T any](ctx context.Context, db projections.Querier, s source, a Asked, selective bool, item func(R) T, more ...lists.Piece) (Listed[T], error) {
+	a.Limit++
 	var rows []R
-	err := bounded(ctx, db, a, func(tx pgx.Tx) (err error) {
-		oneMore := a
-		oneMore.Limit++
-		if selective && a.AsOf.IsZero() { // looked up and sorted, for the planner takes a rare value for a frequent one, and walks
-			if _, err := tx.Exec(ctx, "SET LOCAL enable_indexscan = off"); err != nil {
-				return err
+	var err error
+	if selective && a.AsOf.IsZero() { // looked up and sorted, for the planner takes a rare value for a frequent one, and walks
+		err = snapshot(ctx, db, func(tx pgx.Tx) (err error) {
+			if _, err = tx.Exec(ctx, "SET LOCAL enable_indexscan = off"); err == nil {
+				rows, err = read[R](ctx, tx, s, a, selective, more...)
 			}
-		}
-		rows, err = read[R](ctx, tx, s, oneMore, selective, more...)
-		return err
-	})
-	if err != nil {
-		return Listed[T]{}, err
+			return err
+		})
+	} else {
+		rows, err = read[R](ctx, db, s, a, selective, more...)
 	}
-	return pageOfRows(rows, a.Limit, item), nil
+	if err != nil {
+		return Listed[T]{}, marked(a, err)
+	}
+	return pageOfRows(rows, a.Limit-1, item), nil
 }

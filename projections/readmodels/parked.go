@@ -17,6 +17,13 @@ var ErrParked = &domain.Error{
 	Detail: "The event store may know it, but the read model could not take in one of its events, and waits until an operator has it tried again.",
 }
 
+// isParked is the condition that a read model stands still for a stream, both as SQL. It
+// is text and no function of Postgres, where each call of one that asks a table starts a
+// statement of its own.
+func isParked(model, stream string) string {
+	return "EXISTS (SELECT FROM crm.parked AS p JOIN crm.projections AS b USING (build) WHERE p.stream = " + stream + " AND b.schema_name = " + model + ")"
+}
+
 // orParked makes of err, where it says that an entity is not there, ErrParked where it
 // has no row because the read model stands still for its stream. The rows are those of
 // now, as a table and its key: who asks of a time before the entity began is told so.
@@ -26,7 +33,7 @@ func orParked(ctx context.Context, db asker, err error, stream domain.Stream, ro
 	}
 	model, _, _ := strings.Cut(rows, ".")
 	found, failed := all[struct{ Parked bool }](ctx, db,
-		"SELECT crm.is_parked(@model, @stream) AND NOT EXISTS (SELECT FROM "+rows+" = @id) AS parked",
+		"SELECT "+isParked("@model", "@stream")+" AND NOT EXISTS (SELECT FROM "+rows+" = @id) AS parked",
 		pgx.NamedArgs{"model": model, "stream": stream, "id": id})
 	switch {
 	case failed != nil:

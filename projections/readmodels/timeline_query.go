@@ -73,9 +73,7 @@ func (m Timeline) Of(ctx context.Context, id domain.CustomerID, filter lists.Que
 		args["at"], args["position"] = after.OccurredAt, int64(after.Position)
 	}
 	maps.Copy(args, let.Args)
-	var rows []entryRead
-	err = bounded(ctx, m.db, Asked{}, func(tx pgx.Tx) (err error) {
-		rows, err = all[entryRead](ctx, tx, `
+	rows, err := all[entryRead](ctx, m.db, `
 		WITH newest AS MATERIALIZED (
 		  SELECT t.position
 		  FROM (
@@ -98,8 +96,6 @@ func (m Timeline) Of(ctx context.Context, id domain.CustomerID, filter lists.Que
 		FROM newest JOIN timeline.entries AS t USING (position)
 		LEFT JOIN `+asOf.from("deals.deals")+` AS d ON t.entity_kind = 'deal' AND d.deal_id = t.entity_id
 		ORDER BY t.occurred_at DESC, t.position DESC`, args)
-		return err
-	})
 	if err != nil {
 		return Page[Entry, EntryMark]{}, err
 	}
