@@ -20,9 +20,12 @@ var ErrParked = &domain.Error{
 // isParked is the condition that a read model stands still for a stream, both as SQL. It
 // is text and no function of Postgres, where each call of one that asks a table starts a
 // statement of its own.
-func isParked(model, stream string) string {
-	return "EXISTS (SELECT FROM crm.parked AS p JOIN crm.projections AS b USING (build) WHERE p.stream = " + stream + " AND b.schema_name = " + model + ")"
+func isParked(model, stream constant) string {
+	return "EXISTS (SELECT FROM crm.parked AS p JOIN crm.projections AS b USING (build) WHERE p.stream = " + string(stream) + " AND b.schema_name = " + string(model) + ")"
 }
+
+// constant is text that stands in the source: variables are not of this type.
+type constant string
 
 // orParked makes of err, where it says that an entity is not there, ErrParked where it
 // has no row because the read model stands still for its stream. The rows are those of

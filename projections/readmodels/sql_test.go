@@ -20,7 +20,7 @@ var piecesOfSQL = []string{
 	// package lists: of its allow-list, which the compiler keeps from variables
 	"stated.Where", "stated.After", "stated.Order", "stated.Mark", "let.Where", "strings.ReplaceAll(…)",
 	// a list's source, which is made of constants, and what follows from the scope
-	"s.columns", "s.joins(…)", "s.narrow", "s.born", "from", "born", "dealNames(…)",
+	"s.columns", "s.joins(…)", "s.narrow", "s.born", "from", "born", "dealNames(…)", "isParked(…)",
 }
 
 var statement = regexp.MustCompile(`\b(SELECT|FROM|WHERE|JOIN|AND|ORDER BY|GROUP BY|LIMIT|UNION|IN)\b`)
