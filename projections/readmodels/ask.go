@@ -19,6 +19,11 @@ type asker interface {
 
 // all collects the rows of a query, by the names of their columns.
 func all[R any](ctx context.Context, db asker, sql string, args ...any) ([]R, error) {
+	for i := range args {
+		if byName, ok := args[i].(pgx.NamedArgs); ok {
+			args[i] = named(byName)
+		}
+	}
 	ask := func() (found []R, err error) {
 		rows, err := db.Query(ctx, sql, args...)
 		if err != nil {
