@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"crm/domain"
+	"crm/domain/apikey"
 )
 
 // A clerk works with a fleet over HTTP: commands to customers and deals that
@@ -55,6 +56,7 @@ func (f *fleet) hire(rng *rand.Rand, n int, pause time.Duration) []*clerk {
 		}
 		c.owner = c.create("employee", "/v1/employees", `"name":"Clerk","office":"Vienna"`)
 		c.product = c.create("product", "/v1/products", `"name":"Lamp","family":"light","list_price":{"minor":4900,"currency":"EUR"}`)
+		c.issueKey()
 		c.registerCustomer()
 		c.openDeal()
 		c.grantConsent(c.customers[0])
@@ -113,6 +115,11 @@ func (c *clerk) step() {
 		revision, position := c.command("customer", customer, http.MethodPatch, path, fmt.Sprintf(`"job_title":"Title %d"`, c.issued))
 		c.look(customer, revision, position)
 	}
+}
+
+func (c *clerk) issueKey() {
+	name := "clerk-" + c.name
+	c.command("apikey", apikey.ID(name).String(), http.MethodPost, "/v1/keys", fmt.Sprintf(`"name":%q,"role":"sales","reason":"hired"`, name))
 }
 
 func (c *clerk) registerCustomer() {
