@@ -101,16 +101,16 @@ func operationsOf(at *huma.PathItem) []*huma.Operation {
 // problemsOf are the slugs that an operation may answer, sorted: its own, and those
 // that follow from what it takes.
 func (s *Server) problemsOf(op *huma.Operation, page operationPage) ([]string, error) {
-	follow := []*domain.Error{ErrKeyMissing, ErrTooManyFailures, ErrRateLimited, oidc.ErrNoRole, oidc.ErrAway, access.ErrNotAllowed, ErrParameter, ErrOverloaded, ErrTimedOut, ErrInternal}
+	follow := []*domain.Error{ErrKeyMissing, ErrTooManyFailures, ErrRateLimited, oidc.ErrNoRole, oidc.ErrAway, access.ErrNotAllowed, ErrParameter, ErrHeader, ErrOverloaded, ErrTimedOut, ErrInternal}
 	if op.RequestBody != nil {
 		follow = append(follow, ErrMalformed, ErrUnknownField, domain.ErrInvalid, ErrMediaType, ErrBodyTooLarge, ErrBodyTooSlow)
 	}
 	command, isCommand := s.commands[op.OperationID]
 	switch {
 	case op.OperationID == batchName: // what its commands answer is told for each
-		follow = append(follow, ErrHeader, domain.ErrStoreUnavailable)
+		follow = append(follow, domain.ErrStoreUnavailable)
 	case isCommand:
-		follow = append(follow, ErrHeader, domain.ErrKeyReused, answers.ErrInProgress, domain.ErrStale, domain.ErrFieldConflict, ErrConditionMissing, domain.ErrContended, domain.ErrTooLarge,
+		follow = append(follow, domain.ErrKeyReused, answers.ErrInProgress, domain.ErrStale, domain.ErrFieldConflict, ErrConditionMissing, domain.ErrContended, domain.ErrTooLarge,
 			domain.ErrStoreUnavailable, domain.ErrStorageUnavailable, errStreamDeleted)
 		if command.named() {
 			follow = append(follow, projections.ErrUnknownModel)

@@ -26,6 +26,9 @@ const (
 
 // readBody reads a JSON body of at most limit bytes; none is the empty object.
 func readBody(w http.ResponseWriter, r *http.Request, limit int64) (jsontext.Value, error) {
+	if r.ContentLength > limit { // who asks first need not send it
+		return nil, ErrBodyTooLarge
+	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
 	switch tooLarge, ok := errors.AsType[*http.MaxBytesError](err); {
 	case ok && tooLarge != nil:
@@ -37,9 +40,15 @@ func readBody(w http.ResponseWriter, r *http.Request, limit int64) (jsontext.Val
 	case len(body) == 0:
 		return jsontext.Value("{}"), nil
 	}
-	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	media, parameters, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil || media != "application/json" && !strings.HasSuffix(media, "+json") {
 		return nil, ErrMediaType
+	}
+	if charset, given := parameters["charset"]; given && !strings.EqualFold(charset, "utf-8") {
+		return nil, ErrMediaType.At("", "Send JSON in UTF-8, which is its only charset (RFC 8259).")
+	}
+	if coding := r.Header.Values("Content-Encoding"); len(coding) > 1 || len(coding) == 1 && coding[0] != "" && !strings.EqualFold(coding[0], "identity") {
+		return nil, ErrMediaType.At("", "Send the body as it is, without Content-Encoding. Nothing is unpacked here.")
 	}
 	return body, nil
 }

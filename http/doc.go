@@ -148,6 +148,15 @@
 //     (.ci/openapi.released.json); oasdiff fails on what breaks it (.ci/contract).
 //   - 2026-11-22 Clients are not committed: they are made of /openapi-3.0.json by whoever
 //     wants one, in their language; .ci/client is the proof for Go.
+//   - 2026-11-22 Who came last is let in first. Goodput is the same either way, as the
+//     places are always taken; first come first served would have each wait as long as
+//     may be waited.
+//   - 2026-11-22 After a request in chunks the connection ends: where such a request also
+//     told a length, net/http does not tell, and a proxy may have read it otherwise.
+//   - 2026-11-22 A detail is cut at 500 characters. It often repeats what was sent, and a
+//     megabyte of that is nothing a caller reads; a batch would repeat it 500 times.
+//   - 2026-11-22 Bodies are JSON in UTF-8 as it is: a Content-Encoding or another charset
+//     is 415. What is not unpacked can be no bomb; imports unpack files as they are read.
 //   - 2026-11-22 Embedded bodies are exported (Envelope, LineItemInput …) because
 //     huma leaves unexported embedded structs out of the document.
 package http

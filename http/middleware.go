@@ -139,6 +139,18 @@ func plainQuery(next http.Handler) http.Handler {
 	})
 }
 
+// unambiguous ends the connection after a body in chunks. The request may have had a
+// Content-Length too, which net/http drops without a word, and a proxy in front that
+// went by it would take the next bytes for the same request (RFC 9112, 6.1).
+func unambiguous(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.ProtoMajor == 1 && len(r.TransferEncoding) > 0 {
+			w.Header().Set("Connection", "close")
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
 // secure tells browsers to trust nothing and proxies to keep nothing. The pages
 // that need more say so themselves.
 func secure(next http.Handler) http.Handler {

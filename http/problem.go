@@ -164,21 +164,37 @@ func problemOf(ctx context.Context, err error) *Problem {
 		Detail: refusal.Detail, RequestID: x.id,
 	}
 	if at, ok := errors.AsType[*domain.Refusal](err); ok {
-		problem.Detail = at.Detail
-		problem.Errors = []Fault{{Pointer: at.Pointer, Detail: at.Detail}}
+		problem.Detail = cut(at.Detail)
+		problem.Errors = []Fault{{Pointer: cut(at.Pointer), Detail: problem.Detail}}
 	}
 	if conflict, ok := errors.AsType[*domain.FieldConflict](err); ok {
 		problem.Conflicts = conflictsOf(conflict.Fields, x.principal.Personal)
 	}
 	if at, ok := errors.AsType[*headerFault](err); ok {
-		problem.Detail = at.detail
-		problem.Errors = []Fault{{Header: at.name, Detail: at.detail}}
+		problem.Detail = cut(at.detail)
+		problem.Errors = []Fault{{Header: at.name, Detail: problem.Detail}}
 	}
 	if at, ok := errors.AsType[*parameterFault](err); ok {
-		problem.Detail = at.detail
-		problem.Errors = []Fault{{Parameter: at.name, Detail: at.detail}}
+		problem.Detail = cut(at.detail)
+		problem.Errors = []Fault{{Parameter: cut(at.name), Detail: problem.Detail}}
 	}
 	return problem
+}
+
+// mostTold is how many characters of a detail are told, and of where it is.
+const mostTold = 500
+
+// cut is a text as a problem tells it. What is wrong is often part of it, and somebody
+// who sends a megabyte need not get it back, nor a batch of them five hundred.
+func cut(text string) string {
+	if len(text) <= mostTold {
+		return text
+	}
+	runes := []rune(text)
+	if len(runes) <= mostTold {
+		return text
+	}
+	return string(runes[:mostTold-1]) + "…"
 }
 
 func titleOf(slug string) string {
@@ -253,9 +269,9 @@ func humaProblem(ctx context.Context, status int, message string, errs []error) 
 			found.Message = "The value is not a UUID."
 		}
 		place, name, _ := strings.Cut(found.Location, ".")
-		fault := Fault{Parameter: name, Detail: found.Message}
+		fault := Fault{Parameter: cut(name), Detail: cut(found.Message)}
 		if place == "header" {
-			fault = Fault{Header: name, Detail: found.Message}
+			fault = Fault{Header: name, Detail: fault.Detail}
 		}
 		problem.Errors = append(problem.Errors, fault)
 	}

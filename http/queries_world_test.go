@@ -13,6 +13,8 @@ import (
 	"crm/domain"
 	"crm/domain/domaintest"
 	crmhttp "crm/http"
+	"crm/http/imports"
+	"crm/http/webhooks"
 	"crm/projections"
 	"crm/projections/projectionstest"
 	"crm/projections/readmodels"
@@ -62,6 +64,8 @@ func newSeeingWorldAt(t *testing.T, clock func() time.Time, change func(*crmhttp
 	})
 	s.world = worldOn(t, log, log, func(cfg *crmhttp.Config) {
 		cfg.Models, cfg.WaitFor, cfg.Events = models, s.catchUp, &eventLog{Memory: log}
+		cfg.Imports = imports.Config{Pool: pool, Load: log.Load}
+		cfg.Webhooks = webhooks.NewSender(webhooks.NewBook(pool, clock), webhooks.Config{Private: true})
 		if change != nil {
 			change(cfg)
 		}
@@ -73,6 +77,9 @@ func newSeeingWorldAt(t *testing.T, clock func() time.Time, change func(*crmhttp
 func (s *seeing) catchUp(ctx context.Context, model string, position domain.Position) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if model == "webhooks" { // a reactor, which no test of this room runs
+		return nil
+	}
 	b, known := s.builders[model]
 	if !known {
 		return fmt.Errorf("there is no model %q", model)

@@ -18,7 +18,7 @@ import (
 // routes is the whole route table. The commands' paths stand with the commands.
 func (s *Server) routes() error {
 	r := chi.NewRouter()
-	r.Use(s.identify, s.traced, s.observe, s.recoverPanics, s.limitTime, secure, middleware.GetHead)
+	r.Use(s.identify, s.traced, s.observe, s.recoverPanics, s.limitTime, unambiguous, secure, middleware.GetHead)
 	r.NotFound(func(w http.ResponseWriter, r *http.Request) { fail(w, r, ErrNoRoute) })
 	r.MethodNotAllowed(s.notAllowed)
 

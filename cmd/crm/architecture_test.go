@@ -71,7 +71,7 @@ var arrowsOfTests = append([]string{"domain/...", "projections/postgres", "event
 
 // What no part of the program may use.
 var onlyForTests = []string{
-	"domain/domaintest", "projections/projectionstest", "http/importing/importingtest",
+	"domain/domaintest", "projections/projectionstest", "http/importing/importingtest", "http/contracttest",
 	"eventstore/conformance", "eventstore/faulttest", "eventstore/mutation", "eventstore/witness",
 	"projections/relay/natstest",
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"crm/domain"
+	"crm/http/contracttest"
 )
 
 var update = flag.Bool("update", false, "write the answers of http/operations that have changed their shape")
@@ -28,7 +29,7 @@ var update = flag.Bool("update", false, "write the answers of http/operations th
 // operations is where the contract has a page for each operation: what it does, the
 // problems of its own, and a request with its answer (http/contract.go reads them).
 //
-// The requests are asked in a company of their own (see company), and after what
+// The requests are asked in a company of their own (contracttest.Company), and after what
 // "given" names: other operations, whose requests are asked first, and which ids of
 // their answers stand for ids of this page. A page that is written by hand may say
 // ${name} for an id, and needs no answer: with -update this test writes both.
@@ -289,7 +290,7 @@ func (w *exampleCompany) inPage(text string) string {
 func newExampleCompany(c *contract, example string) *exampleCompany {
 	c.t.Helper()
 	w := &exampleCompany{contract: c, example: example, real: map[string]string{}}
-	text := placeholder.ReplaceAllStringFunc(company, func(name string) string { return exampleID(name[2 : len(name)-1]) })
+	text := contracttest.Company()
 	var answer struct {
 		Results []struct {
 			Status   int
@@ -306,24 +307,6 @@ func newExampleCompany(c *contract, example string) *exampleCompany {
 	}
 	return w
 }
-
-// company is what the examples' ids stand for.
-const company = `{"commands":[
-	{"command":"pipeline.define","body":{"id":"${sales}","name":"Sales","stages":[
-		{"id":"new","name":"New","probability":10,"category":"pipeline"},
-		{"id":"offer","name":"Offer","probability":60,"category":"best_case"}]}},
-	{"command":"employee.register","body":{"id":"${eve}","name":"Eve Moneypenny"}},
-	{"command":"product.define","body":{"id":"${lamp}","name":"Lamp","list_price":{"minor":4900,"currency":"EUR"}}},
-	{"command":"customer.register","body":{"id":"${acme}","kind":"organization","name":"Acme"}},
-	{"command":"customer.register","body":{"id":"${ada}","kind":"person","name":"Ada","owner":"${eve}","touchpoint":{"source":"Fair"},
-		"contact_points":[{"id":"${ada-mail}","kind":"email","value":"Ada@Example.org"}]}},
-	{"command":"customer.link_to_organization","target":"${ada}","body":{"organization":"${acme}","relation":"partner_of"}},
-	{"command":"interaction.log","target":"${ada}","body":{"id":"${call}","channel":"call"}},
-	{"command":"consent.request","target":"${ada}","part":"survey:phone","body":{}},
-	{"command":"deal.open","body":{"id":"${deal}","title":"Lamps","pipeline":"${sales}","customer":"${acme}","owner":"${eve}",
-		"line_items":[{"id":"${line}","product":"${lamp}"}]}},
-	{"command":"deal.open","body":{"id":"${won}","title":"More lamps","pipeline":"${sales}","customer":"${acme}","owner":"${eve}","amount":{"minor":120000,"currency":"EUR"}}},
-	{"command":"deal.win","target":"${won}","body":{}}]}`
 
 // ask sends the request of an operation's page, and waits until what it starts has
 // ended. Ids of the answer are given the names that the caller has for them.
