@@ -97,6 +97,7 @@ var registered = []shape{
 	stored[product.DetailsChanged](1),
 	stored[product.ListPriceSet](1),
 	stored[product.Retired](1),
+	stored[product.Reinstated](1),
 
 	stored[readmodel.RetryRequested](1),
 	stored[readmodel.EventSkipped](1),

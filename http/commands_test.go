@@ -75,6 +75,7 @@ var happy = []struct {
 	{"product.change_details", "PATCH", "/v1/products/" + id("lamp"), `{"family":"Light"}`, id("lamp"), "", []string{"product.details_changed"}},
 	{"product.set_list_price", "POST", "/v1/products/" + id("lamp") + "/list-price", `{"list_price":{"minor":5900,"currency":"EUR"}}`, id("lamp"), "", []string{"product.list_price_set"}},
 	{"product.retire", "POST", "/v1/products/" + id("lamp") + "/retire", ``, id("lamp"), "", []string{"product.retired"}},
+	{"product.reinstate", "POST", "/v1/products/" + id("lamp") + "/reinstate", ``, id("lamp"), "", nil},
 }
 
 // Each command leaves the same events whether it comes alone or in a batch, and

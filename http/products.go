@@ -51,4 +51,6 @@ var productCommands = []*command{
 		}),
 	describe("product.retire", access.CatalogWrite, http.MethodPost, "/products/{id}/retire", "Take out of the catalogue",
 		func(*Server, *place, *nothing) (domain.Command, error) { return product.Retire{}, nil }),
+	describe("product.reinstate", access.CatalogWrite, http.MethodPost, "/products/{id}/reinstate", "Bring a retired one back into the catalogue",
+		func(*Server, *place, *nothing) (domain.Command, error) { return product.Reinstate{}, nil }),
 }

@@ -18,6 +18,9 @@
 //     commands have been carried out gives the rest of them, and in the end none.
 //   - Names of what stays hold ids, keys and names of fields, and no value.
 //
+//   - [MarkOf] tells from the history alone what undos have left of a stream, so that
+//     the same rows can be imported again.
+//
 // # What it does not promise
 //
 //   - The history is not as if nothing had happened: as of a day between import and
@@ -47,6 +50,9 @@
 //     with the same id.
 //   - 2026-11-22 A deal's customer and amount, and a product's price, cannot be taken
 //     away but only changed. Where there was none before, they stay and are named.
+//   - 2026-11-22 A product that an import created is retired, and reinstated when the rows
+//     are imported again. There was no way back from retirement; there is one now, for
+//     people too.
 //   - 2026-11-22 Details are changed and not corrected: whether what an import said was
 //     ever true is not for an undo to say.
 package undo

@@ -87,6 +87,9 @@ func planProduct(l *life, p *Plan) {
 		return
 	}
 	mine := c.mine(p)
+	if slices.Contains(mine, "retired") && c.now.Retired {
+		p.ask(product.Reinstate{})
+	}
 	if changes, any := patch(product.DetailFields, mine, c.without.Details); any {
 		p.ask(product.ChangeDetails{Patch: changes})
 	}
@@ -97,7 +100,7 @@ func planProduct(l *life, p *Plan) {
 	default:
 		p.ask(product.SetListPrice{ListPrice: c.without.ListPrice})
 	}
-	if slices.Contains(mine, "retired") {
-		p.keep("retired", noWayBack)
+	if slices.Contains(mine, "retired") && c.without.Retired {
+		p.ask(product.Retire{})
 	}
 }

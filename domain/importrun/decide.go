@@ -15,7 +15,7 @@ var (
 	ErrRunning        = &domain.Error{Code: domain.Conflict, Slug: "import-running", Detail: "The import runs, or is being undone. Wait for its end, or cancel it first."}
 	ErrNotStarted     = &domain.Error{Code: domain.Conflict, Slug: "import-not-started", Detail: "The import was never started. Start it first."}
 	ErrOver           = &domain.Error{Code: domain.Conflict, Slug: "import-over", Detail: "The import is over. Create another one."}
-	ErrUndone         = &domain.Error{Code: domain.Conflict, Slug: "import-undone", Detail: "The import was undone, and an undo is not undone. Import the files again."}
+	ErrUndone         = &domain.Error{Code: domain.Conflict, Slug: "import-undone", Detail: "The import was undone, and an undo is not undone. Create another import and upload the files again: it brings again what was taken back."}
 	ErrForgotten      = &domain.Error{Code: domain.Conflict, Slug: "import-files-deleted", Detail: "The files of the import were deleted. Create another one and upload them again."}
 )
 

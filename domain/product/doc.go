@@ -2,6 +2,6 @@
 // name and price when it is added, so that a later list price does not rewrite
 // what was offered. It is small enough for one file beside this.
 //
-//	(none) ──Define──▶ on sale ──Retire──▶ retired
+//	(none) ──Define──▶ on sale ──Retire──▶ retired ──Reinstate──▶ on sale
 //	                   ChangeDetails, SetListPrice
 package product

@@ -23,5 +23,6 @@ func TestLaws(t *testing.T) {
 		rapid.Map(domaintest.AnyPatch(anyDetails, product.DetailFields), func(p patch) product.Command { return product.ChangeDetails{Patch: p} }),
 		rapid.Map(price, func(m domain.Money) product.Command { return product.SetListPrice{ListPrice: m} }),
 		rapid.Just[product.Command](product.Retire{}),
+		rapid.Just[product.Command](product.Reinstate{}),
 	), map[string]error{"product.define": product.ErrAlreadyDefined})
 }

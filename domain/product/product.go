@@ -29,17 +29,22 @@ type (
 
 	// Retire takes the product out of the catalogue.
 	Retire struct{}
+
+	// Reinstate brings a retired product back into the catalogue.
+	Reinstate struct{}
 )
 
 func (Define) CommandName() string        { return "product.define" }
 func (ChangeDetails) CommandName() string { return "product.change_details" }
 func (SetListPrice) CommandName() string  { return "product.set_list_price" }
 func (Retire) CommandName() string        { return "product.retire" }
+func (Reinstate) CommandName() string     { return "product.reinstate" }
 
 func (Define) command()        {}
 func (ChangeDetails) command() {}
 func (SetListPrice) command()  {}
 func (Retire) command()        {}
+func (Reinstate) command()     {}
 
 // Details are what is known of a product. A zero value is not known.
 type Details struct {
@@ -84,17 +89,22 @@ type (
 
 	// Retired records that the product is no longer sold.
 	Retired struct{}
+
+	// Reinstated records that the product is sold again.
+	Reinstated struct{}
 )
 
 func (Defined) EventType() string        { return "product.defined" }
 func (DetailsChanged) EventType() string { return "product.details_changed" }
 func (ListPriceSet) EventType() string   { return "product.list_price_set" }
 func (Retired) EventType() string        { return "product.retired" }
+func (Reinstated) EventType() string     { return "product.reinstated" }
 
 func (Defined) event()        {}
 func (DetailsChanged) event() {}
 func (ListPriceSet) event()   {}
 func (Retired) event()        {}
+func (Reinstated) event()     {}
 
 // State is a product folded from its history.
 type State struct {
@@ -128,6 +138,8 @@ func evolve(s State, event Event) State {
 		s.ListPrice = e.ListPrice
 	case Retired:
 		s.Retired = true
+	case Reinstated:
+		s.Retired = false
 	}
 	return s
 }
@@ -145,6 +157,8 @@ func decide(s State, command Command) ([]Event, error) {
 		return setListPrice(s, c)
 	case Retire:
 		return retire(s)
+	case Reinstate:
+		return reinstate(s)
 	}
 	panic("product: command without a decision: " + command.CommandName())
 }
@@ -193,6 +207,13 @@ func retire(s State) ([]Event, error) {
 		return nil, nil
 	}
 	return []Event{Retired{}}, nil
+}
+
+func reinstate(s State) ([]Event, error) {
+	if !s.Retired {
+		return nil, nil
+	}
+	return []Event{Reinstated{}}, nil
 }
 
 func (d Details) valid() error {

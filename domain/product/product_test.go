@@ -85,3 +85,13 @@ func TestRetire(t *testing.T) {
 		{Name: "no product", When: product.Retire{}, Refused: product.ErrUnknown},
 	})
 }
+
+func TestReinstate(t *testing.T) {
+	t.Parallel()
+	domaintest.Run(t, product.Decider, []story{
+		{Name: "a retired one", Given: facts(defined, retired), When: product.Reinstate{}, Then: facts(product.Reinstated{})},
+		{Name: "one on sale", Given: facts(defined), When: product.Reinstate{}},
+		{Name: "and then change it", Given: facts(defined, retired, product.Reinstated{}), When: product.SetListPrice{ListPrice: usd(1)}, Then: facts(product.ListPriceSet{ListPrice: usd(1)})},
+		{Name: "one that nobody defined", When: product.Reinstate{}, Refused: product.ErrUnknown},
+	})
+}

@@ -23,6 +23,7 @@ type Command struct {
 
 	needs []uuid.UUID
 	label string
+	mark  string // of the Past of its stream
 	row   *row
 }
 
@@ -195,13 +196,14 @@ func appendSource(body []byte, mapping, rowName string) []byte {
 }
 
 // idempotencyKey is the same for the same row with the same content, and another
-// one as soon as anything in the command differs.
+// one as soon as anything in the command differs, or an undo has changed the stream.
 func (c *Command) idempotencyKey(mapping string) string {
 	sum := sha256.New()
 	for _, part := range []string{mapping, c.label, c.Target.String(), c.Part, string(c.Body)} {
 		sum.Write([]byte(part))
 		sum.Write([]byte{0})
 	}
+	sum.Write([]byte(c.mark)) // nothing where there is none: such keys are in many logs
 	return "import-" + hex.EncodeToString(sum.Sum(nil)[:16])
 }
 

@@ -32,6 +32,8 @@
 //     imports: the third A is the first one's command and was carried out then.
 //   - On a row that was partly stored it undoes nothing. A contact point that
 //     the server refuses leaves the customer without it, and is reported.
+//   - An interaction that is logged is not taken back by an undo, so it is not logged a
+//     second time by an import after it.
 //   - It finds no duplicates: rows with different keys are different things.
 //
 // # How it fails

@@ -97,7 +97,7 @@ func (m *amendment) rename(from, to string) {
 func (m *amendment) append(name string, inner []byte) {
 	body := append(append([]byte{'{'}, inner...), `,"source":`...)
 	body = append(append(body, m.said["source"]...), '}')
-	c := &Command{Name: name, Target: m.of.Target, Body: body, label: m.of.label, row: m.of.row, needs: m.of.needs}
+	c := &Command{Name: name, Target: m.of.Target, Body: body, label: m.of.label, mark: m.of.mark, row: m.of.row, needs: m.of.needs}
 	c.label += "/" + name
 	c.Key = c.idempotencyKey(m.mapping)
 	m.commands = append(m.commands, c)

@@ -122,17 +122,20 @@ func (w *Work) send(ctx context.Context, k *chunk) (map[string]int, error) {
 	if len(k.commands) == 0 {
 		return accepted, nil
 	}
+	commands := k.commands
 	if w.Before != nil {
-		if err := w.Before(ctx, streams(k.commands)); err != nil {
+		past, err := w.Before(ctx, streams(commands))
+		if err != nil {
 			return nil, err
 		}
+		commands = past.again(commands, w.Plan.Name)
 	}
-	outcomes, err := w.Sender.Send(ctx, k.commands)
+	outcomes, err := w.Sender.Send(ctx, commands)
 	if err != nil {
 		return nil, err
 	}
 	var changes []*Command
-	for i, c := range k.commands {
+	for i, c := range commands {
 		switch o := outcomes[i]; {
 		case c.alreadyThere(o):
 			changes = append(changes, c.changes(w.Plan.Name)...)

@@ -54,6 +54,7 @@ var members = map[string]string{
 	"product.change_details":            "name sku family description",
 	"product.set_list_price":            "list_price",
 	"product.retire":                    "",
+	"product.reinstate":                 "",
 }
 
 const (

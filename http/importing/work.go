@@ -25,9 +25,9 @@ type Work struct {
 	Parallel int
 	// Done is how many rows were done before, number 0 counted in: they are passed over.
 	Done int64
-	// Before is told of the streams that a request may write, before it does. Several
-	// goroutines call it. Nil is not told.
-	Before func(ctx context.Context, streams []domain.Stream) error
+	// Before is told of the streams that a request may write, before it does, and says
+	// which of them undos have changed. Several goroutines call it. Nil is not told.
+	Before func(ctx context.Context, streams []domain.Stream) (Pasts, error)
 	// After is told what became of rows, in their order, by one goroutine at a time,
 	// and every row once. Nil is not told.
 	After func(ctx context.Context, results Results) error

@@ -25,6 +25,9 @@
 //   - The same files imported again change nothing: neither their ids nor their keys
 //     depend on the run. The run is in the source of the events that it was the first
 //     to leave.
+//   - Imported again after an undo, they bring again what was taken back: import, undo,
+//     import comes to the state of one import, also where the first had changed what
+//     was there. That holds as often as one likes, and for a run that is killed between.
 //   - Every stream is noted before it may be written, so that an undo finds all of them,
 //     also of an import that was killed and never resumed.
 //   - An undo may be interrupted and goes on: what is left to do is read from the log
@@ -36,6 +39,8 @@
 // Imports of one server wait for each other. A server that is stopped but not dead
 // (SIGSTOP) keeps its imports until Postgres finds out or it goes on. The fact that an
 // import is over may be recorded in the log a moment before the list shows it.
+// With a database that is lost the undone imports are, and so is what to bring back: a
+// file that was undone before changes nothing then.
 //
 // # How it fails
 //
@@ -62,7 +67,17 @@
 //     to be believed.
 //   - 2026-11-22 Import runs in the name of its creator, an undo in the name of who asks
 //     for it. Both are people's decisions, for which the history has a name.
-//   - 2026-11-22 A row that was undone is not brought again by the very same file: its
-//     commands are known by their ids and were carried out. A changed row is another
-//     command; what the undo has archived is to be restored first.
+//   - 2026-11-22 An undo closes the generation of each stream that it changes: the keys
+//     of the commands that imports ask of it from then on hold the revision of the last
+//     event that an undo left there ([undo.MarkOf]), so they are other commands than
+//     before. What the undo has put away comes back first, unless it was somebody else
+//     who has put it away. The revision is read from the stream and not counted in a
+//     table: it is the same after a crash, for a run that is resumed, and for two
+//     servers. Which streams are worth reading is asked of crm.import_streams, once for
+//     each request of some hundred commands, so that an import that nothing was undone
+//     of reads none. A generation per mapping was weighed: an undo of one file would
+//     have had every other row sent anew, over what people have changed since.
+//   - 2026-11-22 A row does not wait for undos of other mappings, whose things are
+//     other things. It waits for those of its own mapping, which might be about to take
+//     away what it finds in its place.
 package imports

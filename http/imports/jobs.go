@@ -118,9 +118,14 @@ func missing(err error) bool {
 	return ok && refused.Code == "42P01"
 }
 
-// workOnAll works on every import that nobody works on.
+// workOnAll works on every import that nobody works on. Rows wait for the undo of an
+// import with the same mapping, so that it does not take away what they have brought.
 func (j *Jobs) workOnAll(ctx context.Context) error {
-	rows, err := j.cfg.Pool.Query(ctx, "SELECT id FROM crm.imports WHERE status IN ('running', 'undoing') ORDER BY started_at")
+	rows, err := j.cfg.Pool.Query(ctx, `
+		SELECT id FROM crm.imports AS i
+		WHERE status = 'undoing' OR status = 'running' AND NOT EXISTS (
+			SELECT FROM crm.imports AS u WHERE u.status = 'undoing' AND u.mapping = i.mapping)
+		ORDER BY status DESC, started_at`)
 	if err != nil {
 		return err
 	}

@@ -33,7 +33,12 @@ func (j *Jobs) run(ctx context.Context, conn *pgx.Conn, of Import) error {
 	// What was noted ahead of a crash may be sent twice, which the keys make harmless.
 	work := &importing.Work{
 		Plan: plan, Files: j.files(ctx, of), Sender: j.cfg.Sender(of.ID, of.Actor), Done: of.Progress.rowsBelow,
-		Before: func(ctx context.Context, streams []domain.Stream) error { return j.note(ctx, of.ID, streams) },
+		Before: func(ctx context.Context, streams []domain.Stream) (importing.Pasts, error) {
+			if err := j.note(ctx, of.ID, streams); err != nil {
+				return nil, err
+			}
+			return j.pasts(ctx, streams)
+		},
 	}
 	total := of.Progress
 	work.After = func(ctx context.Context, results importing.Results) error {

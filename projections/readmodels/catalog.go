@@ -33,7 +33,7 @@ func (Catalog) Schema() projections.Schema { return projections.ParseSchema(cata
 func (Catalog) Handles() []string {
 	return append(
 		typesOf[employee.Event](employee.Registered{}, employee.DetailsChanged{}),
-		typesOf[product.Event](product.Defined{}, product.DetailsChanged{}, product.ListPriceSet{}, product.Retired{})...)
+		typesOf[product.Event](product.Defined{}, product.DetailsChanged{}, product.ListPriceSet{}, product.Retired{}, product.Reinstated{})...)
 }
 
 var (
