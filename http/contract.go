@@ -121,7 +121,7 @@ func (s *Server) problemsOf(op *huma.Operation, page operationPage) ([]string, e
 	for _, parameter := range op.Parameters {
 		switch parameter.Name {
 		case "min_position":
-			follow = append(follow, ErrBehind, projections.ErrUnavailable, projections.ErrStopped, readmodels.ErrParked)
+			follow = append(follow, ErrBehind, lists.ErrTooCostly, projections.ErrUnavailable, projections.ErrStopped, readmodels.ErrParked)
 		case "cursor":
 			follow = append(follow, ErrCursor)
 		case "filter":

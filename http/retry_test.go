@@ -395,6 +395,11 @@ func (hung) Add(ctx context.Context, _ []answers.Answer, _ time.Duration) error 
 	return ctx.Err()
 }
 
+func (hung) Follow(ctx context.Context, _ time.Duration, _ func(answers.Heard), _ func()) error {
+	<-ctx.Done()
+	return ctx.Err()
+}
+
 func (hung) Prune(ctx context.Context, _ time.Duration, _ int) (int, error) {
 	<-ctx.Done()
 	return 0, ctx.Err()

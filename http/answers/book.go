@@ -38,6 +38,10 @@ type Table interface {
 	// Add writes answers. The first answer to a command stays, unless it is older
 	// than keep.
 	Add(ctx context.Context, list []Answer, keep time.Duration) error
+	// Follow tells the commands that any server answers: those since back, then all that
+	// follow. It calls current whenever none is missing that was written before. It
+	// returns when that is over: the table is away, or ctx has ended.
+	Follow(ctx context.Context, back time.Duration, heard func(Heard), current func()) error
 	// Prune deletes at most limit answers that are older, and tells how many.
 	Prune(ctx context.Context, keep time.Duration, limit int) (int, error)
 }
@@ -51,7 +55,9 @@ type Book struct {
 	mu      sync.Mutex
 	running map[uuid.UUID]string // command → fingerprint
 	known   *simplelru.LRU[uuid.UUID, *Answer]
+	seen    seen // with a table
 
+	current   atomic.Int64 // until when seen is up to date, in Unix nanoseconds
 	questions chan *question
 	queue     chan *Answer
 	silent    atomic.Int64 // until when the table is not asked, in Unix nanoseconds
@@ -86,7 +92,7 @@ func Open(table Table, cfg Config) (*Book, error) {
 		return nil, err
 	}
 	b := &Book{
-		cfg: cfg, table: table, running: map[uuid.UUID]string{}, known: known,
+		cfg: cfg, table: table, running: map[uuid.UUID]string{}, known: known, seen: newSeen(cfg.Keep),
 		questions: make(chan *question, 1024), queue: make(chan *Answer, cfg.Queue), closing: make(chan struct{}),
 	}
 	if b.counts, err = newCounts(cfg.Metrics); err != nil {
@@ -96,6 +102,7 @@ func Open(table Table, cfg Config) (*Book, error) {
 	if table != nil {
 		b.owned.Go(b.lookUp)
 		b.owned.Go(b.write)
+		b.owned.Go(b.follow)
 	}
 	return b, nil
 }
@@ -126,19 +133,25 @@ type Standing struct {
 func (b *Book) Begin(ctx context.Context, commands ...domain.CommandRef) []Standing {
 	standings := make([]Standing, len(commands))
 	var unknown []uuid.UUID
+	now, fresh := time.Now(), 0
 	b.mu.Lock()
 	for i, c := range commands {
 		s := &standings[i]
-		if answer, ok := b.known.Get(c.ID); ok && time.Since(answer.at) < b.cfg.Keep {
+		if answer, ok := b.known.Get(c.ID); ok && now.Sub(answer.at) < b.cfg.Keep {
 			s.hold(answer, c)
 		} else if fingerprint, ok := b.running[c.ID]; !ok {
 			b.running[c.ID], s.Claimed = c.Fingerprint, true
-			unknown = append(unknown, c.ID)
+			if b.fresh(c.ID, now) {
+				fresh++
+			} else {
+				unknown = append(unknown, c.ID)
+			}
 		} else if s.Err = ErrInProgress; fingerprint != c.Fingerprint {
 			s.Err = domain.ErrKeyReused
 		}
 	}
 	b.mu.Unlock()
+	b.counts.fresh.Add(float64(fresh))
 	if found := b.ask(ctx, unknown); len(found) > 0 {
 		b.learn(commands, standings, found)
 	}
@@ -177,6 +190,9 @@ func (b *Book) Finish(answer Answer) {
 	b.mu.Lock()
 	delete(b.running, answer.Command)
 	b.known.Add(answer.Command, &answer)
+	if b.table != nil {
+		b.seen.note(answer.Command, 0, answer.at)
+	}
 	b.mu.Unlock()
 	if b.table == nil {
 		return

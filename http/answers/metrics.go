@@ -8,7 +8,7 @@ import (
 
 // counts are what a book counts.
 type counts struct {
-	replayed, reused, inProgress, asked, unasked, lost prometheus.Counter
+	replayed, reused, inProgress, fresh, asked, unasked, lost prometheus.Counter
 }
 
 func newCounts(registry prometheus.Registerer) (counts, error) {
@@ -20,6 +20,7 @@ func newCounts(registry prometheus.Registerer) (counts, error) {
 	}
 	c := counts{
 		replayed: begun.WithLabelValues("replayed"), reused: begun.WithLabelValues("reused"), inProgress: begun.WithLabelValues("in_progress"),
+		fresh:   counter("crm_http_answers_fresh_total", "Commands whose key was known to be new, so that it was not looked up."),
 		asked:   counter("crm_http_answers_lookups_total", "Look-ups in the table of answers, each for all commands that waited."),
 		unasked: counter("crm_http_answers_unasked_total", "Commands that were carried out without knowing whether their key was used, as the table was away."),
 		lost:    counter("crm_http_answers_lost_total", "Answers that were not written to the table."),
@@ -27,7 +28,7 @@ func newCounts(registry prometheus.Registerer) (counts, error) {
 	if registry == nil {
 		return c, nil
 	}
-	for _, collector := range []prometheus.Collector{begun, c.asked, c.unasked, c.lost} {
+	for _, collector := range []prometheus.Collector{begun, c.fresh, c.asked, c.unasked, c.lost} {
 		if err := registry.Register(collector); err != nil {
 			return c, err
 		}

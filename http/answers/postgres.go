@@ -58,7 +58,8 @@ func (p Postgres) Add(ctx context.Context, list []Answer, keep time.Duration) er
 		revisions[i] = int64(a.Receipt.Revision)
 		commits[i], prepares[i] = int64(a.Receipt.Position.Commit), int64(a.Receipt.Position.Prepare)
 	}
-	_, err := p.Pool.Exec(ctx, `
+	both := &pgx.Batch{} // in one transaction
+	both.Queue(`
 		INSERT INTO crm.answers AS kept
 			(command, fingerprint, answered_at, status, revision, position_commit, position_prepare, events, problem, words)
 		SELECT DISTINCT ON (command)
@@ -73,6 +74,8 @@ func (p Postgres) Add(ctx context.Context, list []Answer, keep time.Duration) er
 			problem = excluded.problem, words = excluded.words
 		WHERE kept.answered_at <= now() - $10::interval`,
 		commands, fingerprints, statuses, revisions, commits, prepares, events, problems, words, keep)
+	both.Queue("SELECT pg_notify($1, text) FROM unnest($2::text[]) AS text", channel, notifications(commands))
+	err := p.Pool.SendBatch(ctx, both).Close()
 	if err != nil {
 		return fmt.Errorf("keep answers: %w", err)
 	}
