@@ -2,9 +2,13 @@ package http_test
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	crmhttp "crm/http"
+	"crm/http/access"
 )
 
 // Who changes what somebody else has changed is told, with all three values, and told
@@ -39,4 +43,28 @@ func TestAFieldConflict(t *testing.T) {
 	if result["status"] != 409.0 || result["problem"].(map[string]any)["conflicts"] == nil {
 		t.Errorf("got %v", result)
 	}
+}
+
+// What was told to who may see everything is not told again under the same name to who
+// sees less by then; and still is, when they may see it again.
+func TestARetryShowsNoMoreThanIsAllowed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.company()
+	whole := crmhttp.Key{Hash: crmhttp.HashKey(key), Role: access.Admin}
+	w.server.ReplaceKeys(map[string]crmhttp.Key{"tester": whole})
+	path, mine := "/v1/customers/"+id("ada"), `{"name":"Mine","based_on":0}`
+	w.must(200, "PATCH", path, `{"name":"Theirs"}`)
+	first := w.must(409, "PATCH", path, mine, "Idempotency-Key", "k")
+	if !strings.Contains(first.body, "Theirs") {
+		t.Errorf("got %s", first.body)
+	}
+	masked := whole
+	masked.Masked = true
+	w.server.ReplaceKeys(map[string]crmhttp.Key{"tester": masked})
+	if r := w.must(409, "PATCH", path, mine, "Idempotency-Key", "k"); strings.Contains(r.body, "Theirs") || !strings.Contains(r.body, `"masked":true`) {
+		t.Errorf("got %s", r.body)
+	}
+	w.server.ReplaceKeys(map[string]crmhttp.Key{"tester": whole})
+	w.same(first, "PATCH", path, mine, "Idempotency-Key", "k")
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"strconv"
 
 	"github.com/google/uuid"
 
@@ -104,7 +105,7 @@ func (s *Server) recall(ctx context.Context, asks []*ask, outcomes []outcome) (t
 	}
 	for k, standing := range begun {
 		i := keyed[k]
-		switch known, ok := asks[i].known(standing.Answer); {
+		switch known, ok := asks[i].known(ctx, standing.Answer); {
 		case standing.Err != nil:
 			outcomes[i].problem = problemOf(ctx, standing.Err)
 		case ok:
@@ -131,16 +132,24 @@ type words struct {
 	Conflicts []Conflict `json:"conflicts,omitempty"`
 }
 
+// seal is what the words of a refusal are sealed with: the key, and what its caller may
+// see. Who may see less now, or more, under the same name is not shown what was said
+// before; the command is decided for them once more.
+func (a *ask) seal(ctx context.Context) string {
+	asks := principalOf(ctx)
+	return a.key + "\x00" + asks.Scope.String() + "\x00" + strconv.FormatBool(asks.Personal)
+}
+
 // known is the outcome that was remembered, and false when there is none, or none
 // that can be read.
-func (a *ask) known(given *answers.Answer) (outcome, bool) {
+func (a *ask) known(ctx context.Context, given *answers.Answer) (outcome, bool) {
 	if given == nil {
 		return outcome{}, false
 	}
 	if given.Problem == "" {
 		return outcome{receipt: given.Receipt, replayed: true}, true
 	}
-	text, err := answers.Unseal(given.Command, a.key, a.body, given.Words)
+	text, err := answers.Unseal(given.Command, a.seal(ctx), a.body, given.Words)
 	if err != nil {
 		return outcome{}, false
 	}
@@ -170,7 +179,7 @@ func (s *Server) remember(ctx context.Context, a *ask, err error, o outcome) boo
 			Detail: o.problem.Detail, RequestID: o.problem.RequestID, Errors: o.problem.Errors, Conflicts: o.problem.Conflicts,
 		})
 		if err == nil {
-			answer.Words, err = answers.Seal(answer.Command, a.key, a.body, text)
+			answer.Words, err = answers.Seal(answer.Command, a.seal(ctx), a.body, text)
 		}
 		if err != nil {
 			s.cfg.Log.ErrorContext(ctx, "a refusal cannot be remembered", slog.Any("error", err))

@@ -184,10 +184,14 @@ func (b *Book) learn(commands []domain.CommandRef, standings []Standing, found m
 	}
 }
 
-// Finish remembers the answer to a claimed command.
+// Finish remembers the answer to a claimed command. The first answer stays.
 func (b *Book) Finish(answer Answer) {
 	answer.at = time.Now()
 	b.mu.Lock()
+	if first, ok := b.known.Peek(answer.Command); ok && answer.at.Sub(first.at) < b.cfg.Keep {
+		b.mu.Unlock()
+		return
+	}
 	delete(b.running, answer.Command)
 	b.known.Add(answer.Command, &answer)
 	if b.table != nil {

@@ -23,8 +23,9 @@
 //   - While a command is carried out on this server, the same key is refused with
 //     [ErrInProgress] and nothing waits.
 //   - The table holds nothing that people wrote. The words of a refusal, which may
-//     quote the request, are sealed with the request and its key: who sends both
-//     again can read them, and who reads the table cannot.
+//     quote the request, are sealed with the request, its key and what its caller may
+//     see: who sends both again, and may see as much, can read them; who reads the
+//     table cannot.
 //   - Nothing here is needed for a command to have one effect. That rests on event
 //     ids, which are made from the key: see package commands.
 //
