@@ -189,7 +189,7 @@ func TestExpectContinue(t *testing.T) {
 		"too large":  {key, 2 << 20, "413"},
 	} {
 		conn := dial(t, address)
-		fmt.Fprintf(conn, "POST /v1/products HTTP/1.1\r\nHost: crm\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\nExpect: 100-continue\r\n\r\n", c.key, c.length)
+		_, _ = fmt.Fprintf(conn, "POST /v1/products HTTP/1.1\r\nHost: crm\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\nExpect: 100-continue\r\n\r\n", c.key, c.length)
 		line, err := bufio.NewReader(conn).ReadString('\n')
 		if err != nil || len(line) < 12 || line[9:12] != c.want {
 			t.Errorf("%s: %q, %v", name, line, err)

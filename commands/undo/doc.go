@@ -11,11 +11,14 @@
 //
 //   - A field that the import wrote last becomes what it would be had the import never
 //     run. A field that somebody wrote after it stays, and is named.
+//
 //   - What the import created and nobody has touched since is put away, by the end that
 //     the aggregate has: a customer is archived, a deal is lost, a consent expires, a
 //     product is retired. What somebody has touched since stays whole, and is named.
+//
 //   - Events of the undo itself count as nobody's: a history in which some of the
 //     commands have been carried out gives the rest of them, and in the end none.
+//
 //   - Names of what stays hold ids, keys and names of fields, and no value.
 //
 //   - [MarkOf] tells from the history alone what undos have left of a stream, so that

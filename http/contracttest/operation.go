@@ -172,7 +172,7 @@ func (op *Operation) exemplify(examples fs.FS) error {
 			Body                 json.RawMessage
 		}
 	}
-	if err := json.Unmarshal([]byte(text), &page); err != nil {
+	if err := json.Unmarshal(text, &page); err != nil {
 		return fmt.Errorf("%s: %w", op.ID, err)
 	}
 	for _, given := range page.Given {

@@ -17,7 +17,6 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"crm/commands"
-	"crm/domain"
 	"crm/domain/domaintest"
 	"crm/domain/importrun"
 	crmhttp "crm/http"
@@ -53,20 +52,20 @@ type world struct {
 	stop   func() // the work on imports
 }
 
-func newWorld(t testing.TB, change ...func(*crmhttp.Config)) *world {
-	t.Helper()
-	pool := projectionstest.Pool(t)
-	if err := projections.Migrate(t.Context(), pool); err != nil {
-		t.Fatal(err)
+func newWorld(tb testing.TB, change ...func(*crmhttp.Config)) *world {
+	tb.Helper()
+	pool := projectionstest.Pool(tb)
+	if err := projections.Migrate(tb.Context(), pool); err != nil {
+		tb.Fatal(err)
 	}
-	return worldOn(t, pool, change...)
+	return worldOn(tb, pool, change...)
 }
 
 // worldOn is a log of its own over a database that may have imports of others, whose
 // ids are other ones.
-func worldOn(t testing.TB, pool *pgxpool.Pool, change ...func(*crmhttp.Config)) *world {
-	t.Helper()
-	w := &world{t: t, log: domaintest.NewMemory(time.Now), pool: pool}
+func worldOn(tb testing.TB, pool *pgxpool.Pool, change ...func(*crmhttp.Config)) *world {
+	tb.Helper()
+	w := &world{t: tb, log: domaintest.NewMemory(time.Now), pool: pool}
 	cfg := crmhttp.Config{
 		Commands: commands.New(w.log, commands.Config{}),
 		Keys: map[string]crmhttp.Key{
@@ -79,11 +78,11 @@ func worldOn(t testing.TB, pool *pgxpool.Pool, change ...func(*crmhttp.Config)) 
 	}
 	server, err := crmhttp.New(cfg)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	w.server = server
 	listener := httptest.NewServer(server.Handler())
-	t.Cleanup(listener.Close)
+	tb.Cleanup(listener.Close)
 	w.url = listener.URL
 	w.run()
 	return w
@@ -198,13 +197,4 @@ func (w *world) wait(id string) imports.Import {
 		}
 		time.Sleep(5 * time.Millisecond)
 	}
-}
-
-func (w *world) history(stream domain.Stream) []domain.Recorded {
-	w.t.Helper()
-	all, err := w.log.Load(w.t.Context(), stream, domain.NoStream)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	return all
 }

@@ -72,9 +72,11 @@
 //     customer registered with six things is one row to write. The views keep SQL
 //     simple. If a join over millions of contact points became a habit, a table of
 //     them would be another read model.
+//
 //   - 2026-11-22 Which customer a deal's events belong to is said once per deal, and
 //     the timeline merges the newest few events of each entity when it is asked.
 //     The other way, a customer on every row, must rewrite history when a deal moves.
+//
 //   - 2026-11-22 Search is words and beginnings of words in a GIN index of terms
 //     (package search), in tiers: exact, begins so, words, beginnings, through an
 //     organization, with typos. Each tier is one statement in the order of a list, and is
@@ -83,18 +85,22 @@
 //     among a million. Trigrams look for the like of a mistyped word among the words of
 //     names only (the table words), and where pg_trgm may not be had, words that begin
 //     alike stand in. Of the past there is no index: a search as of a day reads all rows.
+//
 //   - 2026-11-22 A list's statement is made for what is asked, out of its allow-list
 //     (package lists), planned for each call and ended after 5 s. One statement for all
 //     combinations would be good for none.
+//
 //   - 2026-11-22 Customers are sorted by when they were registered or by name (name_key is
 //     in the order of bytes, so no locale of a server changes it); deals also by worth,
 //     expected close and close, three small indexes of a table that no change leaves
 //     alone anyway. Sorting the past by what changes sorts all of it.
+//
 //   - 2026-11-22 The sums of a board's columns are increments: what a deal came to is
 //     taken off where it stood and added where it stands, once per deal and batch
 //     ([projections.Versioned.Settled], [projections.Sums]). Counting a million deals
 //     for every look at a board took 600 ms on a busy machine; triggers, as it was
 //     before, ran PL/pgSQL for every batch and scanned it twice.
+//
 //   - 2026-11-22 The board and the sources of the past are sums by month and by day, with
 //     the instant's own day read one by one (sums_past.go): at a load average of 10 a
 //     board of 50,000 deals takes 6 to 20 ms and took 240 to 790, one of a million 35 to
@@ -106,6 +112,7 @@
 //     counted for ever. Consent coverage adds up its register as before (170 ms for
 //     190,000 consents): a grant that expires turns without an event, and would take an
 //     index on that and a rule of its own.
+//
 //   - 2026-11-22 The forecast and the funnel of the past are such sums as well: the changes
 //     of the board's columns know the category and the expected month, the changes of ways
 //     which stages a deal has stood in (as a set: there are a hundred times fewer than
@@ -118,16 +125,21 @@
 //     in turn at load averages of 8 to 12: some 2 or 3 µs, less sure than that. Owners
 //     are no part of them: with 40 owners there is a row for nearly every change, so that
 //     the forecast by owner reads the versions that ended since.
+//
 //   - 2026-11-22 Versions that held at an instant ended after it, so they lie at the young
 //     end of the history: a BRIN index of when they ended (320 kB, made in 4 s for 3.4 M
 //     versions) spares the rest. A B-tree that holds what the forecast reads was weighed: by
 //     estimate 430 MB, for the accuracy of forecasts alone.
+//
 //   - 2026-11-22 Forecast accuracy compares deal by deal: by default it asks what was known
 //     on the day, which sums do not tell, and what came of each.
+//
 //   - 2026-11-22 The products of a closing are two arrays in the deal's row, and no
 //     table: a version of the deal holds its own shares, as of any date.
+//
 //   - 2026-11-22 The catalog tells today only: names are shown as they are now, also
 //     beside the past, since people ask for others by the name they know.
+//
 //   - 2026-11-22 Reports rest on rows and their versions. Deals and customers keep the
 //     path they took in their row, and so in each version of it. A fact for each event,
 //     the other way, doubles the rows to write and must be folded by every report:
@@ -136,6 +148,7 @@
 //     funnel (way_changes), the board and the forecast (column_changes), churn
 //     (life_steps), and with each handover the owners. Other reports about the past,
 //     and all with KnownAt, are the same statement on x_at.
+//
 //   - 2026-11-22 Queries name the table for the present and x_at(as_of, known_at) for
 //     the past. One statement for both was weighed: the present would pay for a
 //     history it does not read.
