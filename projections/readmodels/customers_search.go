@@ -2,6 +2,7 @@ package readmodels
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strconv"
 
@@ -29,6 +30,13 @@ type searching struct {
 	asked  Asked
 	query  search.Query
 	db     asker
+
+	pieces [tiers][]lists.Piece // what was found out about tiers
+	known  [tiers]bool          // and of which
+	alike  []alikeWord
+	common [tierOrganization]bool
+	walks  bool // how the planner was told
+	hits   int  // at most enough
 	rows   []customerListed
 }
 
@@ -48,104 +56,220 @@ const enough = 5
 
 func (s *searching) find(ctx context.Context) error {
 	s.asked.Limit++
-	if s.asked.Sorted {
-		through, _, err := s.through(ctx)
-		if err != nil {
-			return err
-		}
-		if err := s.choose(ctx, through); err != nil {
-			return err
-		}
-		s.rows, err = read[customerListed](ctx, s.db, s.source, s.asked, true, through...)
+	if err := s.sample(ctx); err != nil {
 		return err
+	}
+	if s.asked.Sorted {
+		return s.findSorted(ctx)
 	}
 	from, hits, after, err := unmark(s.asked.After)
 	if err != nil {
 		return err
 	}
-	var before []lists.Piece
-	for tier := range tiers {
-		if tier == tierLike && from < tierLike && hits >= enough {
+	s.hits = hits
+	for tier := from; tier < tiers && len(s.rows) < s.asked.Limit; {
+		if tier == tierLike && from < tierLike && s.hits >= enough {
 			return nil
 		}
-		pieces, err := s.tier(ctx, tier)
-		if err != nil {
+		last := tier
+		for tier < tierOrganization && !s.common[tier] && last+1 < tierOrganization && !s.common[last+1] {
+			last++
+		}
+		if err := s.readTiers(ctx, tier, last, after); err != nil {
 			return err
 		}
-		if len(pieces) == 0 {
-			continue
-		}
-		if tier >= from {
-			if hits, err = s.readTier(ctx, tier, hits, after, slices.Concat(pieces, before)); err != nil || len(s.rows) == s.asked.Limit {
-				return err
-			}
-			after = nil
-		}
-		before = append(before, lists.All(pieces...).Not())
+		tier, after = last+1, nil
 	}
 	return nil
 }
 
-// readTier reads what is still missing of the page.
-func (s *searching) readTier(ctx context.Context, tier, hits int, after lists.Mark, pieces []lists.Piece) (int, error) {
-	a := s.asked
-	a.After, a.Limit = after, s.asked.Limit-len(s.rows)
-	if err := s.choose(ctx, pieces); err != nil {
-		return hits, err
+// findSorted has no tiers: it is all that has the words, in the order that was asked for.
+func (s *searching) findSorted(ctx context.Context) error {
+	through, some, err := s.through(ctx)
+	if err != nil {
+		return err
 	}
-	found, err := read[customerListed](ctx, s.db, s.source, a, true, pieces...)
-	for i := range found {
-		if hits < enough {
-			hits++
+	common := s.common[tierBeginnings]
+	if common && !some {
+		through = append(through, s.traces()...)
+	}
+	if common {
+		if err := s.plan(ctx, true); err != nil {
+			return err
 		}
-		found[i].Mark = append([]string{strconv.Itoa(tier), strconv.Itoa(hits)}, found[i].Mark...)
 	}
-	s.rows = append(s.rows, found...)
-	return hits, err
+	s.rows, err = read[customerListed](ctx, s.db, s.source, s.asked, !common, through...)
+	return err
 }
 
-// many is from how many rows on a page of them is found sooner by walking all customers
-// in order.
-const many = 2000
+// A word is common where so many of the newest customers that are looked at have it, or
+// rather of the first of them that have a trace of it: then a page of them is found sooner
+// by walking from the newest on, for it takes ten thousand customers at most, than in an
+// index, which gives all who ever had it. Statistics cannot tell: the planner knows of a
+// hundred words how common they are, and of the beginning of none.
+const (
+	newest = 2000 // are looked at
+	traced = 100  // of them, at most, are asked
+	common = 10   // of these have it
+)
 
-// choose has the rows of a tier looked up by its terms and sorted, where they are few, or
-// else come out of a walk in the order of the list. The planner cannot know: of a term
-// that is not among the commonest it takes any to be in one row of two hundred, and then
-// walks through a million for one.
-func (s *searching) choose(ctx context.Context, pieces []lists.Piece) error {
+// sample finds out which tiers are common, and has no later statement read the whole table.
+func (s *searching) sample(ctx context.Context) error {
 	if !s.asked.AsOf.IsZero() {
-		return nil // the past has no index
+		return nil // the past has no index, and is always walked through
 	}
 	stated, err := s.asked.Statement(nil, false)
 	if err != nil {
 		return err
 	}
-	stated.And(pieces...)
-	if err := s.plan(ctx, "off", "on"); err != nil {
-		return err
+	stated.And(s.traces()...)
+	var tiers []lists.Piece
+	for tier := range tierOrganization {
+		pieces, err := s.tier(ctx, tier)
+		if err != nil {
+			return err
+		}
+		tiers = append(tiers, lists.All(pieces...))
 	}
-	counted, err := one[struct {
-		Found int64 `db:"found"`
+	stated.Args["q_newest"], stated.Args["q_traced"] = newest, traced
+	counts := stated.Counts(tiers...)
+	found, err := one[struct {
+		Counts []int64
+		Set    string
 	}](ctx, s.db, nil, `
-		SELECT count(*) AS found FROM (
-		  SELECT FROM customers.customers AS row WHERE `+stated.Where+` LIMIT @many
-		) AS found`, pgx.QueryExecModeCacheDescribe, s.source.scope.args(withMany(stated.Args)))
-	if err != nil || counted.Found < many {
+		SELECT `+counts+` AS counts, set_config('enable_seqscan', 'off', TRUE) AS set
+		FROM (
+		  SELECT row.* FROM (SELECT * FROM customers.customers AS row ORDER BY row.registered_at DESC, row.customer_id DESC LIMIT @q_newest) AS row
+		  WHERE `+stated.Where+s.source.narrow+`
+		  LIMIT @q_traced
+		) AS row`, pgx.QueryExecModeCacheDescribe, s.source.scope.args(stated.Args))
+	if err != nil {
 		return err
 	}
-	return s.plan(ctx, "on", "off")
+	for tier, count := range found.Counts {
+		s.common[tier] = count >= common
+	}
+	return nil
 }
 
-func withMany(args map[string]any) pgx.NamedArgs {
-	args["many"] = many
-	return args
+// traces are what whoever has all the words must have; it takes an eighth of the time to
+// look for as the words do.
+func (s *searching) traces() []lists.Piece {
+	var pieces []lists.Piece
+	all, either := s.query.Traces()
+	if len(all) > 0 {
+		pieces = append(pieces, lists.When("row.search LIKE ALL (@q_traces::text[])", pgx.NamedArgs{"q_traces": all}))
+	}
+	if len(either) > 0 {
+		pieces = append(pieces, lists.When("row.search LIKE ANY (@q_numbers::text[])", pgx.NamedArgs{"q_numbers": either}))
+	}
+	return pieces
 }
 
-// plan says which ways the planner may take; never to read a table whole.
-func (s *searching) plan(ctx context.Context, walks, lookups string) error {
-	_, err := one[struct{ A, B, C string }](ctx, s.db, nil, `
-		SELECT set_config('enable_indexscan', @walks, TRUE) AS a, set_config('enable_bitmapscan', @lookups, TRUE) AS b, set_config('enable_seqscan', 'off', TRUE) AS c`,
-		pgx.NamedArgs{"walks": walks, "lookups": lookups})
+// readTiers reads what is still missing of the page from some tiers: from one that is
+// common, or from those between that are not.
+func (s *searching) readTiers(ctx context.Context, first, last int, after lists.Mark) error {
+	var pieces [][]lists.Piece
+	var before []lists.Piece
+	for tier := range last + 1 {
+		piece, err := s.tier(ctx, tier)
+		switch {
+		case err != nil:
+			return err
+		case tier >= first:
+			pieces = append(pieces, piece)
+		case len(piece) > 0:
+			before = append(before, lists.All(piece...).Not())
+		}
+	}
+	a := s.asked
+	a.After, a.Limit = after, s.asked.Limit-len(s.rows)
+	var found []customerFound
+	var err error
+	if first < tierOrganization && s.common[first] {
+		found, err = s.walkTier(ctx, a, slices.Concat(pieces[0], before, s.traces()))
+	} else {
+		found, err = s.lookUp(ctx, a, pieces, before)
+	}
+	for _, row := range found {
+		if s.hits < enough {
+			s.hits++
+		}
+		row.Mark = append([]string{strconv.Itoa(first + row.Tier), strconv.Itoa(s.hits)}, row.Mark...)
+		s.rows = append(s.rows, row.customerListed)
+	}
+	return err
+}
+
+// customerFound is a customer and in which of the tiers that were read.
+type customerFound struct {
+	customerListed
+	Tier int `db:"tier"`
+}
+
+// walkTier reads a page of a tier in the order of the list.
+func (s *searching) walkTier(ctx context.Context, a Asked, pieces []lists.Piece) ([]customerFound, error) {
+	if err := s.plan(ctx, true); err != nil {
+		return nil, err
+	}
+	rows, err := read[customerListed](ctx, s.db, s.source, a, false, pieces...)
+	found := make([]customerFound, len(rows))
+	for i := range rows {
+		found[i].customerListed = rows[i]
+	}
+	return found, err
+}
+
+// lookUp reads a page of tiers that have few customers: all of each are looked up, and
+// sorted. A mark is a place in the first.
+func (s *searching) lookUp(ctx context.Context, a Asked, tiers [][]lists.Piece, before []lists.Piece) ([]customerFound, error) {
+	if err := s.plan(ctx, false); err != nil {
+		return nil, err
+	}
+	stated, err := a.Statement(a.After, false)
+	if err != nil {
+		return nil, err
+	}
+	ranked := make([]lists.Piece, len(tiers))
+	for i, pieces := range tiers {
+		if len(pieces) > 0 {
+			ranked[i] = lists.All(slices.Concat(pieces, before)...)
+		}
+	}
+	if !slices.ContainsFunc(ranked, lists.Piece.Asks) {
+		return nil, nil
+	}
+	args := s.source.scope.args(a.AsOf.args(pgx.NamedArgs{"limit": a.Limit}))
+	from := a.AsOf.from(s.source.table)
+	if !a.AsOf.IsZero() {
+		stated.And(s.traces()...) // there is no index
+	}
+	found := stated.Ranked(from, ranked...)
+	maps.Copy(args, stated.Args)
+	return all[customerFound](ctx, s.db, `
+		WITH found AS (`+found+`), page AS (
+		  SELECT row.customer_id, row.tier
+		  FROM (SELECT row.customer_id, row.registered_at, min(row.tier) AS tier FROM found AS row GROUP BY row.customer_id, row.registered_at) AS row
+		  WHERE (row.tier > 0 OR `+stated.After+`)`+s.source.narrow+`
+		  ORDER BY row.tier, `+stated.Order+` LIMIT @limit
+		)
+		SELECT `+s.source.columns+`, row.mark, row.tier
+		FROM (SELECT row.*, page.tier, `+stated.Mark+` AS mark FROM page JOIN `+from+` AS row USING (customer_id)) AS row `+s.source.joins(a.AsOf)+`
+		ORDER BY row.tier, `+stated.Order, pgx.QueryExecModeCacheDescribe, args)
+}
+
+// plan has the planner walk in the order of the list, or leaves the choice to it, as it is
+// at first.
+func (s *searching) plan(ctx context.Context, walk bool) error {
+	if s.walks == walk || !s.asked.AsOf.IsZero() {
+		return nil
+	}
+	s.walks = walk
+	lookups := "on"
+	if walk {
+		lookups = "off"
+	}
+	_, err := one[struct{ Set string }](ctx, s.db, nil, "SELECT set_config('enable_bitmapscan', @lookups, TRUE) AS set", pgx.NamedArgs{"lookups": lookups})
 	return err
 }
 
@@ -167,7 +291,17 @@ func unmark(mark lists.Mark) (tier, hits int, after lists.Mark, err error) {
 
 // tier is what a row of the tier meets, perhaps with those before; none where there can
 // be no such row.
-func (s *searching) tier(ctx context.Context, tier int) ([]lists.Piece, error) {
+func (s *searching) tier(ctx context.Context, tier int) (pieces []lists.Piece, err error) {
+	if !s.known[tier] {
+		if s.pieces[tier], err = s.meets(ctx, tier); err != nil {
+			return nil, err
+		}
+		s.known[tier] = true
+	}
+	return s.pieces[tier], nil
+}
+
+func (s *searching) meets(ctx context.Context, tier int) ([]lists.Piece, error) {
 	switch tier {
 	case tierExact:
 		if terms := s.query.Exact(); terms != "" {
@@ -213,55 +347,56 @@ func (s *searching) matching(piece lists.Piece, asks bool) []lists.Piece {
 	return all
 }
 
-// maxOrganizations is through how many organizations of a name customers are found: the
-// newest.
+// maxOrganizations is how many organizations a word may mean: of one that more have in
+// their name, as GmbH, nobody means whoever is linked to one of them.
 const maxOrganizations = 50
 
 // through looks up the organizations that the words may mean, and reports whether there
 // are some.
 func (s *searching) through(ctx context.Context) (pieces []lists.Piece, some bool, err error) {
+	asked := s.query.Organizations()
+	words, terms := slices.Collect(maps.Keys(asked)), slices.Collect(maps.Values(asked))
 	organizations := map[string][]uuid.UUID{}
-	if s.asked.AsOf.IsZero() {
-		if err := s.plan(ctx, "off", "on"); err != nil {
-			return nil, false, err
-		}
-	}
-	for word, terms := range s.query.Organizations() {
+	if len(words) > 0 {
 		found, err := all[struct {
+			Word       string    `db:"word"`
 			CustomerID uuid.UUID `db:"customer_id"`
 		}](ctx, s.db, `
-			SELECT row.customer_id FROM `+s.asked.AsOf.from("customers.customers")+` AS row
-			WHERE row.search::tsvector @@ (@terms::text)::tsquery
-			ORDER BY row.registered_at DESC, row.customer_id DESC LIMIT @most`,
-			pgx.QueryExecModeCacheDescribe, s.asked.AsOf.args(pgx.NamedArgs{"terms": terms, "most": maxOrganizations}))
+			SELECT w.word, o.customer_id
+			FROM unnest(@words::text[], @terms::text[]) AS w (word, terms),
+			     LATERAL (SELECT row.customer_id FROM `+s.asked.AsOf.from("customers.customers")+` AS row
+			              WHERE row.search::tsvector @@ w.terms::tsquery LIMIT @most) AS o`,
+			s.asked.AsOf.args(pgx.NamedArgs{"words": words, "terms": terms, "most": maxOrganizations + 1}))
 		if err != nil {
 			return nil, false, err
 		}
 		for _, row := range found {
-			organizations[word] = append(organizations[word], row.CustomerID)
+			organizations[row.Word] = append(organizations[row.Word], row.CustomerID)
 		}
+		maps.DeleteFunc(organizations, func(_ string, of []uuid.UUID) bool { return len(of) > maxOrganizations })
 	}
 	through := s.query.Through(organizations)
 	return s.matching(lists.When("row.search::tsvector @@ (@q_through::text)::tsquery", pgx.NamedArgs{"q_through": through}), through != ""), len(organizations) > 0, nil
 }
 
-// like looks up the words of names that the words may be, but for some typos.
+// alikeWord is a word of names that one that is searched for may be.
+type alikeWord struct {
+	For   string `db:"sought"`
+	Word  string `db:"word"`
+	typos int
+}
+
+// like is who has words of names that the words may be, but for some typos.
 func (s *searching) like(ctx context.Context, typos int) ([]lists.Piece, error) {
-	alike := map[string][]string{}
-	for _, word := range s.query.Fuzzy() {
-		found, err := all[struct {
-			Word string `db:"word"`
-		}](ctx, s.db, `
-			SELECT w.word FROM customers.words AS w WHERE w.word = ANY (@near::text[])
-			UNION SELECT s.word FROM customers.similar_words(@word) AS s (word)
-			ORDER BY word`, pgx.NamedArgs{"word": word.Word, "near": word.Near})
-		if err != nil {
+	if s.alike == nil {
+		if err := s.lookUpAlike(ctx); err != nil {
 			return nil, err
 		}
-		for _, row := range found {
-			if n, ok := word.Typos(row.Word); ok && n <= typos {
-				alike[word.Word] = append(alike[word.Word], row.Word)
-			}
+	}
+	alike := map[string][]string{}
+	for _, found := range s.alike {
+		if found.typos <= typos {
+			alike[found.For] = append(alike[found.For], found.Word)
 		}
 	}
 	if len(alike) == 0 {
@@ -272,4 +407,25 @@ func (s *searching) like(ctx context.Context, typos int) ([]lists.Piece, error) 
 		return s.matching(lists.When("row.search::tsvector @@ (@q_like::text)::tsquery", pgx.NamedArgs{"q_like": terms}), true), nil
 	}
 	return s.matching(lists.When("row.search::tsvector @@ (@q_likely::text)::tsquery", pgx.NamedArgs{"q_likely": terms}), true), nil
+}
+
+// lookUpAlike asks once, for both tiers.
+func (s *searching) lookUpAlike(ctx context.Context) error {
+	s.alike = []alikeWord{}
+	for _, word := range s.query.Fuzzy() {
+		found, err := all[alikeWord](ctx, s.db, `
+			SELECT @word::text AS sought, w.word FROM customers.words AS w WHERE w.word = ANY (@near::text[])
+			UNION SELECT @word, s.word FROM customers.similar_words(@word) AS s (word)
+			ORDER BY word`, pgx.NamedArgs{"word": word.Word, "near": word.Near})
+		if err != nil {
+			return err
+		}
+		for _, f := range found {
+			if n, ok := word.Typos(f.Word); ok {
+				f.typos = n
+				s.alike = append(s.alike, f)
+			}
+		}
+	}
+	return nil
 }

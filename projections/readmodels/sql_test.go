@@ -19,8 +19,9 @@ var piecesOfSQL = []string{
 	"asOf.from(…)", "asOf.inOrder(…)", "a.from(…)", "a.AsOf.from(…)", "a.AsOf.inOrder(…)", "s.asked.AsOf.from(…)", "asOf.turned(…)", "asOf.first(…)", "m.scope.customer(…)", "m.scope.deal(…)",
 	// package lists: of its allow-list, which the compiler keeps from variables
 	"stated.Where", "stated.After", "stated.Order", "stated.Mark", "let.Where", "strings.ReplaceAll(…)",
+	"counts", "found", // stated.Counts and stated.Ranked
 	// a list's source, which is made of constants, and what follows from the scope
-	"s.columns", "s.joins(…)", "s.narrow", "s.born", "from", "born", "dealNames(…)", "isParked(…)",
+	"s.columns", "s.joins(…)", "s.narrow", "s.born", "s.source.columns", "s.source.joins(…)", "s.source.narrow", "s.table", "from", "born", "where", "dealNames(…)", "isParked(…)",
 }
 
 var statement = regexp.MustCompile(`\b(SELECT|FROM|WHERE|JOIN|AND|ORDER BY|GROUP BY|LIMIT|UNION|IN)\b`)

@@ -136,6 +136,32 @@ func (q Query) begun(organizations map[string][]uuid.UUID) string {
 	return strings.Join(all, " & ")
 }
 
+// Traces are patterns of LIKE that whoever has the words, or others that begin so, meets:
+// all of the first, one of the second. They let others through too.
+func (q Query) Traces() (all, either []string) {
+	for _, w := range q.words {
+		switch {
+		case w.kind == simple:
+			all = append(all, "% "+w.text+"%")
+		case w.kind == number && either == nil:
+			either = []string{
+				"% +" + strings.TrimLeft(w.text, "0") + "%", "% " + w.text + "%", "% #" + backwards(strings.TrimLeft(w.text, "0")) + "%", "% " + w.parts[0] + "%",
+			}
+		case w.kind != number:
+			all = append(all, "%"+w.longest()+"%")
+		}
+	}
+	return all, either
+}
+
+// longest is a part that is in the whole word too, which may have been cut.
+func (w word) longest() string {
+	if len(w.text) >= maxWord {
+		return w.parts[0]
+	}
+	return slices.MaxFunc(w.parts, func(a, b string) int { return len(a) - len(b) })
+}
+
 // Short are the words of one letter.
 func (q Query) Short() []string {
 	var short []string
