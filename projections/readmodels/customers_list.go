@@ -95,16 +95,19 @@ func (m Customers) List(ctx context.Context, a Asked, text string) (Listed[Custo
 		selective := a.Seeks("email") || a.Seeks("phone") || a.Seeks("organization")
 		return paged(ctx, m.db, m.source(), a, selective, customerListed.item)
 	}
-	s := searching{source: m.source(), asked: a, query: search.Parse(text)}
-	if s.query.Empty() {
+	query := search.Parse(text)
+	if query.Empty() {
 		return Listed[Customer]{Items: []Customer{}}, nil
 	}
-	err := snapshot(ctx, m.db, func(tx pgx.Tx) error { // a customer that changes meanwhile is not in two tiers
-		s.rows, s.db = nil, tx
-		return s.find(ctx)
+	var rows []customerListed
+	err := snapshot(ctx, m.db, func(tx pgx.Tx) (err error) { // a customer that changes meanwhile is not in two tiers
+		s := searching{source: m.source(), asked: a, query: query, db: tx}
+		err = s.find(ctx)
+		rows = s.rows
+		return err
 	})
 	if err != nil {
 		return Listed[Customer]{}, marked(a, err)
 	}
-	return pageOfRows(s.rows, a.Limit, customerListed.item), nil
+	return pageOfRows(rows, a.Limit, customerListed.item), nil
 }
