@@ -64,7 +64,7 @@ func (m Access) Key(ctx context.Context, id domain.APIKeyID) (APIKey, error) {
 
 // Keys is a page of API keys, also the revoked.
 func (m Access) Keys(ctx context.Context, a Asked) (Listed[APIKey], error) {
-	return paged(ctx, m.db, keySource, a, false, apiKeyListed.item)
+	return paged(ctx, m.db, keySource, a, unsure, apiKeyListed.item)
 }
 
 // Used notes when keys were last used. It is no fact of the log, and lost with the

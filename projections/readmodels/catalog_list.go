@@ -64,10 +64,10 @@ func (r productListed) item() Product { return r.product() }
 
 // Employees is a page of employees.
 func (m Catalog) Employees(ctx context.Context, a Asked) (Listed[Employee], error) {
-	return paged(ctx, m.db, employeeSource, a, false, employeeListed.item)
+	return paged(ctx, m.db, employeeSource, a, unsure, employeeListed.item)
 }
 
 // Products is a page of products, also the retired.
 func (m Catalog) Products(ctx context.Context, a Asked) (Listed[Product], error) {
-	return paged(ctx, m.db, productSource, a, false, productListed.item)
+	return paged(ctx, m.db, productSource, a, unsure, productListed.item)
 }

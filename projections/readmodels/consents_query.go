@@ -59,7 +59,7 @@ func (r consentListed) item() Consent { return r.consent() }
 // Of is a page of a customer's consents, of which a grant may have expired by the
 // instant. A customer nobody knows has none.
 func (m Consents) Of(ctx context.Context, id domain.CustomerID, a Asked, instant time.Time) (Listed[Consent], error) {
-	return paged(ctx, m.db, consentSource.within(m.scope, m.scope.customer("row.customer_id")), a, false, consentListed.item,
+	return paged(ctx, m.db, consentSource.within(m.scope, m.scope.customer("row.customer_id")), a, unsure, consentListed.item,
 		lists.When("row.customer_id = @customer_id", pgx.NamedArgs{"customer_id": id.UUID, "instant": instant.UTC()}))
 }
 

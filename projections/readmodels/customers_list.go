@@ -92,8 +92,11 @@ func (r customerListed) item() Customer { return r.customer() }
 // that was asked for, else the best first ([searching]).
 func (m Customers) List(ctx context.Context, a Asked, text string) (Listed[Customer], error) {
 	if text == "" {
-		selective := a.Seeks("email") || a.Seeks("phone") || a.Seeks("organization")
-		return paged(ctx, m.db, m.source(), a, selective, customerListed.item)
+		way := unsure
+		if a.Seeks("email") || a.Seeks("phone") || a.Seeks("organization") {
+			way = seldom
+		}
+		return paged(ctx, m.db, m.source(), a, way, customerListed.item)
 	}
 	query := search.Parse(text)
 	if query.Empty() {

@@ -34,9 +34,8 @@ type searching struct {
 	pieces [tiers][]lists.Piece // what was found out about tiers
 	known  [tiers]bool          // and of which
 	alike  []alikeWord
-	common [tierOrganization]bool
-	walks  bool // how the planner was told
-	hits   int  // at most enough
+	common [tiers]bool
+	hits   int // at most enough
 	rows   []customerListed
 }
 
@@ -56,7 +55,7 @@ const enough = 5
 
 func (s *searching) find(ctx context.Context) error {
 	s.asked.Limit++
-	if err := s.sample(ctx); err != nil {
+	if err := s.sample(ctx, tierExact, tierBeginnings, s.traces()); err != nil {
 		return err
 	}
 	if s.asked.Sorted {
@@ -71,8 +70,13 @@ func (s *searching) find(ctx context.Context) error {
 		if tier == tierLike && from < tierLike && s.hits >= enough {
 			return nil
 		}
+		if tier >= tierLike {
+			if err := s.sample(ctx, tier, tier, nil); err != nil {
+				return err
+			}
+		}
 		last := tier
-		for tier < tierOrganization && !s.common[tier] && last+1 < tierOrganization && !s.common[last+1] {
+		for last+1 < tierOrganization && !s.common[tier] && !s.common[last+1] {
 			last++
 		}
 		if err := s.readTiers(ctx, tier, last, after); err != nil {
@@ -89,32 +93,31 @@ func (s *searching) findSorted(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	common := s.common[tierBeginnings]
-	if common && !some {
-		through = append(through, s.traces()...)
-	}
-	if common {
-		if err := s.plan(ctx, true); err != nil {
-			return err
+	way := seldom
+	if s.common[tierBeginnings] {
+		way = often
+		if !some {
+			through = append(through, s.traces()...)
 		}
 	}
-	s.rows, err = read[customerListed](ctx, s.db, s.source, s.asked, !common, through...)
+	s.rows, err = read[customerListed](ctx, s.db, s.source, s.asked, way, through...)
 	return err
 }
 
-// A word is common where so many of the newest customers that are looked at have it, or
-// rather of the first of them that have a trace of it: then a page of them is found sooner
-// by walking from the newest on, for it takes ten thousand customers at most, than in an
-// index, which gives all who ever had it. Statistics cannot tell: the planner knows of a
-// hundred words how common they are, and of the beginning of none.
+// A tier is common where so many of the newest customers that are looked at are in it, or
+// rather of the first of them that have a trace of the words: then a page of them is found
+// sooner by walking from the newest on, over five thousand customers or so, than in an
+// index, which gives all that ever had them. Statistics cannot tell: the planner knows of
+// a hundred words how common they are, and of the beginning of none.
 const (
-	newest = 2000 // are looked at
-	traced = 100  // of them, at most, are asked
-	common = 10   // of these have it
+	newest = 500 // are looked at
+	traced = 100 // of them, at most, are asked
+	common = 5   // of these are in it
 )
 
-// sample finds out which tiers are common, and has no later statement read the whole table.
-func (s *searching) sample(ctx context.Context) error {
+// sample finds out which of some tiers are common. It also has no later statement read the
+// whole table, or start processes: those take longer to start than a search does.
+func (s *searching) sample(ctx context.Context, first, last int, traces []lists.Piece) error {
 	if !s.asked.AsOf.IsZero() {
 		return nil // the past has no index, and is always walked through
 	}
@@ -122,22 +125,29 @@ func (s *searching) sample(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	stated.And(s.traces()...)
+	stated.And(traces...)
 	var tiers []lists.Piece
-	for tier := range tierOrganization {
+	for tier := first; tier <= last; tier++ {
 		pieces, err := s.tier(ctx, tier)
-		if err != nil {
+		switch {
+		case err != nil:
 			return err
+		case len(pieces) == 0:
+			return nil // a tier of nobody, which is sampled alone
 		}
 		tiers = append(tiers, lists.All(pieces...))
 	}
-	stated.Args["q_newest"], stated.Args["q_traced"] = newest, traced
 	counts := stated.Counts(tiers...)
+	stated.Args["q_newest"], stated.Args["q_traced"] = newest, traced
+	if len(traces) == 0 {
+		stated.Args["q_traced"] = newest
+	}
 	found, err := one[struct {
-		Counts []int64
-		Set    string
+		Counts    []int64
+		Seq, Each string
 	}](ctx, s.db, nil, `
-		SELECT `+counts+` AS counts, set_config('enable_seqscan', 'off', TRUE) AS set
+		SELECT `+counts+` AS counts,
+		  set_config('enable_seqscan', 'off', TRUE) AS seq, set_config('max_parallel_workers_per_gather', '0', TRUE) AS each
 		FROM (
 		  SELECT row.* FROM (SELECT * FROM customers.customers AS row ORDER BY row.registered_at DESC, row.customer_id DESC LIMIT @q_newest) AS row
 		  WHERE `+stated.Where+s.source.narrow+`
@@ -146,8 +156,8 @@ func (s *searching) sample(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for tier, count := range found.Counts {
-		s.common[tier] = count >= common
+	for i, count := range found.Counts {
+		s.common[first+i] = count >= common
 	}
 	return nil
 }
@@ -169,88 +179,85 @@ func (s *searching) traces() []lists.Piece {
 // readTiers reads what is still missing of the page from some tiers: from one that is
 // common, or from those between that are not.
 func (s *searching) readTiers(ctx context.Context, first, last int, after lists.Mark) error {
-	var pieces [][]lists.Piece
-	var before []lists.Piece
-	for tier := range last + 1 {
-		piece, err := s.tier(ctx, tier)
-		switch {
-		case err != nil:
+	pieces := make([]lists.Piece, last+1)
+	for tier := range pieces {
+		meets, err := s.tier(ctx, tier)
+		if err != nil {
 			return err
-		case tier >= first:
-			pieces = append(pieces, piece)
-		case len(piece) > 0:
-			before = append(before, lists.All(piece...).Not())
+		}
+		if len(meets) > 0 {
+			pieces[tier] = lists.All(meets...)
 		}
 	}
 	a := s.asked
 	a.After, a.Limit = after, s.asked.Limit-len(s.rows)
 	var found []customerFound
 	var err error
-	if first < tierOrganization && s.common[first] {
-		found, err = s.walkTier(ctx, a, slices.Concat(pieces[0], before, s.traces()))
-	} else {
-		found, err = s.lookUp(ctx, a, pieces, before)
+	switch {
+	case !slices.ContainsFunc(pieces[first:], lists.Piece.Asks):
+		return nil
+	case s.common[first]:
+		found, err = s.walk(ctx, a, pieces)
+	default:
+		found, err = s.lookUp(ctx, a, pieces, first)
 	}
 	for _, row := range found {
 		if s.hits < enough {
 			s.hits++
 		}
-		row.Mark = append([]string{strconv.Itoa(first + row.Tier), strconv.Itoa(s.hits)}, row.Mark...)
+		row.Mark = append([]string{strconv.Itoa(row.Tier), strconv.Itoa(s.hits)}, row.Mark...)
 		s.rows = append(s.rows, row.customerListed)
 	}
 	return err
 }
 
-// customerFound is a customer and in which of the tiers that were read.
+// customerFound is a customer and its tier.
 type customerFound struct {
 	customerListed
 	Tier int `db:"tier"`
 }
 
-// walkTier reads a page of a tier in the order of the list.
-func (s *searching) walkTier(ctx context.Context, a Asked, pieces []lists.Piece) ([]customerFound, error) {
-	if err := s.plan(ctx, true); err != nil {
-		return nil, err
+// walk reads a page of the last of some tiers in the order of the list.
+func (s *searching) walk(ctx context.Context, a Asked, tiers []lists.Piece) ([]customerFound, error) {
+	last := len(tiers) - 1
+	pieces := append(none(tiers[:last]), tiers[last])
+	if last < tierOrganization {
+		pieces = append(pieces, s.traces()...)
 	}
-	rows, err := read[customerListed](ctx, s.db, s.source, a, false, pieces...)
+	rows, err := read[customerListed](ctx, s.db, s.source, a, often, pieces...)
 	found := make([]customerFound, len(rows))
 	for i := range rows {
-		found[i].customerListed = rows[i]
+		found[i] = customerFound{rows[i], last}
 	}
 	return found, err
 }
 
-// lookUp reads a page of tiers that have few customers: all of each are looked up, and
-// sorted. A mark is a place in the first.
-func (s *searching) lookUp(ctx context.Context, a Asked, tiers [][]lists.Piece, before []lists.Piece) ([]customerFound, error) {
-	if err := s.plan(ctx, false); err != nil {
-		return nil, err
-	}
+// lookUp reads a page of tiers that have few customers, from the first on: all of each are
+// looked up and sorted, by the best that they are in. So those before are looked up too,
+// but where they are common.
+func (s *searching) lookUp(ctx context.Context, a Asked, tiers []lists.Piece, first int) ([]customerFound, error) {
 	stated, err := a.Statement(a.After, false)
 	if err != nil {
 		return nil, err
 	}
-	ranked := make([]lists.Piece, len(tiers))
-	for i, pieces := range tiers {
-		if len(pieces) > 0 {
-			ranked[i] = lists.All(slices.Concat(pieces, before)...)
-		}
-	}
-	if !slices.ContainsFunc(ranked, lists.Piece.Asks) {
-		return nil, nil
-	}
-	args := s.source.scope.args(a.AsOf.args(pgx.NamedArgs{"limit": a.Limit}))
-	from := a.AsOf.from(s.source.table)
-	if !a.AsOf.IsZero() {
+	if !a.AsOf.IsZero() && len(tiers) <= tierOrganization {
 		stated.And(s.traces()...) // there is no index
 	}
-	found := stated.Ranked(from, ranked...)
+	ranked := slices.Clone(tiers)
+	for tier := range first {
+		if s.common[tier] {
+			stated.And(none(tiers[tier : tier+1])...)
+			ranked[tier] = lists.Piece{}
+		}
+	}
+	args := s.source.scope.args(a.AsOf.args(pgx.NamedArgs{"limit": a.Limit, "first": first}))
+	from, found := a.AsOf.from(s.source.table), stated.Ranked(a.AsOf.from(s.source.table), ranked...)
 	maps.Copy(args, stated.Args)
 	return all[customerFound](ctx, s.db, `
 		WITH found AS (`+found+`), page AS (
 		  SELECT row.customer_id, row.tier
 		  FROM (SELECT row.customer_id, row.registered_at, min(row.tier) AS tier FROM found AS row GROUP BY row.customer_id, row.registered_at) AS row
-		  WHERE (row.tier > 0 OR `+stated.After+`)`+s.source.narrow+`
+		  WHERE (row.tier > @first OR row.tier = @first AND `+stated.After+`)`+s.source.narrow+`
 		  ORDER BY row.tier, `+stated.Order+` LIMIT @limit
 		)
 		SELECT `+s.source.columns+`, row.mark, row.tier
@@ -258,19 +265,15 @@ func (s *searching) lookUp(ctx context.Context, a Asked, tiers [][]lists.Piece, 
 		ORDER BY row.tier, `+stated.Order, pgx.QueryExecModeCacheDescribe, args)
 }
 
-// plan has the planner walk in the order of the list, or leaves the choice to it, as it is
-// at first.
-func (s *searching) plan(ctx context.Context, walk bool) error {
-	if s.walks == walk || !s.asked.AsOf.IsZero() {
-		return nil
+// none is that none of the pieces is met.
+func none(pieces []lists.Piece) []lists.Piece {
+	var not []lists.Piece
+	for _, p := range pieces {
+		if p.Asks() {
+			not = append(not, p.Not())
+		}
 	}
-	s.walks = walk
-	lookups := "on"
-	if walk {
-		lookups = "off"
-	}
-	_, err := one[struct{ Set string }](ctx, s.db, nil, "SELECT set_config('enable_bitmapscan', @lookups, TRUE) AS set", pgx.NamedArgs{"lookups": lookups})
-	return err
+	return not
 }
 
 // unmark takes the tier and how many hits there were out of a mark.
@@ -354,8 +357,10 @@ const maxOrganizations = 50
 // through looks up the organizations that the words may mean, and reports whether there
 // are some.
 func (s *searching) through(ctx context.Context) (pieces []lists.Piece, some bool, err error) {
-	asked := s.query.Organizations()
-	words, terms := slices.Collect(maps.Keys(asked)), slices.Collect(maps.Values(asked))
+	var words, terms []string
+	for word, called := range s.query.Organizations() {
+		words, terms = append(words, word), append(terms, called)
+	}
 	organizations := map[string][]uuid.UUID{}
 	if len(words) > 0 {
 		found, err := all[struct {

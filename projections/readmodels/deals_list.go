@@ -59,6 +59,9 @@ func (r dealListed) item() Deal { return r.deal() }
 
 // List is a page of deals.
 func (m Deals) List(ctx context.Context, a Asked) (Listed[Deal], error) {
-	selective := a.Seeks("customer") // whose deals are few; an index finds those that ever were
-	return paged(ctx, m.db, dealSource.within(m.scope, m.scope.deal("row.deal_id")), a, selective, dealListed.item)
+	way := unsure
+	if a.Seeks("customer") { // whose deals are few; an index finds those that ever were
+		way = seldom
+	}
+	return paged(ctx, m.db, dealSource.within(m.scope, m.scope.deal("row.deal_id")), a, way, dealListed.item)
 }

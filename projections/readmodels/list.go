@@ -50,12 +50,23 @@ func (s source) within(scope scope, narrow string) source {
 	return s
 }
 
+// way is how often the conditions of a list are met, where that is known better here than
+// to the planner, which takes a rare value for a frequent one and the other way round. An
+// OFFSET holds it to the way: it plans what is behind one by itself.
+type way int
+
+const (
+	unsure way = iota // the planner decides
+	seldom            // all rows that meet them are looked up, and sorted
+	often             // rows are read in order until there are enough
+)
+
 // read reads rows and the mark of each. Columns and joins are about row. Where the order
 // never changes, the past is a walk along the index of today's rows that asks for each as
-// it was; else it is all rows as they were, sorted. selective says that conditions are met
-// seldom: then a walk would take longer.
-func read[R any](ctx context.Context, db asker, s source, a Asked, selective bool, more ...lists.Piece) ([]R, error) {
-	stated, err := a.Statement(a.After, !a.AsOf.IsZero() && !selective)
+// it was; else it is all rows as they were, sorted. Where conditions are met
+// seldom the past is sorted too: a walk would take longer.
+func read[R any](ctx context.Context, db asker, s source, a Asked, way way, more ...lists.Piece) ([]R, error) {
+	stated, err := a.Statement(a.After, !a.AsOf.IsZero() && way != seldom)
 	if err != nil {
 		return nil, err
 	}
@@ -67,16 +78,20 @@ func read[R any](ctx context.Context, db asker, s source, a Asked, selective boo
 		from = a.AsOf.inOrder(s.table, s.key)
 		born = "\n    AND (@as_of::timestamptz IS NULL OR today." + s.born + " <= @as_of) -- later ones did not exist"
 	}
-	where := stated.Where + born + s.narrow
-	if selective && a.AsOf.IsZero() { // OFFSET keeps the planner, which takes a rare value for a frequent one, from walking in order
+	where, beyond := stated.Where+born+s.narrow, stated.After
+	switch {
+	case !a.AsOf.IsZero():
+	case way == seldom:
 		from, where = "(SELECT row.* FROM "+s.table+" AS row WHERE "+where+" OFFSET 0) AS row", "TRUE"
+	case way == often:
+		from, beyond = "(SELECT row.* FROM "+s.table+" AS row WHERE "+stated.After+" ORDER BY "+stated.Order+" OFFSET 0) AS row", "TRUE"
 	}
 	return all[R](ctx, db, `
 		SELECT `+s.columns+`, row.mark
 		FROM (
 		  SELECT row.*, `+stated.Mark+` AS mark FROM `+from+`
 		  WHERE `+where+`
-		    AND `+stated.After+`
+		    AND `+beyond+`
 		  ORDER BY `+stated.Order+`
 		  LIMIT @limit
 		) AS row `+s.joins(a.AsOf)+`
@@ -109,9 +124,9 @@ func pageOfRows[R interface{ mark() lists.Mark }, T any](rows []R, limit int, it
 }
 
 // paged answers a list by one statement.
-func paged[R interface{ mark() lists.Mark }, T any](ctx context.Context, db projections.Querier, s source, a Asked, selective bool, item func(R) T, more ...lists.Piece) (Listed[T], error) {
+func paged[R interface{ mark() lists.Mark }, T any](ctx context.Context, db projections.Querier, s source, a Asked, way way, item func(R) T, more ...lists.Piece) (Listed[T], error) {
 	a.Limit++
-	rows, err := read[R](ctx, db, s, a, selective, more...)
+	rows, err := read[R](ctx, db, s, a, way, more...)
 	if err != nil {
 		return Listed[T]{}, marked(a, err)
 	}

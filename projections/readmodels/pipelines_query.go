@@ -61,7 +61,7 @@ func (r pipelineListed) item() Pipeline { return r.pipeline() }
 
 // Pipelines is a page of pipelines.
 func (m Deals) Pipelines(ctx context.Context, a Asked) (Listed[Pipeline], error) {
-	return paged(ctx, m.db, pipelineSource, a, false, pipelineListed.item)
+	return paged(ctx, m.db, pipelineSource, a, unsure, pipelineListed.item)
 }
 
 func (r pipelineRow) pipeline() Pipeline {

@@ -21,7 +21,7 @@ var piecesOfSQL = []string{
 	"stated.Where", "stated.After", "stated.Order", "stated.Mark", "let.Where", "strings.ReplaceAll(…)",
 	"counts", "found", // stated.Counts and stated.Ranked
 	// a list's source, which is made of constants, and what follows from the scope
-	"s.columns", "s.joins(…)", "s.narrow", "s.born", "s.source.columns", "s.source.joins(…)", "s.source.narrow", "s.table", "from", "born", "where", "dealNames(…)", "isParked(…)",
+	"s.columns", "s.joins(…)", "s.narrow", "s.born", "s.source.columns", "s.source.joins(…)", "s.source.narrow", "s.table", "from", "born", "where", "beyond", "dealNames(…)", "isParked(…)",
 }
 
 var statement = regexp.MustCompile(`\b(SELECT|FROM|WHERE|JOIN|AND|ORDER BY|GROUP BY|LIMIT|UNION|IN)\b`)
