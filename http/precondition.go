@@ -48,7 +48,7 @@ func ifMatch(r *http.Request) (precondition, error) {
 	inner, quoted := strings.CutPrefix(text, `"`)
 	inner, closed := strings.CutSuffix(inner, `"`)
 	n, err := strconv.ParseUint(inner, 10, 63)
-	if len(values) > 1 || !quoted || !closed || err != nil {
+	if len(values) > 1 || !quoted || !closed || err != nil || etag(domain.Revision(n)) != text { // "01" is no tag of ours
 		return precondition{}, &headerFault{"If-Match", `If-Match is one revision in quotes, as ETag gave it ("3"), or *.`}
 	}
 	revision := domain.Revision(n)

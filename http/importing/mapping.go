@@ -1,6 +1,7 @@
 package importing
 
 import (
+	"bytes"
 	"embed"
 	"errors"
 	"fmt"
@@ -71,11 +72,23 @@ func Parse(name string, text []byte) (*Plan, error) {
 	return p, nil
 }
 
+// maxOpen is how many brackets and braces a mapping may open. The YAML reader takes time
+// that grows with the square of how deep they nest: a quarter of a megabyte of [ takes
+// it minutes. The built-in mappings open some two hundred.
+const maxOpen = 4000
+
 func parse(name string, text []byte) (*Plan, error) {
+	if open := bytes.Count(text, []byte("[")) + bytes.Count(text, []byte("{")); open > maxOpen {
+		return nil, fmt.Errorf("mapping %s: it opens %d brackets and braces, and may open %d", name, open, maxOpen)
+	}
 	var m mapping
 	if err := yaml.UnmarshalWithOptions(text, &m, yaml.Strict()); err != nil {
 		if at, ok := errors.AsType[yaml.Error](err); ok && at.GetToken() != nil {
-			return nil, fmt.Errorf("mapping %s: line %d: %s", name, at.GetToken().Position.Line, at.GetMessage())
+			message := at.GetMessage()
+			if mistyped, ok := errors.AsType[*yaml.TypeError](err); ok && mistyped != nil { // it speaks of Go's types
+				message = "a value of another kind is expected here: a text, a list or an object"
+			}
+			return nil, fmt.Errorf("mapping %s: line %d: %s", name, at.GetToken().Position.Line, message)
 		}
 		return nil, fmt.Errorf("mapping %s: %w", name, err)
 	}
