@@ -76,7 +76,7 @@ func (s *searching) find(ctx context.Context) error {
 			}
 		}
 		last := tier
-		for last+1 < tierOrganization && !s.common[tier] && !s.common[last+1] {
+		for last+1 < tierOrganization && last+1 != tierWords && !s.common[tier] && !s.common[last+1] { // beginnings cost the most
 			last++
 		}
 		if err := s.readTiers(ctx, tier, last, after); err != nil {
