@@ -13,7 +13,7 @@ import (
 	"crm/http/importing"
 )
 
-// importFiles is `crm import`.
+// importFiles is `crm import`, without a further word.
 type importFiles struct {
 	Mapping string   `required:"" placeholder:"M" help:"How rows become commands: a built-in mapping (${mappings}) or a YAML file."`
 	DryRun  bool     `help:"Say what would happen; contact no server."`

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"time"
@@ -12,10 +13,15 @@ import (
 	"github.com/google/uuid"
 )
 
-// ask asks the server about keys. A body makes it a command, under a key of its own:
-// it is sent once, and who sends it again after a broken connection makes another
-// command of it.
+// ask asks the server about keys, as call does.
 func (c *connection) ask(ctx context.Context, method, path string, body, into any) error {
+	return c.call(ctx, method, "/keys"+path, body, into)
+}
+
+// call asks the server for what is under /v1. A body makes it a command, under a key of
+// its own: it is sent once, and who sends it again after a broken connection makes
+// another command of it. The answer is JSON, or whatever it is for an [io.Writer].
+func (c *connection) call(ctx context.Context, method, path string, body, into any) error {
 	key, err := c.key()
 	if err != nil {
 		return err
@@ -28,7 +34,7 @@ func (c *connection) ask(ctx context.Context, method, path string, body, into an
 			return err
 		}
 	}
-	request, err := http.NewRequestWithContext(ctx, method, strings.TrimSuffix(c.Server, "/")+"/v1/keys"+path, bytes.NewReader(text))
+	request, err := http.NewRequestWithContext(ctx, method, strings.TrimSuffix(c.Server, "/")+"/v1"+path, bytes.NewReader(text))
 	if err != nil {
 		return err
 	}
@@ -41,6 +47,10 @@ func (c *connection) ask(ctx context.Context, method, path string, body, into an
 		return err
 	}
 	defer response.Body.Close()
+	if text, ok := into.(io.Writer); ok {
+		_, err := io.Copy(text, response.Body)
+		return err
+	}
 	if err := json.NewDecoder(response.Body).Decode(into); err != nil {
 		return fmt.Errorf("the server's answer: %w", err)
 	}

@@ -24,7 +24,7 @@ type cli struct {
 	Up          up          `cmd:"" help:"Start everything on this machine: Postgres, event store, server."`
 	Serve       serve       `cmd:"" help:"Start the server against EventStoreDB and Postgres."`
 	Node        node        `cmd:"" help:"Serve the embedded event store alone, and look after it."`
-	Import      importFiles `cmd:"" help:"Import files of another CRM through the API."`
+	Import      importTools `cmd:"" help:"Import files of another CRM through the API; list, undo and resume imports."`
 	Projections modelTools  `cmd:"" help:"Look after the read models: list, rebuild, verify, compare versions, roll back."`
 	Keys        keyTools    `cmd:"" help:"Administer the API keys of a running server: list, issue, rotate, change, revoke."`
 	AnalystDSN  analystDSN  `cmd:"" name:"analyst-dsn" help:"Print the connection string with which analysts read the read models in SQL."`

@@ -49,7 +49,8 @@ type world struct {
 	pool   *pgxpool.Pool
 	server *crmhttp.Server
 	url    string
-	stop   func() // the work on imports
+	stop   func()               // the work on imports
+	jobs   func() *imports.Jobs // without a sender
 }
 
 func newWorld(tb testing.TB, change ...func(*crmhttp.Config)) *world {
@@ -65,7 +66,12 @@ func newWorld(tb testing.TB, change ...func(*crmhttp.Config)) *world {
 // ids are other ones.
 func worldOn(tb testing.TB, pool *pgxpool.Pool, change ...func(*crmhttp.Config)) *world {
 	tb.Helper()
-	w := &world{t: tb, log: domaintest.NewMemory(time.Now), pool: pool}
+	return worldOnLog(tb, pool, domaintest.NewMemory(time.Now), change...)
+}
+
+func worldOnLog(tb testing.TB, pool *pgxpool.Pool, log *domaintest.Memory, change ...func(*crmhttp.Config)) *world {
+	tb.Helper()
+	w := &world{t: tb, log: log, pool: pool}
 	cfg := crmhttp.Config{
 		Commands: commands.New(w.log, commands.Config{}),
 		Keys: map[string]crmhttp.Key{
@@ -75,6 +81,10 @@ func worldOn(tb testing.TB, pool *pgxpool.Pool, change ...func(*crmhttp.Config))
 	}
 	for _, c := range change {
 		c(&cfg)
+	}
+	w.jobs = func() *imports.Jobs {
+		cfg.Imports.Commands = cfg.Commands
+		return imports.New(cfg.Imports)
 	}
 	server, err := crmhttp.New(cfg)
 	if err != nil {

@@ -297,7 +297,7 @@ func (r *run) report(s Summary) {
 		r.say("rejected rows are in %s", s.ErrorsFile)
 	}
 	if s.ID != uuid.Nil {
-		r.say("import %s; it can be undone: POST /v1/imports/%s/undo", s.ID, s.ID)
+		r.say("import %s; it can be undone: crm import undo %s --reason …", s.ID, s.ID)
 	}
 }
 

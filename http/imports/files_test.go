@@ -1,0 +1,244 @@
+package imports_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/csv"
+	"errors"
+	"io"
+	"net/http"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"crm/commands"
+	"crm/domain"
+	crmhttp "crm/http"
+	"crm/http/imports"
+)
+
+// endless is a body of so many bytes, which are nowhere.
+type endless struct{ left int64 }
+
+func (e *endless) Read(p []byte) (int, error) {
+	if e.left <= 0 {
+		return 0, io.EOF
+	}
+	n := int(min(e.left, int64(len(p))))
+	clear(p[:n])
+	e.left -= int64(n)
+	return n, nil
+}
+
+// A file of the limit is taken in without ever being in memory; one of a byte more is
+// refused, whether its sender tells its length or not, and leaves nothing.
+func TestLargeFiles(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	id := w.prepare(house)
+	var high atomic.Uint64
+	watched, stop := context.WithCancel(t.Context())
+	defer stop()
+	go func() {
+		for watched.Err() == nil {
+			var m runtime.MemStats
+			runtime.ReadMemStats(&m)
+			high.Store(max(high.Load(), m.HeapAlloc))
+			time.Sleep(10 * time.Millisecond)
+		}
+	}()
+	var before runtime.MemStats
+	runtime.ReadMemStats(&before)
+	for _, told := range []bool{true, false} {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodPut, w.url+"/v1/imports/"+id+"/files/people.csv", &endless{imports.MaxFile + 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if told {
+			request.ContentLength = imports.MaxFile + 1
+		}
+		request.Header.Set("Authorization", "Bearer "+key)
+		response, err := http.DefaultClient.Do(request)
+		if err != nil && told {
+			continue // the server has answered and closed before all was sent
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, _ := io.ReadAll(response.Body) // what is cut off has no slug
+		response.Body.Close()
+		if response.StatusCode != http.StatusUnprocessableEntity || !strings.Contains(string(text), "import-file-too-large") {
+			t.Errorf("told %t: %d %s", told, response.StatusCode, text)
+		}
+	}
+	if grown := int64(high.Load()) - int64(before.HeapAlloc); grown > imports.MaxFile {
+		t.Errorf("the heap grew by %d MiB", grown>>20)
+	}
+	var left int
+	if err := w.pool.QueryRow(t.Context(), "SELECT count(*) FROM crm.import_chunks").Scan(&left); err != nil || left != 0 {
+		t.Errorf("%d chunks of refused files are left, %v", left, err)
+	}
+}
+
+// A sender who is slow, or goes, is given time and leaves nothing.
+func TestSlowUpload(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	id := w.prepare(house)
+	from, to := io.Pipe()
+	over := make(chan int, 1)
+	go func() {
+		status, _ := w.try(http.MethodPut, "/v1/imports/"+id+"/files/people.csv", from)
+		over <- status
+	}()
+	for _, piece := range []string{"id,name,", "job,colour,", "mail,may,call\n", "1,Ada,,,,no,\n"} {
+		if _, err := io.WriteString(to, piece); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(20 * time.Millisecond) // each piece is a read of its own
+	}
+	to.Close()
+	if status := <-over; status != http.StatusOK {
+		t.Fatalf("a slow upload: %d", status)
+	}
+	if found := w.show(id); len(found.Files) != 1 || found.Files[0].Size != 46 {
+		t.Errorf("it left %+v", found.Files)
+	}
+
+	cut, cancel := context.WithCancel(t.Context())
+	from, to = io.Pipe()
+	request, err := http.NewRequestWithContext(cut, http.MethodPut, w.url+"/v1/imports/"+id+"/files/goods.csv", from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Authorization", "Bearer "+key)
+	gone := make(chan struct{})
+	go func() {
+		defer close(gone)
+		if response, err := http.DefaultClient.Do(request); err == nil {
+			response.Body.Close()
+		}
+	}()
+	if _, err := io.WriteString(to, "sku,na"); err != nil {
+		t.Fatal(err)
+	}
+	cancel()
+	<-gone
+	deadline := time.Now().Add(patience)
+	for left := -1; left != 1; time.Sleep(5 * time.Millisecond) {
+		if err := w.pool.QueryRow(t.Context(), "SELECT count(*) FROM crm.import_files WHERE import = $1", id).Scan(&left); err != nil {
+			t.Fatal(err)
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%d files are left", left)
+		}
+	}
+}
+
+// No cell of an answer is a formula to a spreadsheet.
+func TestFormulas(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, cell := range []string{"=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "|calc", "＝1"} {
+		var file bytes.Buffer
+		out := csv.NewWriter(&file)
+		// The first has no name and is rejected, so that both answers hold the cell.
+		_ = out.WriteAll([][]string{{"id", "name", "job", "colour", "mail", "may", "call"}, {uuid.NewString(), "", cell, cell, cell, "no", ""}, {uuid.NewString(), "Ada", cell, "", "", "no", ""}})
+		id := w.bring(house, "people.csv", file.String()).ID.String()
+		for _, path := range []string{"/failed", "/successful", "/failed?file=people.csv", "/successful?file=people.csv"} {
+			rows, err := csv.NewReader(strings.NewReader(w.must(http.MethodGet, "/v1/imports/"+id+path, nil))).ReadAll()
+			if err != nil || len(rows) < 2 {
+				t.Fatalf("%q, %s: %d rows, %v", cell, path, len(rows), err)
+			}
+			for _, row := range rows {
+				for _, got := range row {
+					if got != "" && (strings.ContainsRune("=+-@\t\r\n\x00|", rune(got[0])) || strings.HasPrefix(got, "＝")) {
+						t.Errorf("%s has the cell %q", path, got)
+					}
+				}
+			}
+		}
+	}
+}
+
+// Files and what became of rows are deleted when their time is over; the import, and
+// what it has brought, stay.
+func TestFilesExpire(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(cfg *crmhttp.Config) { cfg.Imports.Keep = time.Nanosecond })
+	done := w.bring(house, "people.csv", "id,name,job,colour,mail,may,call\n1,Ada,,,,no,\n")
+	if err := imports.Tidy(w.jobs(), t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if found := w.show(done.ID.String()); !found.Forgotten || len(found.Files) != 0 || found.Progress.Rows != 1 {
+		t.Errorf("afterwards: %+v", found)
+	}
+	var left int
+	if err := w.pool.QueryRow(t.Context(), "SELECT (SELECT count(*) FROM crm.import_chunks) + (SELECT count(*) FROM crm.import_rows)").Scan(&left); err != nil || left != 0 {
+		t.Errorf("%d chunks and rows are left, %v", left, err)
+	}
+	if status, text := w.try(http.MethodGet, "/v1/imports/"+done.ID.String()+"/successful", nil); status != http.StatusConflict || !strings.Contains(text, "import-files-deleted") {
+		t.Errorf("results: %d %s", status, text)
+	}
+	w.undo(done.ID) // what to take back is known without files
+}
+
+// A mapping whose few lines stand for thousands of millions is refused, and soon.
+func TestAliasBomb(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	var bomb strings.Builder
+	bomb.WriteString("name: bomb\nfiles: []\na0: &a0 [x,x,x,x,x,x,x,x,x,x]\n")
+	for i := range 12 {
+		n, before := string(rune('1'+i)), "*a"+string(rune('0'+i))
+		bomb.WriteString("a" + n + ": &a" + n + " [" + strings.TrimSuffix(strings.Repeat(before+",", 10), ",") + "]\n")
+	}
+	body := strings.NewReader(`{"mapping_text":` + strconv.Quote(bomb.String()) + `}`)
+	if status, text := w.try(http.MethodPost, "/v1/imports", body, "Content-Type", "application/json"); status != http.StatusUnprocessableEntity {
+		t.Errorf("%d %.300s", status, text)
+	}
+}
+
+// away is a log that does not answer for a while.
+type away struct {
+	commands.Log
+	fails atomic.Int64
+	with  error
+}
+
+func (a *away) Append(ctx context.Context, stream domain.Stream, expected domain.Revision, events []domain.Proposed) (domain.Receipt, error) {
+	if stream.Category() == "customer" && a.fails.Add(-1) >= 0 {
+		return domain.Receipt{}, a.with
+	}
+	return a.Log.Append(ctx, stream, expected, events)
+}
+
+// An import waits for an event store that is away, and tries again where the server
+// stumbles; nothing is stored twice.
+func TestStoreAway(t *testing.T) {
+	t.Parallel()
+	for name, with := range map[string]error{"away": domain.ErrStoreUnavailable, "a stumble": errors.New("a stumble")} {
+		var log *away
+		w := newWorld(t)
+		w.stop()
+		log = &away{Log: w.log, with: with}
+		log.fails.Store(3)
+		w = worldOnLog(t, w.pool, w.log, func(cfg *crmhttp.Config) { cfg.Commands = commands.New(log, commands.Config{}) })
+		done := w.bring(house, "people.csv", "id,name,job,colour,mail,may,call\n1,Ada,,,,no,\n2,Grace,,,,no,\n")
+		if done.Progress.Rows != 2 || done.Progress.Rejected != 0 {
+			t.Errorf("%s: %+v", name, done.Progress)
+		}
+		if log.fails.Load() > 0 {
+			t.Errorf("%s: the log was asked too seldom to fail", name)
+		}
+		if n := w.events(); n != 3 { // two customers and the pipeline
+			t.Errorf("%s: %d events", name, n)
+		}
+		w.stop()
+	}
+}
