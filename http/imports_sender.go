@@ -2,8 +2,10 @@ package http
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -11,8 +13,10 @@ import (
 
 	"crm/commands"
 	"crm/domain"
+	"crm/domain/apikey"
 	"crm/http/access"
 	"crm/http/importing"
+	"crm/http/imports"
 )
 
 // importSender carries the commands of an import out in this process, as POST
@@ -30,6 +34,9 @@ func (s *Server) importSender(run uuid.UUID, actor string) importing.Sender {
 // Send carries commands out, and again those of which nothing is known because the
 // store was away, until ctx ends.
 func (i *importSender) Send(ctx context.Context, all []*importing.Command) ([]importing.Outcome, error) {
+	if err := i.server.mayStillImport(ctx, i.actor); err != nil {
+		return nil, err
+	}
 	outcomes := make([]importing.Outcome, len(all))
 	left := make([]int, len(all))
 	for k := range all {
@@ -64,6 +71,34 @@ func (i *importSender) Send(ctx context.Context, all []*importing.Command) ([]im
 			return nil, ctx.Err()
 		}
 	}
+}
+
+// mayStillImport answers imports.ErrNotAllowed when the key that has created an import
+// is revoked or expired, gone from the key file, or of another role by now. What an
+// OpenID Connect token said cannot be asked again: whom it let in, whose names have a
+// colon, goes on.
+func (s *Server) mayStillImport(ctx context.Context, actor string) error {
+	if key, there := s.fileKeys()[actor]; there {
+		return allowedIf(key.Role.May(access.ImportsRun))
+	}
+	if strings.Contains(actor, ":") {
+		return nil
+	}
+	key, err := s.cfg.Commands.APIKey(ctx, apikey.ID(actor))
+	if errors.Is(err, apikey.ErrUnknown) {
+		return imports.ErrNotAllowed
+	}
+	if err != nil {
+		return err // the import waits, and asks again
+	}
+	return allowedIf(key.Live(s.cfg.Now()) && access.Role(key.Terms.Role).May(access.ImportsRun))
+}
+
+func allowedIf(holds bool) error {
+	if !holds {
+		return imports.ErrNotAllowed
+	}
+	return nil
 }
 
 // importTries is how often a command is sent that the server stumbles over.

@@ -66,7 +66,9 @@
 //   - 2026-11-22 An advisory lock and no lease: it ends with its server, and no clock has
 //     to be believed.
 //   - 2026-11-22 Import runs in the name of its creator, an undo in the name of who asks
-//     for it. Both are people's decisions, for which the history has a name.
+//     for it. Both are people's decisions, for which the history has a name. Whether the
+//     creator's key still may import is asked before each request of some hundred
+//     commands; of a token's holder it cannot be asked, so theirs goes on.
 //   - 2026-11-22 An undo closes the generation of each stream that it changes: the keys
 //     of the commands that imports ask of it from then on hold the revision of the last
 //     event that an undo left there ([undo.MarkOf]), so they are other commands than
