@@ -64,7 +64,11 @@ func (s *Server) serveBatch(w http.ResponseWriter, r *http.Request) {
 		fail(w, r, err)
 		return
 	}
-	s.writing.within(w, r, func() { s.answerBatch(w, r, meta, entries) })
+	bytes := 0
+	for _, e := range entries {
+		bytes += len(e.Body.Value)
+	}
+	s.writing.within(w, r, bytes, func() { s.answerBatch(w, r, meta, entries) })
 }
 
 // answerBatch answers a batch that was read and let in.

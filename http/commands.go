@@ -296,7 +296,7 @@ func (s *Server) serve(c *command) http.HandlerFunc {
 			fail(w, r, err)
 			return
 		}
-		leave, err := s.writing.enter(r.Context()) // not before the body is here: who sends slowly must not keep a place
+		leave, err := s.writing.enter(r.Context(), len(a.body)) // not before the body is here: who sends slowly must not keep a place
 		if err != nil {
 			fail(w, r, err)
 			return

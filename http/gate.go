@@ -32,11 +32,19 @@ type gate struct {
 	mu      sync.Mutex
 	free    int
 	waiting *list.List // of *waiter, the one who came last in front
+	held    int        // bytes of their requests
 
 	counts gateCounts
 }
 
-type waiter struct{ called chan bool } // true: come in; false: go away
+type waiter struct {
+	called chan bool // true: come in; false: go away
+	bytes  int
+}
+
+// maxHeld is how much those who wait may hold together, in bytes of their bodies. More
+// than the largest body.
+const maxHeld = 64 << 20
 
 type gateCounts struct {
 	running, waiting prometheus.Gauge
@@ -49,8 +57,8 @@ func newGate(limit int, patience time.Duration, counts gateCounts) *gate {
 }
 
 // enter waits for a place and gives it, or [ErrOverloaded]. Who has got a place
-// leaves it.
-func (g *gate) enter(ctx context.Context) (leave func(), err error) {
+// leaves it. The bytes are of the body that waits.
+func (g *gate) enter(ctx context.Context, bytes int) (leave func(), err error) {
 	g.mu.Lock()
 	if g.free > 0 {
 		g.free--
@@ -58,10 +66,11 @@ func (g *gate) enter(ctx context.Context) (leave func(), err error) {
 		g.counts.running.Inc()
 		return g.leave, nil
 	}
-	w := &waiter{called: make(chan bool, 1)}
+	w := &waiter{make(chan bool, 1), bytes}
 	place := g.waiting.PushFront(w)
-	if g.waiting.Len() > g.room { // it has waited longest, and would be told soon anyway
-		g.waiting.Remove(g.waiting.Back()).(*waiter).called <- false
+	g.held += bytes
+	for g.waiting.Len() > g.room || g.held > maxHeld && g.waiting.Len() > 1 { // it has waited longest, and would be told soon anyway
+		g.remove(g.waiting.Back()).called <- false
 	}
 	g.counts.waiting.Set(float64(g.waiting.Len()))
 	g.mu.Unlock()
@@ -82,11 +91,18 @@ func (g *gate) enter(ctx context.Context) (leave func(), err error) {
 	case in := <-w.called: // at the last moment
 		return g.answer(in)
 	default:
-		g.waiting.Remove(place)
+		g.remove(place)
 		g.counts.waiting.Set(float64(g.waiting.Len()))
 		g.counts.refused.Inc()
 		return nil, err
 	}
+}
+
+// remove takes one out of those who wait. The lock is held.
+func (g *gate) remove(place *list.Element) *waiter {
+	w := g.waiting.Remove(place).(*waiter)
+	g.held -= w.bytes
+	return w
 }
 
 func (g *gate) answer(in bool) (leave func(), err error) {
@@ -104,7 +120,7 @@ func (g *gate) leave() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if last := g.waiting.Front(); last != nil {
-		g.waiting.Remove(last).(*waiter).called <- true
+		g.remove(last).called <- true
 		g.counts.waiting.Set(float64(g.waiting.Len()))
 		return
 	}
@@ -112,8 +128,8 @@ func (g *gate) leave() {
 }
 
 // within runs work behind the gate, or answers why it was not let in.
-func (g *gate) within(w http.ResponseWriter, r *http.Request, work func()) {
-	leave, err := g.enter(r.Context())
+func (g *gate) within(w http.ResponseWriter, r *http.Request, bytes int, work func()) {
+	leave, err := g.enter(r.Context(), bytes)
 	if err != nil {
 		fail(w, r, err)
 		return

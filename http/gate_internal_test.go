@@ -24,14 +24,14 @@ func TestAGate(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g := testGate(1, time.Second)
-		leave, err := g.enter(t.Context())
+		leave, err := g.enter(t.Context(), 0)
 		if err != nil {
 			t.Fatal(err)
 		}
 		told, entered := make(chan int, 6), make(chan int, 6)
 		for i := range 6 { // one more than there is room for, and the first is gone by then
 			go func() {
-				leave, err := g.enter(t.Context())
+				leave, err := g.enter(t.Context(), 0)
 				if errors.Is(err, ErrOverloaded) {
 					told <- i
 					return
@@ -52,21 +52,51 @@ func TestAGate(t *testing.T) {
 			}
 		}
 		synctest.Wait()
-		if leave, err = g.enter(t.Context()); err != nil {
+		if leave, err = g.enter(t.Context(), 0); err != nil {
 			t.Fatal(err)
 		}
 		began := time.Now()
-		if _, err := g.enter(t.Context()); !errors.Is(err, ErrOverloaded) || time.Since(began) != time.Second {
+		if _, err := g.enter(t.Context(), 0); !errors.Is(err, ErrOverloaded) || time.Since(began) != time.Second {
 			t.Errorf("%v after %s", err, time.Since(began))
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		if _, err := g.enter(ctx); !errors.Is(err, context.Canceled) {
+		if _, err := g.enter(ctx, 0); !errors.Is(err, context.Canceled) {
 			t.Errorf("got %v", err)
 		}
 		leave()
 		if g.free != 1 || g.waiting.Len() != 0 {
 			t.Errorf("%d places, %d waiting", g.free, g.waiting.Len())
+		}
+	})
+}
+
+// Those who wait hold no more than is allowed together: who has waited longest gives way.
+func TestAGateHoldsNoMoreThanItMay(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		g := testGate(8, time.Second)
+		for range 8 {
+			if _, err := g.enter(t.Context(), maxHeld); err != nil {
+				t.Fatal(err) // inside nothing is held by waiting
+			}
+		}
+		told := make(chan int, 3)
+		for i := range 3 {
+			go func() {
+				if _, err := g.enter(t.Context(), maxHeld/2); errors.Is(err, ErrOverloaded) {
+					told <- i
+				}
+			}()
+			synctest.Wait()
+		}
+		if len(told) != 1 || <-told != 0 || g.held != maxHeld {
+			t.Errorf("%d bytes are held", g.held)
+		}
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if len(told) != 2 || g.held != 0 || g.waiting.Len() != 0 {
+			t.Errorf("%d bytes are held by nobody", g.held)
 		}
 	})
 }

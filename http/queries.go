@@ -178,7 +178,7 @@ func serveQuery[I any, In interface {
 		if err := s.await(ctx, q.models, In(in).position()); err != nil {
 			return nil, err
 		}
-		leave, err := s.reading.enter(ctx) // not before the read model is there: waiting for it takes nothing
+		leave, err := s.reading.enter(ctx, 0) // not before the read model is there: waiting for it takes nothing
 		if err != nil {
 			return nil, err
 		}
