@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/mail"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -107,7 +108,7 @@ func normalHost(host string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if !strings.Contains(ascii, ".") || net.ParseIP(ascii) != nil {
+	if !strings.Contains(ascii, ".") || slices.Contains(strings.Split(ascii, "."), "") || net.ParseIP(ascii) != nil {
 		return "", errors.New("not a domain name")
 	}
 	return ascii, nil

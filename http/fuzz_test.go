@@ -14,6 +14,7 @@ func FuzzContactPoints(f *testing.F) {
 	for _, typed := range []string{
 		"ada@example.org", "\"a b\"@Müller.example", "a@[127.0.0.1]", "+43 1 234567 ext. 5", "01 234567", "tel:+1-201-555-0123;phone-context=x",
 		"Example.org/Ä?q#f", "https://user@host.example", "http://[::1]:80", "https://xn--a.example:99999", "javascript://x.example/%0a", "+", "٠١٢٣٤٥٦٧", "a@b.c\x00",
+		"..", "http://a..example", "ada@.example.org",
 	} {
 		f.Add(typed, "AT")
 	}
