@@ -81,7 +81,7 @@ func wire(t *testing.T, p *program, r contracttest.Request) contracttest.Answer 
 	if err != nil {
 		t.Fatalf("%s: %v", r, err)
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()               // it is read to its end
 	_ = conn.SetDeadline(time.Now().Add(time.Minute)) // TCP takes one
 	go func() { _, _ = io.Copy(conn, bytes.NewReader(r.Bytes(p.key))) }()
 	response, err := http.ReadResponse(bufio.NewReader(conn), nil)

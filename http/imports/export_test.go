@@ -3,4 +3,4 @@ package imports
 import "context"
 
 // Tidy does what Run does every ten minutes.
-func Tidy(j *Jobs, ctx context.Context) error { return j.tidy(ctx) } //nolint:revive // as a method expression
+func Tidy(j *Jobs, ctx context.Context) error { return j.tidy(ctx) }

@@ -105,7 +105,9 @@ func TestSlowUpload(t *testing.T) {
 		}
 		time.Sleep(20 * time.Millisecond) // each piece is a read of its own
 	}
-	to.Close()
+	if err := to.Close(); err != nil {
+		t.Fatal(err)
+	}
 	if status := <-over; status != http.StatusOK {
 		t.Fatalf("a slow upload: %d", status)
 	}
