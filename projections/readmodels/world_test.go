@@ -196,8 +196,8 @@ func randomWorld(n int, seed uint64) *world {
 			}})
 			_ = w.product(productID(r.IntN(6)), pick[product.Command](r, product.SetListPrice{ListPrice: euros(r.Int64N(9999))}, product.SetListPrice{ListPrice: euros(7)},
 				product.ChangeDetails{Patch: domain.Patch[product.Details]{Set: product.Details{SKU: fmt.Sprint(r.IntN(9))}}}))
-			if r.IntN(100) == 0 {
-				_ = w.product(productID(r.IntN(6)), product.Retire{})
+			if r.IntN(50) == 0 {
+				_ = w.product(productID(r.IntN(6)), pick[product.Command](r, product.Retire{}, product.Reinstate{}))
 			}
 		default:
 			_ = w.deal(dealID(r.IntN(n/40+1)), randomDealCommand(r, n))
