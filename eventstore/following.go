@@ -81,7 +81,7 @@ func (f *Following) next(ctx context.Context) (domain.Batch, error) {
 // look takes from the tail. The events are copied out of it, else one who is slow
 // would keep all of it in memory.
 func (f *Following) look(ctx context.Context) (domain.Batch, error) {
-	batch, err := f.store.tail.take(ctx, f.after, f.most, followingBytes)
+	batch, err := f.store.tail.take(ctx, f.after, f.most, followingBytes, nil)
 	if err != nil {
 		if ctx.Err() == nil {
 			f.leaveTail()

@@ -198,9 +198,24 @@ func (s *subscription) follow(ctx context.Context) error {
 
 // followTail hands out what the tail gives. What was delivered may end before where
 // the tail was joined; nothing of ours lies between.
+//
+// A database that dies may lose the last commits that it acknowledged, where it was
+// told not to wait for the disk, and the consumer with them: who has nothing to do
+// looks whether the checkpoint went back, or it would learn of it with the next event.
 func (s *subscription) followTail(ctx context.Context, delivered, joined domain.Position) error {
+	idle := time.NewTicker(lookBack)
+	defer idle.Stop()
 	for {
-		batch, err := s.store.tail.take(ctx, joined, s.cfg.MaxBatch, s.cfg.MaxBytes)
+		batch, err := s.store.tail.take(ctx, joined, s.cfg.MaxBatch, s.cfg.MaxBytes, idle.C)
+		if err == nil && batch.Through == joined {
+			if s.cfg.Checkpoint == nil {
+				continue
+			}
+			if at, err := s.cfg.Checkpoint(ctx); err == nil && at.Before(delivered) {
+				return errCheckpointMoved
+			}
+			continue
+		}
 		if err == nil {
 			batch.After = delivered
 			delivered, joined = batch.Through, batch.Through
@@ -211,6 +226,9 @@ func (s *subscription) followTail(ctx context.Context, delivered, joined domain.
 		}
 	}
 }
+
+// lookBack is how often the checkpoint is asked for while nothing happens.
+const lookBack = time.Second
 
 func (s *subscription) checkpoint(ctx context.Context) (domain.Position, error) {
 	if s.cfg.Checkpoint == nil {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sort"
 	"sync"
+	"time"
 
 	"crm/domain"
 	"crm/eventstore/wire"
@@ -89,8 +90,8 @@ func (t *tail) leave() {
 
 // take gives what lies after a position: events within the limits, or none when
 // the log is known to hold none of ours up to a later position. It waits for
-// either. It fails with errPassed, when the tail fails, and when ctx ends.
-func (t *tail) take(ctx context.Context, after domain.Position, maxEvents, maxBytes int) (domain.Batch, error) {
+// either, or gives nothing when idle says so. It fails with errPassed, when the tail fails, and when ctx ends.
+func (t *tail) take(ctx context.Context, after domain.Position, maxEvents, maxBytes int, idle <-chan time.Time) (domain.Batch, error) {
 	for {
 		batch, changed, err := t.at(after, maxEvents, maxBytes)
 		if err != nil || batch.Through != after {
@@ -98,6 +99,8 @@ func (t *tail) take(ctx context.Context, after domain.Position, maxEvents, maxBy
 		}
 		select {
 		case <-changed:
+		case <-idle:
+			return batch, nil
 		case <-ctx.Done():
 			return batch, ctx.Err()
 		}
