@@ -40,6 +40,8 @@ func (a Answer) Fault(r Request) string {
 	switch {
 	case a.Status == http.StatusServiceUnavailable && a.Slug() == "read-model-behind" && strings.Contains(r.Query, "min_position"):
 		return "" // a position that will be
+	case a.Status == http.StatusServiceUnavailable && a.Slug() == "too-many-jobs" && a.Header.Get("Retry-After") != "" && !r.Refused:
+		return "" // the good requests before have begun as many as there may be
 	case a.Status >= http.StatusInternalServerError:
 		return fmt.Sprintf("%d", a.Status)
 	case a.Status < http.StatusOK:
