@@ -65,10 +65,10 @@ type contractAnswer struct {
 // server and is answered in the shape that the page and the document's schemas say.
 func TestExamples(t *testing.T) {
 	t.Parallel()
-	p := runUp(t, filepath.Join(t.TempDir(), "data"))
+	p, hooks := runUpWithHooks(t)
 	var text json.RawMessage
 	p.must(http.MethodGet, "/openapi.json", "", &text)
-	c := &contract{t: t, p: p, schemas: schemasOf(t, text), pages: map[string]*contractPage{}, at: map[string]operationAt{}}
+	c := &contract{t: t, p: p, hooks: hooks.URL, schemas: schemasOf(t, text), pages: map[string]*contractPage{}, at: map[string]operationAt{}}
 	if err := json.Unmarshal(text, &c.document); err != nil {
 		t.Fatal(err)
 	}
@@ -90,6 +90,7 @@ func TestExamples(t *testing.T) {
 	for _, name := range sorted(c.pages) {
 		t.Run(name, func(t *testing.T) { c.on(t).check(name) })
 	}
+	hooks.onlyHere(p)
 	p.stop(syscall.SIGTERM)
 }
 
@@ -97,6 +98,7 @@ func TestExamples(t *testing.T) {
 type contract struct {
 	t        *testing.T
 	p        *program
+	hooks    string // where webhooks go, instead of contracttest.Hooks
 	document struct {
 		Paths map[string]map[string]operationShape
 	}
@@ -254,9 +256,10 @@ var idPattern = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]
 const onlyOnce = "web-shop"
 
 // onServer gives every id of the pages, and the name that is taken once, its own
-// meaning for this example.
+// meaning for this example, and has webhooks go to the test.
 func (w *exampleCompany) onServer(text string) string {
 	text = strings.ReplaceAll(text, onlyOnce, onlyOnce+"-"+exampleID(w.example)[:8])
+	text = strings.ReplaceAll(text, contracttest.Hooks, w.hooks)
 	return idPattern.ReplaceAllStringFunc(text, func(id string) string {
 		if id == domain.DefaultPipeline.String() {
 			return id
@@ -274,6 +277,7 @@ var secrets = regexp.MustCompile(`(crm|whsec)_[0-9A-Za-z+/=]{20,}`)
 // inPage is the way back. It keeps secrets to itself.
 func (w *exampleCompany) inPage(text string) string {
 	text = strings.ReplaceAll(text, onlyOnce+"-"+exampleID(w.example)[:8], onlyOnce)
+	text = strings.ReplaceAll(text, w.hooks, contracttest.Hooks)
 	text = secrets.ReplaceAllString(text, "${1}_…")
 	back := map[string]string{}
 	for page, real := range w.real {

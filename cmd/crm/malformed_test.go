@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -24,7 +23,7 @@ import (
 // give, no word of it is logged, and in the end it works as before.
 func TestMalformedRequestsOnTheWire(t *testing.T) {
 	t.Parallel()
-	p := runUp(t, filepath.Join(t.TempDir(), "data"))
+	p, hooks := runUpWithHooks(t)
 	_, _, document, err := p.try(http.MethodGet, "/openapi.json", "")
 	if err != nil {
 		t.Fatal(err)
@@ -43,10 +42,10 @@ func TestMalformedRequestsOnTheWire(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, name := range slices.Sorted(maps.Keys(all)) {
-		op := all[name].In(name)
+		op := all[name].In(name).HooksTo(hooks.URL)
 		p.must(http.MethodPost, "/v1/commands", contracttest.Apart(name, contracttest.Company()), nil)
 		for _, given := range op.Given {
-			wire(t, p, all[given].In(name).Good())
+			wire(t, p, all[given].In(name).HooksTo(hooks.URL).Good())
 		}
 		for r := range op.Bad() {
 			if seen++; seen%every != 0 {
@@ -70,6 +69,7 @@ func TestMalformedRequestsOnTheWire(t *testing.T) {
 		}
 	}
 	p.must(http.MethodPost, "/v1/customers", `{"kind":"person","name":"Ada"}`, nil)
+	hooks.onlyHere(p)
 	p.stop(syscall.SIGTERM)
 }
 

@@ -1,6 +1,7 @@
 package contracttest
 
 import (
+	"bytes"
 	_ "embed"
 	"encoding/json"
 	"fmt"
@@ -59,6 +60,16 @@ func (op Operation) In(place string) Operation {
 	}
 	op.path, op.query, op.headers = apart(op.path), apart(op.query), apart(op.headers)
 	op.body = json.RawMessage(Apart(place, string(op.body)))
+	return op
+}
+
+// Hooks is where webhooks go in the examples. It is somebody else's, so that who runs a
+// server's sender has them go elsewhere.
+const Hooks = "https://hooks.example.com"
+
+// HooksTo is the operation with webhooks that go to another place.
+func (op Operation) HooksTo(url string) Operation {
+	op.body = bytes.ReplaceAll(op.body, []byte(Hooks), []byte(url))
 	return op
 }
 
