@@ -135,7 +135,7 @@ func permanent() []string {
 type production struct {
 	EventStore string `name:"eventstore" required:"" env:"CRM_EVENTSTORE" placeholder:"esdb://…" help:"Connection string of EventStoreDB, as its clients take it: esdb://host:2113?tls=true."`
 	Postgres   string `required:"" env:"CRM_POSTGRES" placeholder:"postgres://…" help:"Connection string of the Postgres database for the read models. A password is better kept in PGPASSFILE than here."`
-	KeyFile    string `required:"" env:"CRM_KEY_FILE" placeholder:"FILE" help:"File with the API keys, one per line as NAME KEY [ROLE]; lines that begin with # are left out. It is read again when it changes. NAME is the actor in the history; ROLE is reader, analyst, service, marketing, sales, auditor or admin, and admin where there is none."`
+	KeyFile    string `required:"" env:"CRM_KEY_FILE" placeholder:"FILE" help:"File with the API keys, one per line as NAME KEY [ROLE]; lines that begin with # are left out. It is read again when it changes. NAME is the actor in the history; ROLE is monitor, reader, analyst, service, marketing, sales, auditor or admin, and admin where there is none."`
 }
 
 // check refuses connection strings that are none.

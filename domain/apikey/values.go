@@ -11,7 +11,8 @@ import (
 )
 
 // Role says what a key may do. What each may is the table of the room that asks who
-// is asking; here is only what they are called.
+// is asking, which has one more, for keys that are not issued; here is only what they
+// are called.
 type Role string
 
 // The roles.

@@ -40,6 +40,7 @@ type Role string
 
 // The roles.
 const (
+	Monitor   Role = "monitor"   // watches that it runs: Prometheus
 	Reader    Role = "reader"    // looks things up, in applications that show and do not change
 	Sales     Role = "sales"     // wins customers and works on deals
 	Marketing Role = "marketing" // addresses customers, and keeps what they agreed to
@@ -50,7 +51,7 @@ const (
 )
 
 // Roles are all of them, the one that may least first.
-var Roles = []Role{Reader, Analyst, Service, Marketing, Sales, Auditor, Admin}
+var Roles = []Role{Monitor, Reader, Analyst, Service, Marketing, Sales, Auditor, Admin}
 
 // ErrNotAllowed is what somebody asks who may not.
 var ErrNotAllowed = &domain.Error{
@@ -85,7 +86,7 @@ func (r Role) Valid() bool { return table[r] != nil }
 func (r Role) May(a Action) bool { return slices.Contains(table[r], a) }
 
 // SeesPersonal reports whether the role sees what is personal.
-func (r Role) SeesPersonal() bool { return r.Valid() && r != Analyst }
+func (r Role) SeesPersonal() bool { return r.Valid() && r != Analyst && r != Monitor }
 
 // Valid reports whether there is such an action.
 func (a Action) Valid() bool { return Admin.May(a) }

@@ -25,7 +25,7 @@
 //	sees personal     x              x        x       x      x      x
 //
 //	(auditors send no batches, since they change nothing; those who may send one need
-//	the action of each command in it)
+//	the action of each command in it; the role monitor has metrics.read alone)
 //
 // # Promises
 //
@@ -45,6 +45,14 @@
 //     are the ones who find that it is time.
 //   - 2026-11-22 An auditor sees what is personal, since a history with holes proves
 //     nothing; and writes nothing, so that what is audited is not the auditor's.
+//   - 2026-11-22 Prometheus has the role monitor, which reads the figures and nothing
+//     else: its key lies in a file of another system. Operators who look at more than
+//     the figures have the analyst's or the auditor's role. It is a role of the key file
+//     and of tokens: the released contract lists the roles of issued keys, and a list in
+//     an answer cannot become longer without breaking who reads it.
+//   - 2026-11-22 Analysts do not follow the change feed, although it is masked for them:
+//     it also tells of keys, webhooks and imports, of which they may read nothing
+//     elsewhere, and what they count is in the read models, by SQL as well.
 //   - 2026-11-22 Imports are for the admin alone, since a file may write anything; and
 //     for who sees what is personal, since files of others cannot be masked.
 //   - 2026-11-22 Whose rows are those of one owner may do only what can be narrowed to

@@ -37,26 +37,26 @@ func ExampleRole_May() {
 	}
 	row("sees personal", yes(access.Role.SeesPersonal))
 	// Output:
-	// role               reader    analyst   service   marketing sales     auditor   admin
-	// customers.read     yes       yes       yes       yes       yes       yes       yes
-	// customers.write    -         -         yes       yes       yes       -         yes
-	// deals.read         yes       yes       yes       yes       yes       yes       yes
-	// deals.write        -         -         -         -         yes       -         yes
-	// consents.read      yes       yes       yes       yes       yes       yes       yes
-	// consents.write     -         -         yes       yes       -         -         yes
-	// interactions.write -         -         yes       yes       yes       -         yes
-	// catalog.read       yes       yes       yes       yes       yes       yes       yes
-	// catalog.write      -         -         -         -         -         -         yes
-	// reports.read       yes       yes       -         yes       yes       yes       yes
-	// events.read        -         -         -         -         -         yes       yes
-	// audit.read         -         -         -         -         -         yes       yes
-	// imports.run        -         -         -         -         -         -         yes
-	// webhooks.manage    -         -         -         -         -         -         yes
-	// projections.read   -         yes       -         -         -         yes       yes
-	// projections.manage -         yes       -         -         -         -         yes
-	// keys.read          -         -         -         -         -         yes       yes
-	// keys.manage        -         -         -         -         -         -         yes
-	// metrics.read       -         -         -         -         -         yes       yes
-	// commands.send      -         yes       yes       yes       yes       -         yes
-	// sees personal      yes       -         yes       yes       yes       yes       yes
+	// role               monitor   reader    analyst   service   marketing sales     auditor   admin
+	// customers.read     -         yes       yes       yes       yes       yes       yes       yes
+	// customers.write    -         -         -         yes       yes       yes       -         yes
+	// deals.read         -         yes       yes       yes       yes       yes       yes       yes
+	// deals.write        -         -         -         -         -         yes       -         yes
+	// consents.read      -         yes       yes       yes       yes       yes       yes       yes
+	// consents.write     -         -         -         yes       yes       -         -         yes
+	// interactions.write -         -         -         yes       yes       yes       -         yes
+	// catalog.read       -         yes       yes       yes       yes       yes       yes       yes
+	// catalog.write      -         -         -         -         -         -         -         yes
+	// reports.read       -         yes       yes       -         yes       yes       yes       yes
+	// events.read        -         -         -         -         -         -         yes       yes
+	// audit.read         -         -         -         -         -         -         yes       yes
+	// imports.run        -         -         -         -         -         -         -         yes
+	// webhooks.manage    -         -         -         -         -         -         -         yes
+	// projections.read   -         -         yes       -         -         -         yes       yes
+	// projections.manage -         -         yes       -         -         -         -         yes
+	// keys.read          -         -         -         -         -         -         yes       yes
+	// keys.manage        -         -         -         -         -         -         -         yes
+	// metrics.read       yes       -         -         -         -         -         yes       yes
+	// commands.send      -         -         yes       yes       yes       yes       -         yes
+	// sees personal      -         yes       -         yes       yes       yes       yes       yes
 }

@@ -2,6 +2,7 @@ package access
 
 // table is who may what. What is not in it nobody may.
 var table = map[Role][]Action{
+	Monitor: {MetricsRead},
 	Reader: {
 		CustomersRead, DealsRead, ConsentsRead, CatalogRead, ReportsRead,
 	},
