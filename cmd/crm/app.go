@@ -18,6 +18,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
+	"golang.org/x/net/netutil"
 
 	"crm/cmd/crm/tracing"
 	"crm/commands"
@@ -96,6 +97,7 @@ func openApp(ctx context.Context, s settings, b backends, keys map[string]crmhtt
 	if a.listener, err = new(net.ListenConfig).Listen(ctx, "tcp", s.Listen); err != nil {
 		return nil, fmt.Errorf("listen: %w", err)
 	}
+	a.listener = netutil.LimitListener(a.listener, s.MaxConnections)
 	if a.store, err = eventstore.Open(ctx, eventstore.Config{ConnectionString: b.connection, UnixSocket: b.socket, Log: log}); err != nil {
 		return nil, err
 	}

@@ -35,6 +35,7 @@ type settings struct {
 	CommandsAtOnce  int           `default:"256" env:"CRM_COMMANDS_AT_ONCE" placeholder:"N" help:"How many requests with commands may work at once, 1 to 10000; four times as many wait. Default ${default}."`
 	ReadsAtOnce     int           `default:"64" env:"CRM_READS_AT_ONCE" placeholder:"N" help:"How many reads may work at once, 1 to 10000; four times as many wait. Default ${default}."`
 	OverloadWait    time.Duration `default:"1s" env:"CRM_OVERLOAD_WAIT" placeholder:"DURATION" help:"How long a request may wait to be let in before it is answered 503 overloaded, 1ms to 1m. Default ${default}."`
+	MaxConnections  int           `default:"2048" env:"CRM_MAX_CONNECTIONS" placeholder:"N" help:"How many connections of clients are open at once, 1 to 1000000; who comes then waits to be accepted. It should cover all who may work, wait and follow the feed at once. Default ${default}."`
 	RequireIfMatch  bool          `env:"CRM_REQUIRE_IF_MATCH" help:"Refuse changes of what exists with 428 unless they say by If-Match or based_on what they rest on."`
 	ShutdownTimeout time.Duration `default:"8s" env:"CRM_SHUTDOWN_TIMEOUT" placeholder:"DURATION" help:"How long running requests may take to finish when the server stops, 0s to 1m. Default ${default}."`
 	DebugListen     string        `env:"CRM_DEBUG_LISTEN" placeholder:"IP:PORT" help:"Loopback address on which Go's profiles are shown under /debug/pprof, without a key, such as 127.0.0.1:6060. Default: they are not."`
@@ -78,6 +79,9 @@ func (s *settings) check() error {
 	}
 	if min(s.CommandsAtOnce, s.ReadsAtOnce) < 1 || max(s.CommandsAtOnce, s.ReadsAtOnce) > 10_000 {
 		errs = append(errs, errors.New("--commands-at-once or --reads-at-once is not within 1 to 10000"))
+	}
+	if s.MaxConnections < 1 || s.MaxConnections > 1_000_000 {
+		errs = append(errs, fmt.Errorf("--max-connections %d is not within 1 to 1000000", s.MaxConnections))
 	}
 	if s.OverloadWait < time.Millisecond || s.OverloadWait > time.Minute {
 		errs = append(errs, fmt.Errorf("--overload-wait %s is not within 1ms to 1m", s.OverloadWait))

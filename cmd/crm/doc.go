@@ -45,6 +45,10 @@
 //     is compared with the end of the log. Not their business alone: the first command
 //     on an event store of yesterday would begin a second history. Where Postgres is
 //     away the server starts all the same, for commands need it not.
+//   - 2026-11-22 Who connects beyond --max-connections is neither accepted nor refused:
+//     an answer would take what is short, and the wait is the kernel's. Health waits
+//     there too, as it should of a server that nobody reaches. One client can take all
+//     connections; a proxy in front knows better than this program who that is.
 //   - 2026-11-22 In `crm up` a Postgres that dies is started again, since on a
 //     laptop nobody else does; an event store whose disk failed ends the
 //     process, since nothing it says may be trusted until it has reread its files.

@@ -142,6 +142,7 @@ func TestWrongSettings(t *testing.T) {
 		{"up", "--phone-region", "Germany"},
 		{"up", "--wait-timeout", "1"},
 		{"up", "--rate-limit", "-1"},
+		{"up", "--max-connections", "0"},
 		{"up", "--trusted-proxies", "nginx"},
 		{"up", "--oidc-issuer", "http://login.example", "--oidc-audience", "crm", "--oidc-grant", "staff=reader"},
 		{"up", "--oidc-issuer", "https://login.example", "--oidc-grant", "staff=reader"},
