@@ -56,6 +56,11 @@
 // (580 a second all the time); above that look-ups come back little by little, and
 // nothing else happens. The memory of answers is 65,536 of them, some 30 MB.
 //
+// To ask them takes 0.15 to 0.9 µs of a key in full filters and less than 0.1 in empty ones;
+// a look-up for nothing takes 0.06 to 0.15 ms for one key, 0.27 to 0.7 for 64 that wait
+// together and 2 to 5 for the 500 of a batch, in a table of 100,000 (three runs of
+// go test -bench 'Seen|Find' -run '^$' ./http/answers on two cores that others kept busy).
+//
 // With `crm bench http --keyed --clients 64` on two busy cores, in turns, a command took
 // 289 and 273 µs of CPU in the server and 149 and 151 in Postgres where every new key was
 // looked up, and 281 and 260 and 104 and 93 now; without keys 239 and 221, and 84 and 72.
