@@ -2,6 +2,7 @@ package http
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -79,6 +80,9 @@ func (s *Server) observe(next http.Handler) http.Handler {
 		level := slog.LevelInfo
 		if x.fault != nil {
 			level = slog.LevelError
+			if errors.Is(x.fault, ErrBehind) {
+				level = slog.LevelWarn // who asks for a position that is far ahead makes no error of ours
+			}
 			attrs = append(attrs, slog.String("error", x.fault.Error()))
 		}
 		s.cfg.Log.LogAttrs(r.Context(), level, "request", attrs...)

@@ -232,6 +232,9 @@ func TestReadsWaitForTheirModels(t *testing.T) {
 			t.Errorf("GET %s of the future: %d %s, Retry-After %q", path, r.status, r.problem(), r.header.Get("Retry-After"))
 		}
 	}
+	if lines := w.lines.String(); strings.Contains(lines, `"level":"ERROR"`) || !strings.Contains(lines, `"level":"WARN"`) {
+		t.Error("a position that is ahead is worth a warning, and no error of ours")
+	}
 }
 
 func TestReadsWithoutPostgres(t *testing.T) {
