@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
-	"text/tabwriter"
 	"time"
 
 	"github.com/google/uuid"
@@ -31,27 +29,14 @@ type importsList struct{ connection }
 
 // Run prints a table.
 func (l *importsList) Run(ctx context.Context, std streams) error {
-	table := tabwriter.NewWriter(std.out, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintln(table, "RUN\tSTATUS\tMAPPING\tFILES\tROWS\tREJECTED\tUPDATED\tCREATED\tBY")
-	for cursor := ""; ; {
-		var page struct {
-			Data []imports.Import
-			Page struct {
-				NextCursor *string `json:"next_cursor"`
-			}
-		}
-		if err := l.call(ctx, http.MethodGet, "/imports?limit=200&cursor="+url.QueryEscape(cursor), nil, &page); err != nil {
+	table := newTable(std.out, "RUN", "STATUS", "MAPPING", "FILES", "ROWS", "REJECTED", "UPDATED", "CREATED", "BY")
+	for i, err := range pages[imports.Import](ctx, &l.connection, "/imports?limit=200") {
+		if err != nil {
 			return err
 		}
-		for _, i := range page.Data {
-			_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%d\t%d\t%d\t%s\t%s\n", i.ID, i.Status, i.Mapping, len(i.Files),
-				i.Progress.Rows, i.Progress.Rejected, i.Progress.Updated, i.CreatedAt.Format(time.RFC3339), i.Actor)
-		}
-		if page.Page.NextCursor == nil {
-			return table.Flush()
-		}
-		cursor = *page.Page.NextCursor
+		table.row(i.ID, i.Status, i.Mapping, len(i.Files), i.Progress.Rows, i.Progress.Rejected, i.Progress.Updated, i.CreatedAt.Format(time.RFC3339), i.Actor)
 	}
+	return table.Flush()
 }
 
 // oneImport is which import is meant, and where.
@@ -100,8 +85,8 @@ func (s *importsShow) Run(ctx context.Context, std streams) error {
 	if err != nil {
 		return err
 	}
-	table := tabwriter.NewWriter(std.out, 0, 0, 2, ' ', 0)
-	line := func(name, format string, args ...any) { _, _ = fmt.Fprintf(table, name+"\t"+format+"\n", args...) }
+	table := newTable(std.out)
+	line := table.line
 	line("run", "%s", i.ID)
 	line("status", "%s", i.Status)
 	if i.Failure != "" {
@@ -136,7 +121,7 @@ type importsUndo struct {
 // Run has it undone, and says what stays.
 func (u *importsUndo) Run(ctx context.Context, std streams) error {
 	var answer struct{}
-	if err := u.call(ctx, http.MethodPost, u.path()+"/undo", map[string]any{"reason": u.Reason}, &answer); err != nil {
+	if err := u.call(ctx, http.MethodPost, u.path()+"/undo", because(u.Reason), &answer); err != nil {
 		return err
 	}
 	i, err := u.follow(ctx)

@@ -2,12 +2,9 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"strconv"
-	"text/tabwriter"
 	"time"
 
 	"crm/domain/apikey"
@@ -32,20 +29,21 @@ type keyTerms struct {
 
 // body is what a command says of them; what is zero it leaves out.
 func (k *keyTerms) body(role, reason string) map[string]any {
-	body := map[string]any{}
+	body := because(reason)
 	set := func(name string, value any, given bool) {
 		if given {
 			body[name] = value
 		}
 	}
 	set("role", role, role != "")
-	set("reason", reason, reason != "")
 	set("scope", k.Scope, k.Scope != "")
 	set("masked", true, k.Masked)
 	set("expires_at", time.Now().Add(k.ExpiresIn).UTC().Truncate(time.Second), k.ExpiresIn != 0)
 	set("rate_limit", k.RateLimit, k.RateLimit != 0)
 	return body
 }
+
+func keyPath(name string) string { return "/keys/" + apikey.ID(name).String() }
 
 // keysIssue is `crm keys issue`.
 type keysIssue struct {
@@ -60,7 +58,8 @@ type keysIssue struct {
 func (i *keysIssue) Run(ctx context.Context, std streams) error {
 	body := i.body(i.Role, i.Reason)
 	body["name"] = i.Name
-	return i.reveal(ctx, std, "", body)
+	_, err := i.reveal(ctx, std, "/keys", body)
+	return err
 }
 
 // keysRotate is `crm keys rotate`.
@@ -73,11 +72,12 @@ type keysRotate struct {
 
 // Run prints the key and nothing else.
 func (r *keysRotate) Run(ctx context.Context, std streams) error {
-	body := (&keyTerms{}).body("", r.Reason)
+	body := because(r.Reason)
 	if r.Overlap != 0 {
 		body["former_until"] = time.Now().Add(r.Overlap).UTC().Truncate(time.Second)
 	}
-	return r.reveal(ctx, std, "/"+apikey.ID(r.Name).String()+"/rotate", body)
+	_, err := r.reveal(ctx, std, keyPath(r.Name)+"/rotate", body)
+	return err
 }
 
 // keysChange is `crm keys change`.
@@ -99,7 +99,7 @@ func (c *keysChange) Run(ctx context.Context, std streams) error {
 		}
 		body[name] = nil
 	}
-	return c.done(ctx, std, http.MethodPatch, "/"+apikey.ID(c.Name).String(), body, "changed "+c.Name)
+	return c.done(ctx, std, http.MethodPatch, keyPath(c.Name), body, "changed "+c.Name)
 }
 
 // keysRevoke is `crm keys revoke`.
@@ -111,7 +111,7 @@ type keysRevoke struct {
 
 // Run tells whether it was good until now.
 func (r *keysRevoke) Run(ctx context.Context, std streams) error {
-	return r.done(ctx, std, http.MethodPost, "/"+apikey.ID(r.Name).String()+"/revoke", map[string]any{"reason": r.Reason}, "revoked "+r.Name)
+	return r.done(ctx, std, http.MethodPost, keyPath(r.Name)+"/revoke", because(r.Reason), "revoked "+r.Name)
 }
 
 // keysList is `crm keys list`.
@@ -119,74 +119,29 @@ type keysList struct{ connection }
 
 // Run prints a table.
 func (l *keysList) Run(ctx context.Context, std streams) error {
-	table := tabwriter.NewWriter(std.out, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintln(table, "NAME\tROLE\tSTATUS\tSCOPE\tMASKED\tLIMIT\tEXPIRES\tISSUED\tBY\tLAST USED")
-	for cursor := ""; ; {
-		var page struct {
-			Data []struct {
-				Name, Role, Status string
-				Scope              *struct{ Name string }
-				Masked             bool
-				RateLimit          int        `json:"rate_limit"`
-				ExpiresAt          *time.Time `json:"expires_at"`
-				IssuedAt           *time.Time `json:"issued_at"`
-				IssuedBy           string     `json:"issued_by"`
-				LastUsedAt         *time.Time `json:"last_used_at"`
-			}
-			Page struct {
-				NextCursor *string `json:"next_cursor"`
-			}
-		}
-		if err := l.ask(ctx, http.MethodGet, "?limit=200&cursor="+url.QueryEscape(cursor), nil, &page); err != nil {
+	type key struct {
+		Name, Role, Status string
+		Scope              *struct{ Name string }
+		Masked             bool
+		RateLimit          int        `json:"rate_limit"`
+		ExpiresAt          *time.Time `json:"expires_at"`
+		IssuedAt           *time.Time `json:"issued_at"`
+		IssuedBy           string     `json:"issued_by"`
+		LastUsedAt         *time.Time `json:"last_used_at"`
+	}
+	table := newTable(std.out, "NAME", "ROLE", "STATUS", "SCOPE", "MASKED", "LIMIT", "EXPIRES", "ISSUED", "BY", "LAST USED")
+	for k, err := range pages[key](ctx, &l.connection, "/keys?limit=200") {
+		if err != nil {
 			return err
 		}
-		for _, k := range page.Data {
-			scope, limit := "all", "-"
-			if k.Scope != nil {
-				scope = k.Scope.Name
-			}
-			if k.RateLimit > 0 {
-				limit = strconv.Itoa(k.RateLimit) + "/s"
-			}
-			_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%t\t%s\t%s\t%s\t%s\t%s\n", k.Name, k.Role, k.Status, scope, k.Masked, limit,
-				orNever(k.ExpiresAt), orNever(k.IssuedAt), k.IssuedBy, orNever(k.LastUsedAt))
+		scope, limit := "all", "-"
+		if k.Scope != nil {
+			scope = k.Scope.Name
 		}
-		if page.Page.NextCursor == nil {
-			return table.Flush()
+		if k.RateLimit > 0 {
+			limit = strconv.Itoa(k.RateLimit) + "/s"
 		}
-		cursor = *page.Page.NextCursor
+		table.row(k.Name, k.Role, k.Status, scope, k.Masked, limit, orNever(k.ExpiresAt), orNever(k.IssuedAt), k.IssuedBy, orNever(k.LastUsedAt))
 	}
-}
-
-func orNever(at *time.Time) string {
-	if at == nil {
-		return "never"
-	}
-	return at.Format(time.RFC3339)
-}
-
-// reveal sends a command that makes a secret, and prints it.
-func (c *connection) reveal(ctx context.Context, std streams, path string, body map[string]any) error {
-	var answer struct{ Key, Note string }
-	if err := c.ask(ctx, http.MethodPost, path, body, &answer); err != nil {
-		return err
-	}
-	if answer.Key == "" {
-		return errors.New("the server shows no key: " + answer.Note)
-	}
-	_, err := fmt.Fprintln(std.out, answer.Key)
-	return err
-}
-
-// done sends a command and says that it was carried out.
-func (c *connection) done(ctx context.Context, std streams, method, path string, body map[string]any, did string) error {
-	var answer struct{ Events int }
-	if err := c.ask(ctx, method, path, body, &answer); err != nil {
-		return err
-	}
-	if answer.Events == 0 {
-		did = "it was so already"
-	}
-	_, err := fmt.Fprintln(std.out, did)
-	return err
+	return table.Flush()
 }

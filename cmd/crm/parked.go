@@ -9,7 +9,6 @@ import (
 	"net/url"
 	"os/user"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/google/uuid"
@@ -47,11 +46,9 @@ func (p *modelsParked) Run(ctx context.Context, std streams) error {
 			_, err := fmt.Fprintln(std.out, "nothing is parked")
 			return err
 		}
-		table := tabwriter.NewWriter(std.out, 0, 0, 2, ' ', 0)
-		_, _ = fmt.Fprintln(table, "STREAM\tREVISION\tPOSITION\tEVENT TYPE\tCLASS\tTABLE\tDETAIL\tATTEMPTS\tWAITING\tPARKED")
+		table := newTable(std.out, "STREAM", "REVISION", "POSITION", "EVENT TYPE", "CLASS", "TABLE", "DETAIL", "ATTEMPTS", "WAITING", "PARKED")
 		for _, s := range parked {
-			_, _ = fmt.Fprintf(table, "%s\t%d\t%s\t%s\t%s\t%s\t%s\t%d\t%d\t%s\n", s.Stream, s.Revision, s.Position, s.EventType,
-				s.Class, s.Table, s.Detail, s.Attempts, s.Waiting, s.ParkedAt.Format(time.RFC3339))
+			table.row(s.Stream, s.Revision, s.Position, s.EventType, s.Class, s.Table, s.Detail, s.Attempts, s.Waiting, s.ParkedAt.Format(time.RFC3339))
 		}
 		return table.Flush()
 	})

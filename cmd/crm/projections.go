@@ -8,7 +8,6 @@ import (
 	"math"
 	"strconv"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"crm/projections"
@@ -51,8 +50,7 @@ func (l *modelsList) Run(ctx context.Context, std streams) error {
 			_, err := fmt.Fprintln(std.out, "there are no tables yet; crm up, crm serve and crm projections rebuild make them")
 			return err
 		}
-		table := tabwriter.NewWriter(std.out, 0, 0, 2, ' ', 0)
-		_, _ = fmt.Fprintln(table, "NAME\tVERSION\tSTATE\tBUILD\tPOSITION\tDONE\tEVENTS\tRECORDED\tWRITTEN BY")
+		table := newTable(std.out, "NAME", "VERSION", "STATE", "BUILD", "POSITION", "DONE", "EVENTS", "RECORDED", "WRITTEN BY")
 		for _, b := range all {
 			recorded, leader, done := "", "", ""
 			if b.Done != nil {
@@ -68,8 +66,7 @@ func (l *modelsList) Run(ctx context.Context, std streams) error {
 			if b.Purpose != "serve" {
 				state += ", " + b.Purpose
 			}
-			_, _ = fmt.Fprintf(table, "%s\t%d\t%s\t%d\t%s\t%s\t%d\t%s\t%s\n",
-				b.Name, b.Version, state, b.Build, b.Position, done, b.Events, recorded, leader)
+			table.row(b.Name, b.Version, state, b.Build, b.Position, done, b.Events, recorded, leader)
 		}
 		return table.Flush()
 	})
