@@ -7,6 +7,7 @@
 //	crm import   files of another CRM, through the API
 //	crm bench    what this machine and this server reach together
 //	crm keys     who may ask a running server, and what
+//	crm webhooks who is told of events, and what came of it
 //	crm analyst-dsn   how analysts read the read models in SQL
 //	crm health   whether a running server is ready
 //

@@ -21,16 +21,17 @@ import (
 
 // cli is the command line.
 type cli struct {
-	Up          up          `cmd:"" help:"Start everything on this machine: Postgres, event store, server."`
-	Serve       serve       `cmd:"" help:"Start the server against EventStoreDB and Postgres."`
-	Node        node        `cmd:"" help:"Serve the embedded event store alone, and look after it."`
-	Import      importTools `cmd:"" help:"Import files of another CRM through the API; list, undo and resume imports."`
-	Projections modelTools  `cmd:"" help:"Look after the read models: list, rebuild, verify, compare versions, roll back."`
-	Keys        keyTools    `cmd:"" help:"Administer the API keys of a running server: list, issue, rotate, change, revoke."`
-	AnalystDSN  analystDSN  `cmd:"" name:"analyst-dsn" help:"Print the connection string with which analysts read the read models in SQL."`
-	Bench       bench       `cmd:"" help:"Measure a server."`
-	Health      health      `cmd:"" help:"Ask a running server whether it is ready; exit 0 when it is."`
-	Version     version     `cmd:"" help:"Print the version."`
+	Up          up           `cmd:"" help:"Start everything on this machine: Postgres, event store, server."`
+	Serve       serve        `cmd:"" help:"Start the server against EventStoreDB and Postgres."`
+	Node        node         `cmd:"" help:"Serve the embedded event store alone, and look after it."`
+	Import      importTools  `cmd:"" help:"Import files of another CRM through the API; list, undo and resume imports."`
+	Projections modelTools   `cmd:"" help:"Look after the read models: list, rebuild, verify, compare versions, roll back."`
+	Keys        keyTools     `cmd:"" help:"Administer the API keys of a running server: list, issue, rotate, change, revoke."`
+	Webhooks    webhookTools `cmd:"" help:"Administer the webhooks of a running server: list, register, rotate, look into deliveries, replay."`
+	AnalystDSN  analystDSN   `cmd:"" name:"analyst-dsn" help:"Print the connection string with which analysts read the read models in SQL."`
+	Bench       bench        `cmd:"" help:"Measure a server."`
+	Health      health       `cmd:"" help:"Ask a running server whether it is ready; exit 0 when it is."`
+	Version     version      `cmd:"" help:"Print the version."`
 }
 
 // The exit codes; doc.go explains them.

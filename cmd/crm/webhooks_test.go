@@ -10,23 +10,32 @@ import (
 	"testing"
 )
 
-// hooks is an endpoint that takes all that webhooks tell it.
+// hooks is an endpoint that takes all that webhooks tell it, or refuses it with a status.
 type hooks struct {
 	*httptest.Server
-	took atomic.Int64
+	took, refuse atomic.Int64
 }
 
 // runUpWithHooks starts `crm up` and an endpoint on this machine, which its webhooks may
 // go to. It is an address and not a name: whoever tests here asks nobody out there.
 func runUpWithHooks(t *testing.T) (*program, *hooks) {
 	t.Helper()
+	return runUp(t, filepath.Join(t.TempDir(), "data"), "--webhook-private"), newHooks(t)
+}
+
+func newHooks(t *testing.T) *hooks {
+	t.Helper()
 	to := &hooks{}
 	to.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if status := to.refuse.Load(); status != 0 {
+			w.WriteHeader(int(status))
+			return
+		}
 		to.took.Add(1)
 		w.WriteHeader(http.StatusNoContent)
 	}))
 	t.Cleanup(to.Close)
-	return runUp(t, filepath.Join(t.TempDir(), "data"), "--webhook-private"), to
+	return to
 }
 
 var attempts = regexp.MustCompile(`crm_webhook_attempts_total\{outcome="(\w+)"\} ([1-9]\d*)`)
