@@ -1,6 +1,7 @@
 package http
 
 import (
+	"context"
 	"net/http"
 	"reflect"
 	"slices"
@@ -78,4 +79,21 @@ func (s *Server) AnsweredTypes() []reflect.Type {
 		types = append(types, event)
 	}
 	return types
+}
+
+// HoldReads takes every place of the gate for reads, and gives them back.
+func (s *Server) HoldReads(ctx context.Context) (release func(), err error) {
+	var leaves []func()
+	for range s.cfg.ReadsAtOnce {
+		leave, err := s.reading.enter(ctx, 0)
+		if err != nil {
+			return nil, err
+		}
+		leaves = append(leaves, leave)
+	}
+	return func() {
+		for _, leave := range leaves {
+			leave()
+		}
+	}, nil
 }

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"crm/domain/domaintest"
 	crmhttp "crm/http"
 )
 
@@ -68,6 +69,28 @@ func TestOverload(t *testing.T) {
 	if strings.Contains(w.lines.String(), `"level":"ERROR"`) {
 		t.Error("an overload is logged as a fault")
 	}
+}
+
+// Lists wait behind the gate for reads, whichever way they are asked; commands do not.
+func TestReadsWaitForReads(t *testing.T) {
+	t.Parallel()
+	memory := domaintest.NewMemory(func() time.Time { return noon })
+	w := worldOn(t, memory, memory, func(cfg *crmhttp.Config) {
+		cfg.ReadsAtOnce, cfg.Patience = 2, 10*time.Millisecond
+	})
+	release, err := w.server.HoldReads(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer release()
+	for _, list := range []string{"customers", "deals"} {
+		for _, r := range []reply{w.send("GET", "/v1/"+list, ""), w.send("POST", "/v1/"+list+"/search", "{}")} {
+			if r.status != 503 || r.problem() != "overloaded" || r.header.Get("Retry-After") == "" {
+				t.Errorf("%s: got %d %s", list, r.status, r.body)
+			}
+		}
+	}
+	w.must(201, "POST", "/v1/customers", `{"kind":"person","name":"A"}`)
 }
 
 // Clients that send slowly, or nothing, keep nobody out, and are let go.

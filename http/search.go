@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"reflect"
 	"strconv"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/go-chi/chi/v5"
@@ -109,16 +110,15 @@ func (b *searchBody) ask() (listAsk, error) {
 	if err := checkText("q", b.Text); err != nil {
 		return a, inBody("/q", ErrParameter, "The text is not UTF-8, or holds a NUL.")
 	}
-	for name, text := range map[string]string{"as_of": b.AsOf, "known_at": b.KnownAt} {
-		at, err := instantIn(name, text)
+	for _, instant := range []struct {
+		name, text string
+		to         *time.Time
+	}{{"as_of", b.AsOf, &a.asOf.At}, {"known_at", b.KnownAt, &a.asOf.KnownAt}} {
+		at, err := instantIn(instant.name, instant.text)
 		if err != nil {
-			return a, inBody("/"+name, ErrParameter, "An instant looks like 2026-11-22T09:30:00Z, a day like 2026-11-22.")
+			return a, inBody("/"+instant.name, ErrParameter, "An instant looks like 2026-11-22T09:30:00Z, a day like 2026-11-22.")
 		}
-		if name == "as_of" {
-			a.asOf.At = at
-		} else {
-			a.asOf.KnownAt = at
-		}
+		*instant.to = at
 	}
 	return a, nil
 }
@@ -209,6 +209,11 @@ func (s *Server) search(w http.ResponseWriter, r *http.Request, models []string,
 	if err := s.await(r.Context(), models, body.MinPosition); err != nil {
 		return nil, nil, err
 	}
+	leave, err := s.reading.enter(r.Context(), len(data))
+	if err != nil {
+		return nil, nil, err
+	}
+	defer leave()
 	found, err = find(r.Context(), asked)
 	return found, body.Fields, err
 }
