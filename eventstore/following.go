@@ -10,10 +10,10 @@ import (
 	"crm/eventstore/wire"
 )
 
-// Following is a reader of the log who takes his time: between two calls of Next
-// nothing is read for him, and nobody waits for him. Far from the end he reads by
-// himself, near it he looks at what the tail holds for all. It belongs to one
-// goroutine.
+// Following is a reader of the log who takes their time: between two calls of Next
+// nothing is read for them, and nobody waits for them. Far from the end it reads over a
+// connection of its own, near it it looks at what the tail holds for all. It belongs to
+// one goroutine.
 type Following struct {
 	store     *Store
 	selection domain.Selection
@@ -21,7 +21,7 @@ type Following struct {
 
 	after    domain.Position // given out up to here
 	caughtUp bool
-	reading  *wire.Reading   // his own; nil without one
+	reading  *wire.Reading   // of its own; nil without one
 	cancel   func()          // ends that
 	end      domain.Position // of the log, when that began
 	joined   bool            // the tail
@@ -106,7 +106,7 @@ func (f *Following) leaveTail() {
 	f.joined, f.caughtUp = false, false
 }
 
-// read takes from a connection of his own until there is enough, or the end of the
+// read takes from a connection of its own until there is enough, or the end of the
 // log.
 func (f *Following) read(ctx context.Context) (domain.Batch, error) {
 	batch := domain.Batch{After: f.after, Through: f.after}

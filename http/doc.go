@@ -148,9 +148,6 @@
 //     (.ci/openapi.released.json); oasdiff fails on what breaks it (.ci/contract).
 //   - 2026-11-22 Clients are not committed: they are made of /openapi-3.0.json by whoever
 //     wants one, in their language; .ci/client is the proof for Go.
-//   - 2026-11-22 Who came last is let in first. Goodput is the same either way, as the
-//     places are always taken; first come first served would have each wait as long as
-//     may be waited.
 //   - 2026-11-22 After a request in chunks the connection ends: where such a request also
 //     told a length, net/http does not tell, and a proxy may have read it otherwise.
 //   - 2026-11-22 A detail is cut at 500 characters. It often repeats what was sent, and a

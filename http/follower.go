@@ -50,9 +50,9 @@ func (f *followers) count() int {
 	return f.now
 }
 
-// follower is one reader of the feed who stays. The log is read for him when he has
+// follower is one reader of the feed who stays. The log is read for them when they have
 // taken what was read before, so that one who is slow costs one batch, and one who has
-// gone is noticed at the first that he does not take.
+// gone is noticed at the first that they do not take.
 type follower struct {
 	server    *Server
 	request   *http.Request
@@ -98,7 +98,7 @@ func (f *follower) run() {
 		case s.followers.closing.Err() != nil:
 			f.end(saidGoodbye)
 			return
-		case ctx.Err() != nil: // he has left
+		case ctx.Err() != nil: // they have left
 			return
 		case !errors.Is(err, context.DeadlineExceeded):
 			exchangeOf(ctx).fault = err
@@ -140,7 +140,7 @@ func (f *follower) beat(through domain.Position) {
 // end says why nothing more comes.
 func (f *follower) end(why string) {
 	f.buffer = append(f.buffer, why...)
-	_ = f.flush() // he may have left
+	_ = f.flush() // they may have left
 }
 
 // flush sends what is in the buffer, and gives the reader a while to take it.
@@ -161,7 +161,7 @@ func (f *follower) flush() error {
 }
 
 // stillAllowed asks again what was asked when the reader came: keys are revoked and
-// expire while he follows.
+// expire while they follow.
 func (s *Server) stillAllowed(r *http.Request, was access.Principal) bool {
 	asks, err := s.recognize(r)
 	if errors.Is(err, domain.ErrStoreUnavailable) {

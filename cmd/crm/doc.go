@@ -4,12 +4,14 @@
 //	crm up       everything on this machine, in one folder
 //	crm serve    the server against an EventStoreDB cluster and a Postgres server
 //	crm node     the embedded event store alone; its backup, check, restore, copy
-//	crm import   files of another CRM, through the API
-//	crm bench    what this machine and this server reach together
+//	crm import   files of another CRM, through the API; its runs, and their undo
+//	crm projections   the read models: rebuild, verify, compare, roll back, what is parked
 //	crm keys     who may ask a running server, and what
 //	crm webhooks who is told of events, and what came of it
 //	crm analyst-dsn   how analysts read the read models in SQL
+//	crm bench    what this machine and this server reach together
 //	crm health   whether a running server is ready
+//	crm version  which program this is
 //
 // This room wires the others and decides nothing. `up` starts a private Postgres
 // and the embedded event store and then does what `serve` does: there is no

@@ -8,11 +8,9 @@ import (
 )
 
 const (
-	generations = 4
-	lines       = 1 << 18                  // of each generation, 64 bytes each: 16 MiB
-	probes      = 5                        // bits set for a command
-	turn        = 24 * time.Hour           // what is told of, at least
-	generation  = turn / (generations - 1) // how long one takes in commands
+	generations = 4       // filters
+	lines       = 1 << 18 // of each, 64 bytes each: 16 MiB
+	probes      = 5       // bits set for a command
 )
 
 // seen knows which commands may have been answered within the time that answers are

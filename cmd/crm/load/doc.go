@@ -1,5 +1,6 @@
 // Package load asks a running server many things at once and says how long the
-// answers took. It is what `crm bench http` runs.
+// answers took. It is what `crm bench http` runs, and `crm bench compare`, which asks two
+// servers the same in turns ([Compare]).
 //
 // Workers, each with customers and deals of its own, pick operations at random by
 // the weights of a [Mix]. Without a rate they ask again as soon as they have an

@@ -1,6 +1,6 @@
 // Package plain is the same few routes written the plain way: chi, pgx and tables,
-// without events. It is what `crm bench http --beside-plain` measures this program
-// against, and nothing else.
+// without events. It is what `crm bench compare` measures this program against, and
+// nothing else.
 //
 // Each write is one transaction with its state, an audit row and an outbox row, sent
 // in one round trip where nothing must be read first, else in two: the row is locked
