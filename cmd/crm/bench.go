@@ -60,8 +60,12 @@ func (b *benchHTTP) Run(ctx context.Context, std streams) error {
 	if err != nil {
 		return err
 	}
+	encrypted, err := b.encryption()
+	if err != nil {
+		return err
+	}
 	report, err := load.Run(ctx, load.Options{
-		Server: strings.TrimSuffix(b.Server, "/"), Key: key, Clients: b.Clients, Duration: b.Duration,
+		Server: strings.TrimSuffix(b.Server, "/"), Key: key, TLS: encrypted, Clients: b.Clients, Duration: b.Duration,
 		Warmup: b.Warmup, Rate: b.Rate, Mix: b.mix, Seed: b.Seed, Keyed: b.Keyed,
 	})
 	if err != nil {

@@ -25,6 +25,10 @@ func (c *connection) call(ctx context.Context, method, path string, body, into a
 	if err != nil {
 		return err
 	}
+	client, err := c.client()
+	if err != nil {
+		return err
+	}
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	var text []byte
@@ -41,7 +45,7 @@ func (c *connection) call(ctx context.Context, method, path string, body, into a
 		request.Header.Set("Content-Type", "application/json")
 		request.Header.Set("Idempotency-Key", uuid.NewString())
 	}
-	response, err := (&remoteModels{server: c.Server, key: key}).do(request)
+	response, err := (&remoteModels{client: client, server: c.Server, key: key}).do(request)
 	if err != nil {
 		return err
 	}

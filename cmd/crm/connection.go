@@ -11,6 +11,7 @@ import (
 type connection struct {
 	Server  string `default:"http://127.0.0.1:8080" env:"CRM_SERVER" placeholder:"URL" help:"Base URL of the server. Default ${default}."`
 	KeyFile string `default:".crm/admin.key" env:"CRM_CLIENT_KEY_FILE" placeholder:"FILE" help:"File with the API key. Default ${default}, where crm up puts it."`
+	trust
 }
 
 // Validate is called with what was parsed.

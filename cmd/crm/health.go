@@ -12,6 +12,7 @@ import (
 type health struct {
 	Server  string        `default:"http://127.0.0.1:8080" env:"CRM_SERVER" placeholder:"URL" help:"Base URL of the server. Default ${default}."`
 	Timeout time.Duration `default:"3s" placeholder:"DURATION" help:"How long the answer may take. Default ${default}."`
+	trust
 }
 
 // Validate is called with what was parsed.
@@ -19,13 +20,17 @@ func (h *health) Validate() error { return checkServer(h.Server) }
 
 // Run asks once.
 func (h *health) Run(ctx context.Context, std streams) error {
+	client, err := h.client()
+	if err != nil {
+		return err
+	}
 	ctx, cancel := context.WithTimeout(ctx, h.Timeout)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(h.Server, "/")+"/health/ready", nil)
 	if err != nil {
 		return usage(err)
 	}
-	response, err := http.DefaultClient.Do(request)
+	response, err := client.Do(request)
 	if err != nil {
 		return err
 	}

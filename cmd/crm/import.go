@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 
 	"golang.org/x/term"
@@ -24,15 +25,18 @@ type importFiles struct {
 
 // Run imports, and says so.
 func (i *importFiles) Run(ctx context.Context, std streams) error {
-	key := ""
+	key, client := "", http.DefaultClient
 	if !i.DryRun {
 		var err error
 		if key, err = i.key(); err != nil {
 			return err
 		}
+		if client, err = i.client(); err != nil {
+			return err
+		}
 	}
 	summary, err := importer.Run(ctx, importer.Options{
-		Mapping: i.Mapping, Server: i.Server, Key: key, Paths: i.Paths, DryRun: i.DryRun,
+		Mapping: i.Mapping, Server: i.Server, Key: key, Client: client, Paths: i.Paths, DryRun: i.DryRun,
 		ErrorsFile: i.Errors, Out: std.out, Terminal: isTerminal(std.out),
 	})
 	mapping, wrong := errors.AsType[*importing.MappingError](err)

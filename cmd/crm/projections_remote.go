@@ -17,7 +17,10 @@ import (
 )
 
 // remoteModels has a server look after the read models.
-type remoteModels struct{ server, key string }
+type remoteModels struct {
+	client      *http.Client
+	server, key string
+}
 
 // Builds asks for the builds of all read models.
 func (m *remoteModels) Builds(ctx context.Context) ([]projections.BuildStatus, error) {
@@ -150,7 +153,7 @@ func (m *remoteModels) send(ctx context.Context, method, path string, query url.
 // do sends a request, and makes an error of an answer that is a problem.
 func (m *remoteModels) do(request *http.Request) (*http.Response, error) {
 	request.Header.Set("Authorization", "Bearer "+m.key)
-	response, err := http.DefaultClient.Do(request)
+	response, err := m.client.Do(request)
 	if err != nil {
 		return nil, err
 	}

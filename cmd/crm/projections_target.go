@@ -30,6 +30,7 @@ type modelsTarget struct {
 	Postgres   string `env:"CRM_POSTGRES" placeholder:"postgres://…" help:"Connection string of the Postgres database for the read models, as of crm serve."`
 	Server     string `placeholder:"URL" help:"Base URL of a server that is to do it."`
 	KeyFile    string `default:".crm/admin.key" env:"CRM_CLIENT_KEY_FILE" placeholder:"FILE" help:"File with the API key for --server. Default ${default}."`
+	trust
 }
 
 // log takes what goes wrong: the rest is told by the progress and the result.
@@ -92,7 +93,11 @@ func callers(err error) error {
 func (t *modelsTarget) remote() (*remoteModels, error) {
 	c := connection{Server: t.Server, KeyFile: t.KeyFile}
 	key, err := c.key()
-	return &remoteModels{server: t.Server, key: key}, err
+	if err != nil {
+		return nil, err
+	}
+	client, err := t.client()
+	return &remoteModels{client: client, server: t.Server, key: key}, err
 }
 
 // storeTimeout is how long the event store may take to answer.

@@ -9,12 +9,12 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"io"
-	"log/slog"
 	"math/big"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -51,77 +51,154 @@ func certify(t *testing.T, number int64, trusted *x509.CertPool, cert, key strin
 	}
 }
 
-// A certificate is replaced, one file after the other, while clients ask over old and
-// over new connections: no request fails.
-func TestACertificateIsReplacedUnderLoad(t *testing.T) {
+// A server's certificate is replaced, one file after the other, and one of its keys is
+// taken away and another given, while clients ask over old and over new connections: no
+// request of those who may fails, and who may no longer is told so.
+func TestSecretsAreReplacedUnderLoad(t *testing.T) {
 	t.Parallel()
 	dir, trusted := t.TempDir(), x509.NewCertPool()
 	cert, key := filepath.Join(dir, "cert"), filepath.Join(dir, "key")
 	certify(t, 1, trusted, cert, key)
-	var shown certificate
-	if err := shown.load(cert, key); err != nil {
-		t.Fatal(err)
-	}
-	a := &app{encrypted: true, server: &http.Server{
-		Handler: http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}), TLSConfig: shown.config(), ReadHeaderTimeout: time.Minute,
-		ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError),
-	}}
-	var err error
-	if a.listener, err = new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0"); err != nil {
-		t.Fatal(err)
+	certify(t, 2, trusted, cert+".next", key+".next")
+	f := startFleet(t, 1, "--tls-cert", cert, "--tls-key", key)
+	f.client.Transport.(*http.Transport).TLSClientConfig = &tls.Config{RootCAs: trusted}
+	p := f.servers[0]
+	desk := *p // the same server, asked with another key
+	desk.key = strings.Repeat("d", 40)
+	status := func(as *program) int {
+		t.Helper()
+		status, _, err := f.send(t.Context(), as, http.MethodGet, "/v1/customers?limit=1", "", "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return status
 	}
 	ctx, stop := context.WithCancel(t.Context())
-	var running, asking sync.WaitGroup
-	running.Go(func() { _ = a.serve() })
-	running.Go(func() {
-		watchSecrets(ctx, slog.New(slog.DiscardHandler), secret{[]string{cert, key}, func() error { return shown.load(cert, key) }})
-	})
-	var asked, failed atomic.Int64
-	var latest atomic.Int64 // the certificate that a new connection was shown
+	var asking sync.WaitGroup
+	var asked, latest atomic.Int64 // requests, and the certificate that a new connection was shown
 	latest.Store(1)
 	for _, fresh := range []bool{true, false} {
-		config := &tls.Config{RootCAs: trusted.Clone()} // the first certificate's
-		if fresh {
-			config = &tls.Config{InsecureSkipVerify: true} // which one it is shown is what is asked
-		}
-		client := &http.Client{Transport: &http.Transport{TLSClientConfig: config, DisableKeepAlives: fresh}}
+		client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: trusted}, DisableKeepAlives: fresh}}
+		t.Cleanup(client.CloseIdleConnections)
 		asking.Go(func() {
-			for ctx.Err() == nil {
-				response, err := client.Get(a.url())
-				if asked.Add(1); err != nil {
-					failed.Add(1)
+			for n := 0; ctx.Err() == nil; n++ {
+				request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, p.url+"/v1/customers", strings.NewReader(`{"kind":"person","name":"A"}`))
+				if err != nil {
 					t.Error(err)
 					return
 				}
-				if _, err := io.Copy(io.Discard, response.Body); err != nil {
-					failed.Add(1)
+				request.Header.Set("Authorization", "Bearer "+p.key)
+				request.Header.Set("Content-Type", "application/json")
+				response, err := client.Do(request)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if _, err := io.Copy(io.Discard, response.Body); err != nil || response.StatusCode != http.StatusCreated {
+					t.Errorf("answered %s, %v", response.Status, err)
 				}
 				_ = response.Body.Close()
-				if fresh {
+				if asked.Add(1); fresh {
 					latest.Store(response.TLS.PeerCertificates[0].SerialNumber.Int64())
 				}
 			}
 		})
 	}
-	certify(t, 2, trusted, cert, filepath.Join(dir, "key.new")) // the pair does not fit for a while
-	time.Sleep(3 * secretsChecked / 2)
+	rename := func(name string) {
+		t.Helper()
+		if err := os.Rename(name+".next", name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	replace(t, f.keys, "shop "+p.key+"\ndesk "+desk.key+" reader\n")
+	rename(cert) // the pair does not fit for a while
+	eventually(t, "a key that is added lets in", func() bool { return status(&desk) == http.StatusOK })
+	eventually(t, "half of a pair is told", func() bool { return strings.Contains(p.errs.String(), "changed secrets cannot be read") })
+	before := asked.Load()
+	eventually(t, "requests go on", func() bool { return asked.Load() > before+10 })
 	if latest.Load() != 1 {
 		t.Error("half of a pair was taken")
 	}
-	if err := os.Rename(filepath.Join(dir, "key.new"), key); err != nil {
-		t.Fatal(err)
-	}
+	replace(t, f.keys, "shop "+p.key+"\n")
+	rename(key)
 	eventually(t, "the new certificate is shown", func() bool { return latest.Load() == 2 })
-	if _, err := tls.Dial("tcp", a.listener.Addr().String(), &tls.Config{MaxVersion: tls.VersionTLS11, InsecureSkipVerify: true}); err == nil { // it must fail
-		t.Error("TLS 1.1 is spoken")
+	eventually(t, "a key that is removed lets nobody in", func() bool { return status(&desk) == http.StatusUnauthorized })
+	for range 20 {
+		if got := status(&desk); got != http.StatusUnauthorized {
+			t.Fatalf("and is then answered %d", got)
+		}
+	}
+	replace(t, f.keys, "shop short\n") // a slip: the former keys stay
+	eventually(t, "a key file that is wrong is told", func() bool { return strings.Contains(p.errs.String(), "line 1: not NAME KEY [ROLE]") })
+	if got := status(p); got != http.StatusOK {
+		t.Errorf("after that the former key is answered %d", got)
 	}
 	stop()
 	asking.Wait()
-	_ = a.server.Close()
-	running.Wait()
-	if failed.Load() > 0 || asked.Load() < 20 {
-		t.Errorf("%d of %d requests failed", failed.Load(), asked.Load())
+	old := &tls.Dialer{Config: &tls.Config{MaxVersion: tls.VersionTLS11, RootCAs: trusted}}
+	if conn, err := old.DialContext(t.Context(), "tcp", strings.TrimPrefix(p.url, "https://")); err == nil {
+		_ = conn.Close()
+		t.Error("TLS 1.1 is spoken")
 	}
+	f.stop()
+}
+
+// replace writes a file anew, at once, as whoever looks after secrets does.
+func replace(t *testing.T, name, text string) {
+	t.Helper()
+	if err := os.WriteFile(name+".next", []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(name+".next", name); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Every command that asks a server takes one whose certificate only this company's
+// authority vouches for, and no other server that says that it is one.
+func TestClientsTrustAnAuthorityOfTheirOwn(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	cert, key := filepath.Join(dir, "cert"), filepath.Join(dir, "key")
+	certify(t, 1, x509.NewCertPool(), cert, key)
+	f := startFleet(t, 1, "--tls-cert", cert, "--tls-key", key)
+	p := f.servers[0]
+	mine, cards := filepath.Join(dir, "mine"), filepath.Join(dir, "ada.vcf")
+	replace(t, mine, p.key+"\n")
+	replace(t, cards, "BEGIN:VCARD\r\nVERSION:4.0\r\nFN:Ada\r\nUID:urn:uuid:0b3f5c1e-7d2a-4c68-9a41-5e0d8f7b6c21\r\nEND:VCARD\r\n")
+	for _, asks := range [][]string{
+		{"health"},
+		{"keys", "issue", "--role", "reader", "--reason", "it reads", "reader"},
+		{"keys", "list"},
+		{"import", "--mapping", "vcard", "--errors", filepath.Join(dir, "rejected"), cards},
+		{"import", "list"},
+		{"projections", "list"},
+		{"webhooks", "list"},
+		{"bench", "http", "--clients", "1", "--duration", "100ms", "--warmup", "0s"},
+	} {
+		asks = append(asks, "--server", p.url)
+		if asks[0] != "health" {
+			asks = append(asks, "--key-file", mine)
+		}
+		if code, out, errs := runCommand(t, append(asks, "--ca-file", cert)...); code != 0 {
+			t.Errorf("crm %s: exit code %d\n%s%s", strings.Join(asks, " "), code, out, errs)
+		}
+		if asks[0] == "import" && asks[1] != "list" {
+			continue // without trust it goes on trying until somebody mends that
+		}
+		if code, _, errs := runCommand(t, asks...); code != exitFailed || !strings.Contains(errs, "unknown authority") && asks[0] != "bench" {
+			t.Errorf("crm %s without trust: exit code %d\n%s", strings.Join(asks, " "), code, errs)
+		}
+	}
+	if code, _, errs := runCommand(t, "health", "--server", p.url, "--ca-file", key); code != exitUsage || !strings.Contains(errs, "holds no certificate") {
+		t.Errorf("a file of no authority: exit code %d\n%s", code, errs)
+	}
+	asks := command(t.Context(), t, "health", "--server", p.url)
+	asks.Env = append(asks.Env, "CRM_CA_FILE="+cert)
+	if out, err := asks.CombinedOutput(); err != nil {
+		t.Errorf("with CRM_CA_FILE: %v\n%s", err, out)
+	}
+	f.stop()
 }
 
 func TestDefaultPasswordsAreRefused(t *testing.T) {

@@ -2,6 +2,7 @@ package importer
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -24,8 +25,8 @@ type client struct {
 	note        func(format string, args ...any) // says that the server is away
 }
 
-func newClient(server, key string, note func(string, ...any)) *client {
-	return &client{http: &http.Client{}, server: strings.TrimSuffix(server, "/") + "/v1/imports", key: key, pause: sleep, note: note}
+func newClient(asks *http.Client, server, key string, note func(string, ...any)) *client {
+	return &client{http: cmp.Or(asks, http.DefaultClient), server: strings.TrimSuffix(server, "/") + "/v1/imports", key: key, pause: sleep, note: note}
 }
 
 func (c *client) close() { c.http.CloseIdleConnections() }

@@ -21,14 +21,15 @@ import (
 
 // Options are what the user asks for.
 type Options struct {
-	Mapping    string    // the name of a built-in mapping, or a YAML file
-	Server     string    // URL of the API, such as http://127.0.0.1:8080
-	Key        string    // API key
-	Paths      []string  // files, and folders whose files are meant
-	DryRun     bool      // say what would happen, and ask no server
-	ErrorsFile string    // where rejected rows go; "" keeps none
-	Out        io.Writer // what is said to the user; nil says nothing
-	Terminal   bool      // Out is a terminal: draw a progress bar
+	Mapping    string       // the name of a built-in mapping, or a YAML file
+	Server     string       // URL of the API, such as http://127.0.0.1:8080
+	Key        string       // API key
+	Client     *http.Client // asks the server; nil for the default one
+	Paths      []string     // files, and folders whose files are meant
+	DryRun     bool         // say what would happen, and ask no server
+	ErrorsFile string       // where rejected rows go; "" keeps none
+	Out        io.Writer    // what is said to the user; nil says nothing
+	Terminal   bool         // Out is a terminal: draw a progress bar
 
 	pause func(context.Context, time.Duration) error // tests do not wait
 }
@@ -140,7 +141,7 @@ const askEvery = 250 * time.Millisecond
 func (r *run) live(ctx context.Context, mapping []byte) error {
 	r.show = newProgress(r)
 	defer r.show.close()
-	r.client = newClient(r.options.Server, r.options.Key, r.show.note)
+	r.client = newClient(r.options.Client, r.options.Server, r.options.Key, r.show.note)
 	defer r.client.close()
 	if r.options.pause != nil {
 		r.client.pause = r.options.pause

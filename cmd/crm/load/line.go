@@ -19,18 +19,19 @@ import (
 type line struct {
 	at      *url.URL
 	address string
+	tls     *tls.Config
 	head    string // what every request says
 	conn    net.Conn
 	reader  *bufio.Reader
 	request []byte
 }
 
-func newLine(server, key string) (*line, error) {
+func newLine(server, key string, encryption *tls.Config) (*line, error) {
 	at, err := url.Parse(server)
 	if err != nil {
 		return nil, err
 	}
-	l := &line{at: at, address: at.Host}
+	l := &line{at: at, address: at.Host, tls: encryption}
 	if at.Port() == "" {
 		l.address = net.JoinHostPort(at.Hostname(), at.Scheme) // http and https are names of ports, too
 	}
@@ -84,7 +85,7 @@ func (l *line) ask(ctx context.Context, method, path, key, body string) (status 
 
 func (l *line) connect(ctx context.Context) (err error) {
 	if l.at.Scheme == "https" {
-		l.conn, err = new(tls.Dialer).DialContext(ctx, "tcp", l.address)
+		l.conn, err = (&tls.Dialer{Config: l.tls}).DialContext(ctx, "tcp", l.address)
 	} else {
 		l.conn, err = new(net.Dialer).DialContext(ctx, "tcp", l.address)
 	}

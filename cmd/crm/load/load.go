@@ -2,6 +2,7 @@ package load
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -19,6 +20,7 @@ import (
 type Options struct {
 	Server   string        // base URL
 	Key      string        // API key
+	TLS      *tls.Config   // of https; nil for Go's own
 	Clients  int           // workers, each with a connection of its own
 	Duration time.Duration // that is counted
 	Warmup   time.Duration // that is not
@@ -77,7 +79,7 @@ type crew struct{ workers []*worker }
 func gather(ctx context.Context, o Options, each int) (*crew, error) {
 	c := &crew{}
 	for i := range o.Clients {
-		conn, err := newLine(o.Server, o.Key)
+		conn, err := newLine(o.Server, o.Key, o.TLS)
 		if err != nil {
 			c.dismiss()
 			return nil, err
