@@ -17,7 +17,7 @@ import (
 func BenchmarkSeen(b *testing.B) {
 	for _, noted := range []int{0, 1 << 20, 4 << 20, 17 << 20} {
 		b.Run(fmt.Sprintf("noted=%dM", noted>>20), func(b *testing.B) {
-			s, now, bytes := newSeen(turn), time.Now(), rand.NewChaCha8([32]byte{})
+			s, now, bytes := newSeen(24*time.Hour), time.Now(), rand.NewChaCha8([32]byte{})
 			var random uuid.UUID
 			for range noted {
 				_, _ = bytes.Read(random[:]) // never fails
@@ -59,7 +59,7 @@ func BenchmarkFind(b *testing.B) {
 				for i := range commands {
 					_, _ = bytes.Read(commands[i][:])
 				}
-				if _, err := (Postgres{pool}).Find(b.Context(), commands, turn); err != nil {
+				if _, err := (Postgres{pool}).Find(b.Context(), commands, 24*time.Hour); err != nil {
 					b.Fatal(err)
 				}
 			}
