@@ -163,7 +163,7 @@ func TestRebuildWithoutAnEventThatRowsMiss(t *testing.T) {
 	cfg := rebuildConfig(newSource(log.Events, 40))
 	var fed atomic.Int64
 	cfg.BatchOf = func(ctx context.Context) (domain.Batch, bool) {
-		batch, ok := batchOf(ctx)
+		batch, ok := projectionstest.BatchOf(ctx)
 		if fed.Add(1) == 1 {
 			batch.Events = slices.DeleteFunc(slices.Clone(batch.Events), func(e domain.Recorded) bool { return e.ID == lost.ID })
 		}

@@ -26,7 +26,7 @@ func rebuilder(pool *pgxpool.Pool, from *source, all ...projections.Projection) 
 
 func rebuildConfig(from *source) projections.RebuildConfig {
 	return projections.RebuildConfig{
-		Subscribe: from.subscribe, BatchOf: batchOf,
+		Subscribe: from.subscribe, BatchOf: projectionstest.BatchOf,
 		Head: func(ctx context.Context) (at domain.Position, recorded time.Time, err error) {
 			if _, grown := from.next(domain.Position{}); grown == nil { // it is not empty
 				at, recorded, err = from.head(ctx)

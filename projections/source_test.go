@@ -2,7 +2,6 @@ package projections_test
 
 import (
 	"context"
-	"fmt"
 	"sync"
 	"testing"
 	"time"
@@ -12,11 +11,10 @@ import (
 
 	"crm/domain"
 	"crm/projections"
+	"crm/projections/projectionstest"
 )
 
-// source is a log in memory with subscribers such as the event store's: they
-// start at the checkpoint, hand out one message at a time, and look at the
-// checkpoint again after a nack.
+// source is a log in memory whose batches are as large as a test wants.
 type source struct {
 	mu     sync.Mutex
 	events []domain.Recorded
@@ -65,88 +63,23 @@ func (s *source) next(after domain.Position) (domain.Batch, <-chan struct{}) {
 	return batch, s.grown
 }
 
-type batchKey struct{}
-
-func batchOf(ctx context.Context) (domain.Batch, bool) {
-	batch, ok := ctx.Value(batchKey{}).(domain.Batch)
-	return batch, ok
-}
-
-func (s *source) subscribe(_ string, checkpoint func(context.Context) (domain.Position, error)) message.Subscriber {
-	return &subscriber{source: s, checkpoint: checkpoint, closing: make(chan struct{})}
-}
-
-type subscriber struct {
-	*source
-	checkpoint func(context.Context) (domain.Position, error)
-	running    sync.WaitGroup
-	once       sync.Once
-	closing    chan struct{}
-}
-
-func (s *subscriber) Subscribe(ctx context.Context, _ string) (<-chan *message.Message, error) {
-	out := make(chan *message.Message)
-	ctx, cancel := context.WithCancel(ctx)
-	s.running.Go(func() {
-		defer close(out)
-		defer cancel()
-		for ctx.Err() == nil {
-			s.follow(ctx, out)
-		}
-	})
-	s.running.Go(func() {
-		defer cancel()
-		select {
-		case <-s.closing:
-		case <-ctx.Done():
-		}
-	})
-	return out, nil
-}
-
-// follow hands out batches from the checkpoint on, until one is nacked.
-func (s *subscriber) follow(ctx context.Context, out chan<- *message.Message) {
-	at, err := s.checkpoint(ctx)
-	if err != nil {
-		return
-	}
+// feed is next, but waits.
+func (s *source) feed(ctx context.Context, after domain.Position) (domain.Batch, error) {
 	for {
-		batch, grown := s.next(at)
-		if grown != nil {
-			select {
-			case <-grown:
-				continue
-			case <-ctx.Done():
-				return
-			}
-		}
-		msg := message.NewMessage(fmt.Sprint(batch.Through), nil)
-		own, cancel := context.WithCancel(context.WithValue(ctx, batchKey{}, batch))
-		msg.SetContext(own)
-		select {
-		case out <- msg:
-		case <-ctx.Done():
-			cancel()
-			return
+		batch, grown := s.next(after)
+		if grown == nil {
+			return batch, nil
 		}
 		select {
-		case <-msg.Acked():
-			at = batch.Through
-			cancel()
-		case <-msg.Nacked():
-			cancel()
-			return
+		case <-grown:
 		case <-ctx.Done():
-			cancel()
-			return
+			return domain.Batch{}, ctx.Err()
 		}
 	}
 }
 
-func (s *subscriber) Close() error {
-	s.once.Do(func() { close(s.closing) })
-	s.running.Wait()
-	return nil
+func (s *source) subscribe(name string, checkpoint func(context.Context) (domain.Position, error)) message.Subscriber {
+	return projectionstest.Feed(s.feed).Subscribe(name, checkpoint)
 }
 
 // patience bounds what should take a moment, on a machine that may be busy.
@@ -184,7 +117,7 @@ func inState(state projections.State) func(projections.Status) bool {
 // start runs an engine until the test ends, or stop is called.
 func start(t *testing.T, pool *pgxpool.Pool, from *source, cfg projections.Config, all ...projections.Projection) (e *projections.Engine, stop func()) {
 	t.Helper()
-	cfg.BatchOf = batchOf
+	cfg.BatchOf = projectionstest.BatchOf
 	if cfg.Subscribe == nil {
 		cfg.Subscribe = from.subscribe
 	}

@@ -14,7 +14,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgxpool"
 
@@ -108,7 +107,7 @@ func (w *world) register(url string, wants ...string) (domain.WebhookID, webhook
 // Log is the log as the sender looks back into it.
 func (w *world) Log() webhooks.Log {
 	return webhooks.Log{
-		Subscribe: w.subscribe, BatchOf: batchOf, Load: w.log.Load,
+		Subscribe: projectionstest.Feed(w.feed).Subscribe, BatchOf: projectionstest.BatchOf, Load: w.log.Load,
 		Head: func(context.Context) (domain.Position, time.Time, error) {
 			all := w.log.All(domain.Position{})
 			if len(all) == 0 {
@@ -140,7 +139,7 @@ func (w *world) serve(cfg webhooks.Config, trusted ...*receiver) *server {
 	s := &server{sender: webhooks.NewSender(w.book, cfg)}
 	reactor := webhooks.NewReactor(w.book, cfg.Log, "https://crm.example.com", s.sender.Wake, cfg.Slog)
 	s.engine = projections.NewEngine(w.pool, projections.Config{
-		Subscribe: w.subscribe, BatchOf: batchOf, Head: cfg.Log.Head, Reactors: []projections.Reactor{reactor},
+		Subscribe: projectionstest.Feed(w.feed).Subscribe, BatchOf: projectionstest.BatchOf, Head: cfg.Log.Head, Reactors: []projections.Reactor{reactor},
 	}, idle{})
 	ctx, cancel := context.WithCancel(context.WithoutCancel(w.t.Context()))
 	var running sync.WaitGroup
@@ -284,85 +283,14 @@ func (r *receiver) wait(w *world, n int) []received {
 	return r.all()
 }
 
-type batchKey struct{}
-
-func batchOf(ctx context.Context) (domain.Batch, bool) {
-	batch, ok := ctx.Value(batchKey{}).(domain.Batch)
-	return batch, ok
-}
-
-func (w *world) subscribe(_ string, checkpoint func(context.Context) (domain.Position, error)) message.Subscriber {
-	return &subscriber{log: w.log, checkpoint: checkpoint, closing: make(chan struct{})}
-}
-
-// subscriber hands out the log in memory, in batches of seven at most.
-type subscriber struct {
-	log        *domaintest.Memory
-	checkpoint func(context.Context) (domain.Position, error)
-	running    sync.WaitGroup
-	closing    chan struct{}
-	once       sync.Once
-}
-
-func (s *subscriber) Subscribe(ctx context.Context, _ string) (<-chan *message.Message, error) {
-	out := make(chan *message.Message)
-	ctx, cancel := context.WithCancel(ctx)
-	s.running.Go(func() {
-		defer close(out)
-		defer cancel()
-		for ctx.Err() == nil {
-			s.follow(ctx, out)
-		}
-	})
-	s.running.Go(func() {
-		defer cancel()
-		select {
-		case <-s.closing:
-		case <-ctx.Done():
-		}
-	})
-	return out, nil
-}
-
-func (s *subscriber) follow(ctx context.Context, out chan<- *message.Message) {
-	at, err := s.checkpoint(ctx)
+// feed hands out the log in memory, in batches of seven at most.
+func (w *world) feed(ctx context.Context, after domain.Position) (domain.Batch, error) {
+	events, err := w.log.Next(ctx, after)
 	if err != nil {
-		return
+		return domain.Batch{}, err
 	}
-	for {
-		events, err := s.log.Next(ctx, at)
-		if err != nil {
-			return
-		}
-		batch := domain.Batch{After: at, Events: events[:min(len(events), 7)]}
-		batch.Through = batch.Events[len(batch.Events)-1].Position
-		msg := message.NewMessage(batch.Through.String(), nil)
-		own, cancel := context.WithCancel(context.WithValue(ctx, batchKey{}, batch))
-		msg.SetContext(own)
-		select {
-		case out <- msg:
-		case <-ctx.Done():
-			cancel()
-			return
-		}
-		select {
-		case <-msg.Acked():
-			at = batch.Through
-			cancel()
-		case <-msg.Nacked():
-			cancel()
-			return
-		case <-ctx.Done():
-			cancel()
-			return
-		}
-	}
-}
-
-func (s *subscriber) Close() error {
-	s.once.Do(func() { close(s.closing) })
-	s.running.Wait()
-	return nil
+	events = events[:min(len(events), 7)]
+	return domain.Batch{After: after, Events: events, Through: events[len(events)-1].Position}, nil
 }
 
 // quiet leaves an event that no endpoint of the tests wants to hear of.

@@ -4,7 +4,7 @@
 //	dsn := projectionstest.DSN(t)   // the same for what opens its own connections
 //
 // and what a projection is tried with: [Replay] and [Log] bring events into its tables,
-// [Tables] reads them back.
+// [Tables] reads them back. A [Feed] is what an engine subscribes to.
 //
 // # What it promises
 //
