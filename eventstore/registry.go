@@ -69,6 +69,7 @@ var registered = []shape{
 	stored[deal.Won](1),
 	stored[deal.Lost](1),
 	stored[deal.Reopened](1),
+	stored[deal.Voided](1),
 
 	stored[employee.Registered](1),
 	stored[employee.DetailsChanged](1),

@@ -64,6 +64,7 @@ var happy = []struct {
 	{"deal.win", "POST", "/v1/deals/" + id("deal") + "/win", ``, id("deal"), "", []string{"deal.won"}},
 	{"deal.lose", "POST", "/v1/deals/" + id("deal") + "/lose", `{"loss_reason":"price","competitor":"Candles"}`, id("deal"), "", []string{"deal.lost"}},
 	{"deal.reopen", "POST", "/v1/deals/" + id("won") + "/reopen", ``, id("won"), "", []string{"deal.reopened"}},
+	{"deal.void", "POST", "/v1/deals/" + id("won") + "/void", ``, id("won"), "", []string{"deal.voided"}},
 	{"pipeline.define", "POST", "/v1/pipelines", `{"name":"P","stages":[{"id":"a","name":"A","probability":0,"category":"omitted"}]}`, "", "", []string{"pipeline.defined"}},
 	{"pipeline.add_stage", "POST", "/v1/pipelines/" + id("other") + "/stages", `{"id":"b","name":"B","probability":5,"category":"pipeline","before":"pilot"}`, id("other"), "", []string{"pipeline.stage_added"}},
 	{"pipeline.reorder_stages", "POST", "/v1/pipelines/" + domain.DefaultPipeline.String() + "/stage-order", `{"order":["offer","new"]}`, domain.DefaultPipeline.String(), "", []string{"pipeline.stages_reordered"}},

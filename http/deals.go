@@ -157,6 +157,8 @@ var dealCommands = []*command{
 		}),
 	describe("deal.reopen", access.DealsWrite, http.MethodPost, "/deals/{id}/reopen", "Take the close back",
 		func(*Server, *place, *nothing) (domain.Command, error) { return deal.Reopen{}, nil }),
+	describe("deal.void", access.DealsWrite, http.MethodPost, "/deals/{id}/void", "Say that it never was",
+		func(*Server, *place, *nothing) (domain.Command, error) { return deal.Void{}, nil }),
 }
 
 func openDeal(_ *Server, at *place, b *openDealBody) (domain.Command, error) {

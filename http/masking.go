@@ -68,7 +68,7 @@ var told = byType(
 	customer.ContactPointVerified{}, customer.ContactPointRemoved{}, customer.OwnerAssigned{}, customer.LifecycleStageChanged{},
 	customer.AttributesChanged{}, customer.LinkedToOrganization{}, customer.UnlinkedFromOrganization{}, customer.Archived{}, customer.Restored{},
 	deal.Opened{}, deal.CustomerLinked{}, deal.StageChanged{}, deal.AmountChanged{}, deal.CloseDateChanged{}, deal.OwnerAssigned{},
-	deal.ForecastCategoryChanged{}, deal.LineItemAdded{}, deal.LineItemChanged{}, deal.LineItemRemoved{}, deal.Won{}, deal.Lost{}, deal.Reopened{},
+	deal.ForecastCategoryChanged{}, deal.LineItemAdded{}, deal.LineItemChanged{}, deal.LineItemRemoved{}, deal.Won{}, deal.Lost{}, deal.Reopened{}, deal.Voided{},
 	consent.Requested{}, consent.Confirmed{}, consent.Granted{}, consent.Withdrawn{}, consent.Objected{}, consent.Expired{},
 	interaction.Logged{}, interaction.Amended{},
 )

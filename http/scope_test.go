@@ -69,6 +69,7 @@ var visits = map[string]visit{
 	"POST /v1/deals/{id}/win":                              {},
 	"POST /v1/deals/{id}/lose":                             {body: `{"reason":"price"}`},
 	"POST /v1/deals/{id}/reopen":                           {},
+	"POST /v1/deals/{id}/void":                             {},
 }
 
 // places are the ids of one set of things, by the placeholders that stand for them.

@@ -29,7 +29,7 @@ func MarkOf(history []domain.Recorded) (Mark, bool) {
 		switch recorded.Event.(type) {
 		case customer.Archived:
 			mark.Back = onlyIf(by, customer.Restore{})
-		case deal.Lost:
+		case deal.Lost, deal.Voided:
 			mark.Back = onlyIf(by, deal.Reopen{})
 		case product.Retired:
 			mark.Back = onlyIf(by, product.Reinstate{})

@@ -21,9 +21,6 @@ func dealView(s deal.State) fields {
 	return f
 }
 
-// neverWas is how a deal ends that an import had opened.
-var neverWas = deal.Lose{Reason: deal.LostToOther, Note: "The import that opened it was undone."}
-
 func planDeal(l *life, p *Plan) {
 	c := compare(l, deal.Decider, dealView)
 	switch {
@@ -32,12 +29,8 @@ func planDeal(l *life, p *Plan) {
 		return
 	case l.created:
 		p.Outcome = Ended
-		switch c.now.Status {
-		case deal.Running:
-			p.ask(neverWas)
-		case deal.IsWon:
-			p.ask(deal.Reopen{}, neverWas)
-		case deal.IsLost: // by the import, or by its undo
+		if c.now.Status != deal.IsVoid {
+			p.ask(deal.Void{})
 		}
 		return
 	}
@@ -79,6 +72,8 @@ func planDeal(l *life, p *Plan) {
 			p.ask(deal.Win{Amount: c.without.Value})
 		case deal.IsLost:
 			p.ask(deal.Lose(c.without.Loss))
+		case deal.IsVoid:
+			p.ask(deal.Void{})
 		case deal.Running:
 		}
 	}

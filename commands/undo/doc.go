@@ -13,7 +13,7 @@
 //     run. A field that somebody wrote after it stays, and is named.
 //
 //   - What the import created and nobody has touched since is put away, by the end that
-//     the aggregate has: a customer is archived, a deal is lost, a consent expires, a
+//     the aggregate has: a customer is archived, a deal is void, a consent expires, a
 //     product is retired. What somebody has touched since stays whole, and is named.
 //
 //   - Events of the undo itself count as nobody's: a history in which some of the
@@ -43,9 +43,9 @@
 //     objection, a withdrawal or an expiry that an import brought stays and is named:
 //     one letter to a person who said no weighs more than one that is not written.
 //     What an imported grant had covered up (an objection, a withdrawal) comes back.
-//   - 2026-11-22 A created deal ends as lost, for another reason and with a note. There
-//     is no event for a deal that never was; reports count it among the lost. Should
-//     that disturb, deals need an end of their own, and this is the place to use it.
+//   - 2026-11-23 A created deal is voided, whether it is open, won or lost by now: all
+//     figures are those of before the import. It had been lost until then, and every
+//     undo had spoilt the win rate.
 //   - 2026-11-22 Interactions, employees and pipelines have no end and stay. An
 //     interaction that was logged is on the timeline with the import as its source.
 //   - 2026-11-22 A contact point that an import made primary takes that from another

@@ -295,7 +295,7 @@ func TestWhatTheImportCreated(t *testing.T) {
 		dealPlan := w.undo(domain.DealStream(domain.DealID{UUID: madeDeal}), 100)
 		after := w.states(made, madeDeal)
 		archived := fold(w, domain.CustomerStream(domain.CustomerID{UUID: made}), customer.Decider).Archived
-		lost := fold(w, domain.DealStream(domain.DealID{UUID: madeDeal}), deal.Decider).Status == deal.IsLost
+		void := fold(w, domain.DealStream(domain.DealID{UUID: madeDeal}), deal.Decider).Status == deal.IsVoid
 		switch {
 		case touchedCustomer && (customerPlan.Outcome != Kept || !cmp.Equal(before["customer"], after["customer"])):
 			t.Fatalf("a customer that was touched is %s: %v", customerPlan.Outcome, customerPlan.Commands)
@@ -303,7 +303,7 @@ func TestWhatTheImportCreated(t *testing.T) {
 			t.Fatalf("a customer that was not touched is %s: %q", customerPlan.Outcome, customerPlan.Kept)
 		case touchedDeal && (dealPlan.Outcome != Kept || !cmp.Equal(before["deal"], after["deal"])):
 			t.Fatalf("a deal that was touched is %s: %v", dealPlan.Outcome, dealPlan.Commands)
-		case !touchedDeal && (dealPlan.Outcome != Ended || !lost):
+		case !touchedDeal && (dealPlan.Outcome != Ended || !void):
 			t.Fatalf("a deal that was not touched is %s: %q", dealPlan.Outcome, dealPlan.Kept)
 		}
 	})

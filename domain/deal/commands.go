@@ -60,8 +60,11 @@ type (
 		Note       domain.Personal
 	}
 
-	// Reopen takes a close back. The deal stands again where it stood.
+	// Reopen takes a close, or a voiding, back. The deal stands again where it stood.
 	Reopen struct{}
+
+	// Void says that the deal never was: a mistake, or an import that is undone.
+	Void struct{}
 )
 
 func (Open) CommandName() string                   { return "deal.open" }
@@ -77,6 +80,7 @@ func (RemoveLineItem) CommandName() string         { return "deal.remove_line_it
 func (Win) CommandName() string                    { return "deal.win" }
 func (Lose) CommandName() string                   { return "deal.lose" }
 func (Reopen) CommandName() string                 { return "deal.reopen" }
+func (Void) CommandName() string                   { return "deal.void" }
 
 func (Open) command()                   {}
 func (LinkCustomer) command()           {}
@@ -91,3 +95,4 @@ func (RemoveLineItem) command()         {}
 func (Win) command()                    {}
 func (Lose) command()                   {}
 func (Reopen) command()                 {}
+func (Void) command()                   {}

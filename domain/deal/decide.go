@@ -50,6 +50,8 @@ func decide(s State, command Command) ([]Event, error) {
 		return lose(s, c)
 	case Reopen:
 		return reopen(s)
+	case Void:
+		return void(s)
 	}
 	panic("deal: command without a decision: " + command.CommandName())
 }
@@ -61,7 +63,7 @@ func (s State) admits(command Command) error {
 		if s.Status != "" {
 			return ErrAlreadyOpened
 		}
-	case LinkCustomer, AssignOwner, Win, Lose, Reopen: // also of a closed deal
+	case LinkCustomer, AssignOwner, Win, Lose, Reopen, Void: // also of a closed deal
 		if s.Status == "" {
 			return ErrUnknown
 		}
@@ -234,4 +236,11 @@ func reopen(s State) ([]Event, error) {
 		return nil, nil
 	}
 	return []Event{Reopened{}}, nil
+}
+
+func void(s State) ([]Event, error) {
+	if s.Status == IsVoid {
+		return nil, nil
+	}
+	return []Event{Voided{}}, nil
 }

@@ -328,7 +328,22 @@ func TestReopen(t *testing.T) {
 			Name: "and it is worth what it was", Given: facts(opened, deal.Won{Value: eur(1)}, deal.Reopened{}),
 			When: deal.Win{}, Then: facts(won),
 		},
+		{Name: "what is void", Given: facts(opened, deal.Voided{}), When: deal.Reopen{}, Then: facts(deal.Reopened{})},
 		{Name: "what is open", Given: facts(opened), When: deal.Reopen{}},
 		{Name: "no deal", When: deal.Reopen{}, Refused: deal.ErrUnknown},
+	})
+}
+
+func TestVoid(t *testing.T) {
+	t.Parallel()
+	void := deal.Voided{}
+	domaintest.Run(t, deal.Decider, []story{
+		{Name: "what is open", Given: facts(opened), When: deal.Void{}, Then: facts(void)},
+		{Name: "what is won", Given: facts(opened, won), When: deal.Void{}, Then: facts(void)},
+		{Name: "what is lost", Given: facts(opened, lost), When: deal.Void{}, Then: facts(void)},
+		{Name: "what is void", Given: facts(opened, void), When: deal.Void{}},
+		{Name: "no deal", When: deal.Void{}, Refused: deal.ErrUnknown},
+		{Name: "and it can be neither won", Given: facts(opened, void), When: deal.Win{}, Refused: deal.ErrNotOpen},
+		{Name: "nor lost", Given: facts(opened, void), When: deal.Lose{}, Refused: deal.ErrNotOpen},
 	})
 }

@@ -9,13 +9,16 @@
 //	  ChangeStage, ChangeAmount, ChangeCloseDate,
 //	  ChangeForecastCategory, line items
 //
+// From each of them Void leads to void, and Reopen from there to open. A void deal never
+// was: somebody opened it by mistake, or an import did that was undone. No report counts it.
+//
 // A closed deal changes no more, with two exceptions: it may still be linked to
 // a customer and given another owner, because who it belongs to is often known
 // only afterwards. The sales report credits the owner at the time of closing.
 //
 // # Stage and status
 //
-// Status says whether the deal is open, won or lost; stage says where it stands
+// Status says whether the deal is open, won, lost or void; stage says where it stands
 // in its pipeline, and closing leaves it alone. So a reopened deal stands where
 // it stood. The stage in an event carries the probability and forecast category
 // that it had at that moment: later changes of the pipeline do not rewrite what a
@@ -46,6 +49,8 @@
 //   - 2026-11-22 Won and lost are events of the deal and not stages of a
 //     pipeline, as in HubSpot and Salesforce they are: no pipeline can forget to
 //     have them, and win rates compare across pipelines.
+//   - 2026-11-22 What never was is void and not lost: lost deals are what win rates are
+//     made of. It is not deleted either: its stream says who had thought so, and when.
 //   - 2026-11-22 A discount is an int of basis points. Percent would need
 //     fractions, and an amount would not follow a changed quantity.
 //

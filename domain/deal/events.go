@@ -83,8 +83,12 @@ type (
 		Note       domain.Personal `json:"note,omitempty"`
 	}
 
-	// Reopened records that the close was taken back.
+	// Reopened records that the close, or the voiding, was taken back.
 	Reopened struct{}
+
+	// Voided records that there never was such an opportunity, so that no report
+	// counts it: neither won nor lost nor open.
+	Voided struct{}
 )
 
 func (Opened) EventType() string                  { return "deal.opened" }
@@ -100,6 +104,7 @@ func (LineItemRemoved) EventType() string         { return "deal.line_item_remov
 func (Won) EventType() string                     { return "deal.won" }
 func (Lost) EventType() string                    { return "deal.lost" }
 func (Reopened) EventType() string                { return "deal.reopened" }
+func (Voided) EventType() string                  { return "deal.voided" }
 
 func (Opened) event()                  {}
 func (CustomerLinked) event()          {}
@@ -114,3 +119,4 @@ func (LineItemRemoved) event()         {}
 func (Won) event()                     {}
 func (Lost) event()                    {}
 func (Reopened) event()                {}
+func (Voided) event()                  {}

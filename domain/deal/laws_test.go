@@ -34,7 +34,7 @@ func anyCommand() *rapid.Generator[deal.Command] {
 		}
 	}))
 	return rapid.OneOf( // the first are drawn most
-		rapid.SampledFrom([]deal.Command{deal.Open{Title: "200 chairs", Stage: prospecting}, deal.Reopen{}}),
+		rapid.SampledFrom([]deal.Command{deal.Open{Title: "200 chairs", Stage: prospecting}, deal.Reopen{}, deal.Void{}}),
 		rapid.Map(item, func(l deal.LineItem) deal.Command { return deal.AddLineItem{Item: l} }),
 		rapid.Map(domaintest.AnyID(first), func(id domain.LineItemID) deal.Command { return deal.RemoveLineItem{ID: id} }),
 		rapid.Map(item, func(l deal.LineItem) deal.Command { return deal.ChangeLineItem{Item: l} }),

@@ -53,6 +53,8 @@ func evolve(s State, event Event) State {
 		s.Status, s.Loss = IsLost, e
 	case Reopened:
 		s.Status, s.Value, s.Loss = Running, domain.Money{}, Lost{}
+	case Voided:
+		s.Status, s.Value, s.Loss = IsVoid, domain.Money{}, Lost{}
 	}
 	return s
 }

@@ -66,4 +66,5 @@ const (
 	Running Status = "open"
 	IsWon   Status = "won"
 	IsLost  Status = "lost"
+	IsVoid  Status = "void"
 )

@@ -43,6 +43,7 @@ var members = map[string]string{
 	"deal.win":                          "amount",
 	"deal.lose":                         "loss_reason competitor note",
 	"deal.reopen":                       "",
+	"deal.void":                         "",
 	"pipeline.define":                   "id name stages",
 	"pipeline.add_stage":                "id name probability category before",
 	"pipeline.reorder_stages":           "order",

@@ -31,7 +31,7 @@ type AccuracyLine struct {
 	// the period.
 	Forecast, Actual domain.Money
 	// What came of the deals of the forecast: won in the period or at another time,
-	// lost, or open. They add up to how many were in it.
+	// lost, or open. They add up to how many were in it, but for those that are void.
 	WonInPeriod, WonOutside, Lost, Open int64
 	// Unforeseen are the deals won in the period that were not in the forecast.
 	Unforeseen int64
@@ -81,7 +81,7 @@ func (m Deals) ForecastAccuracy(ctx context.Context, q AccuracyQuestion) ([]Accu
 		    coalesce(`+forecastWon+`, FALSE) AS won_in, coalesce(d.outcome, '') AS outcome,
 		    count(*) AS n, sum(CASE WHEN f.deal_id IS NULL THEN d.value_minor::numeric * 100 ELSE f.weighted END) AS weighted, sum(d.value_minor) AS value
 		  FROM forecast AS f FULL JOIN `+q.from("sales.deals")+` AS d ON d.deal_id = f.deal_id
-		  WHERE f.deal_id IS NOT NULL OR `+forecastWon+`
+		  WHERE (f.deal_id IS NOT NULL OR `+forecastWon+`) AND d.voided IS NOT TRUE
 		  GROUP BY 1, 2, 3, 4, 5, 6, 7
 		),
 		sums AS (
@@ -185,7 +185,8 @@ func (q AccuracyQuestion) Behind(key LineKey) Figure {
 	is := func(part string) string { return `(@key::text IS NULL OR coalesce((` + part + `)::text, '') = @key)` }
 	return Figure{wrong: q.wrong(), asOf: q.AsOf, args: args, types: forecastEvents, subjects: []string{`
 	WITH ` + q.forecastOf(`sales.deals_at(@on, @on_known)`) + `
-	SELECT f.deal_id, NULL::bigint[] FROM forecast AS f WHERE ` + is("f.part"), `
+	SELECT f.deal_id, NULL::bigint[] FROM forecast AS f WHERE ` + is("f.part") + `
+	  AND NOT EXISTS (SELECT FROM ` + q.from("sales.deals") + ` AS d WHERE d.deal_id = f.deal_id AND d.voided)`, `
 	WITH ` + q.forecastOf(`sales.deals_at(@on, @on_known)`) + `
 	SELECT d.deal_id, NULL::bigint[] FROM ` + q.from("sales.deals") + ` AS d LEFT JOIN forecast AS f ON f.deal_id = d.deal_id
 	WHERE ` + forecastWon + ` AND ` + is(q.actualPart("f.part"))}}

@@ -51,7 +51,7 @@ func wantAccuracy(t *testing.T, m readmodels.Models, before, now *then, q readmo
 	}
 	forecast := map[uuid.UUID]bool{}
 	for id, d := range before.deals {
-		if !d.expected(q.Period) && !d.wonIn(q.Period) {
+		if now.void[id] || !d.expected(q.Period) && !d.wonIn(q.Period) {
 			continue
 		}
 		forecast[id] = true

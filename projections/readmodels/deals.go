@@ -27,7 +27,7 @@ var dealsSQL string
 func (Deals) Name() string { return "deals" }
 
 // Version changes with the tables or what is written into them.
-func (Deals) Version() int { return 8 }
+func (Deals) Version() int { return 9 }
 
 // Schema is its tables and indexes.
 func (Deals) Schema() projections.Schema {
@@ -44,7 +44,7 @@ func (Deals) Handles() []string {
 var dealEvents = typesOf[deal.Event](
 	deal.Opened{}, deal.CustomerLinked{}, deal.StageChanged{}, deal.AmountChanged{}, deal.CloseDateChanged{},
 	deal.OwnerAssigned{}, deal.ForecastCategoryChanged{}, deal.LineItemAdded{}, deal.LineItemChanged{},
-	deal.LineItemRemoved{}, deal.Won{}, deal.Lost{}, deal.Reopened{})
+	deal.LineItemRemoved{}, deal.Won{}, deal.Lost{}, deal.Reopened{}, deal.Voided{})
 
 var (
 	deals = projections.NewVersioned[uuid.UUID, dealRow]("deals", "deal_id").
@@ -119,29 +119,39 @@ func (r *dealRow) evolve(event deal.Event, at time.Time) {
 		r.LineItems = encoded(s.LineItems)
 	case deal.Won, deal.Lost:
 		r.ClosedAt = &at
-	case deal.Reopened:
+	case deal.Reopened, deal.Voided:
 		r.ClosedAt = nil
 	default: // tells nothing beside the state
 	}
 	r.WorthMinor, r.WorthCurrency = amount(s.Worth())
 	r.take(s)
 	switch event.(type) {
-	case deal.Opened, deal.StageChanged, deal.Won, deal.Lost, deal.Reopened:
+	case deal.Opened, deal.StageChanged, deal.Won, deal.Lost, deal.Reopened, deal.Voided:
 		r.move(standsAt(s), later(at, r.OpenedAt))
 	default: // moves nothing
 	}
 }
 
-// standsAt is where a deal stands: at a stage, or closed.
+// standsAt is where a deal stands: at a stage, closed, or void.
 func standsAt(s deal.State) string {
 	switch s.Status {
 	case deal.IsWon:
 		return WonKey
 	case deal.IsLost:
 		return LostKey
+	case deal.IsVoid:
+		return voidKey
 	default:
 		return string(s.Stage.ID)
 	}
+}
+
+// counted is nil for a deal that no figure counts: one that is not, or never was.
+func (r *dealRow) counted() *dealRow {
+	if r == nil || r.Status == deal.IsVoid {
+		return nil
+	}
+	return r
 }
 
 func (r *dealRow) state() deal.State {

@@ -1,7 +1,7 @@
 -- A deal as its card and the board show it: one row holds the whole folded state.
 CREATE TABLE deals (
   deal_id         uuid        NOT NULL,   -- the deal
-  status          text        NOT NULL,   -- open, won, lost
+  status          text        NOT NULL,   -- open, won, lost; void: it never was, and no figure counts it
   title           text        NOT NULL,   -- as somebody called it
   pipeline_id     uuid        NOT NULL,   -- it stands in
   stage           text        NOT NULL,   -- the last open one, also of a closed deal
@@ -24,7 +24,7 @@ CREATE TABLE deals (
   closed_at       timestamptz,            -- when it was won or lost; NULL while it runs
   changed_at      timestamptz NOT NULL,   -- when the latest change occurred
   revision        bigint      NOT NULL,   -- of the last event in the deal's stream
-  path            text[]      NOT NULL,   -- where it stood one after the other: a stage's id, (won), (lost)
+  path            text[]      NOT NULL,   -- where it stood one after the other: a stage's id, (won), (lost), (void)
   path_since      timestamptz[] NOT NULL, -- since when; until the next
   valid_from      timestamptz NOT NULL,   -- from when on the row holds, by the clock of the business (occurred_at)
   known_from      timestamptz NOT NULL,   -- from when on it was known so, by the clock of the log (recorded_at)
@@ -147,6 +147,7 @@ CREATE INDEX deals_by_age ON deals (opened_at DESC, deal_id DESC);
 CREATE INDEX deals_open ON deals (opened_at DESC, deal_id DESC) WHERE status = 'open';
 CREATE INDEX deals_won ON deals (opened_at DESC, deal_id DESC) WHERE status = 'won';
 CREATE INDEX deals_lost ON deals (opened_at DESC, deal_id DESC) WHERE status = 'lost';
+CREATE INDEX deals_void ON deals (opened_at DESC, deal_id DESC) WHERE status = 'void';
 -- The list in the other orders that are offered; what is unknown has a place in each.
 CREATE INDEX deals_by_worth ON deals (coalesce(worth_minor, '-9223372036854775808'::bigint), deal_id);
 CREATE INDEX deals_by_expected ON deals (coalesce(expected_close, 'infinity'::date), deal_id);
@@ -165,6 +166,7 @@ CREATE INDEX deals_history_by_close ON deals_history (pipeline_id, status, close
 CREATE INDEX deals_begin ON deals (valid_from);
 CREATE INDEX deals_history_begin ON deals_history (valid_from);
 CREATE INDEX deals_history_end ON deals_history (valid_until);
+CREATE INDEX deals_history_void ON deals_history (valid_until) WHERE status = 'void';
 -- The funnel adds up all months, which lie scattered among the days.
 CREATE INDEX way_changes_by_month ON way_changes (pipeline_id, since) INCLUDE (month, status, stage, visited, deals) WHERE span = 'month';
 -- The forecast looks at the open deals only.

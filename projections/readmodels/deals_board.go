@@ -71,6 +71,7 @@ func moveColumns(w *projections.Writer, before, after *dealRow) {
 
 // retellDeal tells the sums of the past what a deal is from one instant until another.
 func retellDeal(w *projections.Writer, from, until time.Time, before, after *dealRow) {
+	before, after = before.counted(), after.counted()
 	retellColumns(w, from, until, before, after)
 	retellWays(w, from, until, before, after)
 }

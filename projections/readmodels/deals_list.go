@@ -15,7 +15,7 @@ var DealList = lists.New(lists.List{
 	Fields: []lists.Field{
 		{Name: "id", Type: lists.ID, Column: "row.deal_id"},
 		{Name: "title", Type: lists.Text, Column: "row.title", Personal: true},
-		{Name: "status", Type: lists.Choice, Column: "row.status", Choices: texts(deal.Running, deal.IsWon, deal.IsLost)},
+		{Name: "status", Type: lists.Choice, Column: "row.status", Choices: texts(deal.Running, deal.IsWon, deal.IsLost, deal.IsVoid)},
 		{Name: "pipeline", Type: lists.ID, Column: "row.pipeline_id"},
 		{Name: "stage", Type: lists.Text, Column: "row.stage", About: "of a closed deal the last that it was open in"},
 		{Name: "probability", Type: lists.Whole, Column: "row.probability", About: "percent"},

@@ -14,6 +14,7 @@ import (
 
 // settleDeal brings all sums from a deal's row before to the one after.
 func settleDeal(w *projections.Writer, before, after *dealRow) {
+	before, after = before.counted(), after.counted()
 	moveColumns(w, before, after)
 	if before != nil && after != nil && before.sameWay(after) {
 		return
@@ -78,7 +79,7 @@ func (r *dealRow) countStays(w *projections.Writer, from int, sign int64) {
 		return
 	}
 	for i := from; i < len(r.Places); i++ {
-		if r.Places[i] == WonKey || r.Places[i] == LostKey {
+		if !isStage(r.Places[i]) {
 			continue
 		}
 		began := r.Since[i].UnixMicro()

@@ -69,7 +69,7 @@ func (r *dealRow) way() wayKey {
 		return wayKey{}
 	}
 	var room [8]string
-	places := slices.DeleteFunc(append(room[:0], r.Places...), func(place string) bool { return place == WonKey || place == LostKey })
+	places := slices.DeleteFunc(append(room[:0], r.Places...), func(place string) bool { return !isStage(place) })
 	slices.Sort(places)
 	return wayKey{r.PipelineID, monthOf(r.OpenedAt), r.Status, r.Stage, strings.Join(slices.Compact(places), " ")}
 }

@@ -16,8 +16,13 @@ const (
 	LostKey = "(lost)"
 )
 
+// voidKey is the place of a void deal, which no report has a line for.
+const voidKey = "(void)"
+
+func isStage(place string) bool { return place != WonKey && place != LostKey && place != voidKey }
+
 // moveEvents are the events that a deal's path is made of.
-var moveEvents = []string{"deal.opened", "deal.stage_changed", "deal.won", "deal.lost", "deal.reopened"}
+var moveEvents = []string{"deal.opened", "deal.stage_changed", "deal.won", "deal.lost", "deal.reopened", "deal.voided"}
 
 // DurationsQuestion asks how long the deals of a pipeline stood in its stages: the
 // stays that ended in the period, and those that go on.
@@ -99,9 +104,9 @@ func (q DurationsQuestion) statement() string {
 	case q.IsZero() && q.wholeDays():
 		stays = q.summed("TRUE")
 	case q.isSummed() && q.wholeDays():
-		stays = q.summed("day < @day") + ` UNION ALL ` + q.stays(q.turned("deals.deals"))
+		stays = q.summed("day < @day") + ` UNION ALL ` + q.stays(q.turned("deals.deals"), counted) + ` UNION ALL ` + q.stays(voidSince, "TRUE")
 	default:
-		stays = q.stays(`(SELECT 1 AS sign, * FROM ` + q.from("deals.deals") + ` AS v)`)
+		stays = q.stays(`(SELECT 1 AS sign, * FROM `+q.from("deals.deals")+` AS v)`, counted)
 	}
 	return `
 	WITH ` + stagesThen(q.AsOf) + `,
@@ -124,9 +129,24 @@ func (q DurationsQuestion) statement() string {
 	GROUP BY s.ordinal, s.id, s.name, s.retired ORDER BY s.ordinal`
 }
 
+// counted is the condition that a deal counts in figures, as [dealRow.counted] says.
+const counted = `d.status <> 'void'`
+
+// voidSince is what the sums of the days before @day do not tell, as they follow from the
+// paths of the deals that count today: those that are void and were not when it began, and,
+// to be taken off, those that were void then and are not.
+const voidSince = `(
+	  SELECT 1 AS sign, v.* FROM deals.deals AS n JOIN deals.deals_history AS v ON v.deal_id = n.deal_id
+	  WHERE n.status = 'void' AND v.status <> 'void' AND v.known_until = 'infinity' AND v.valid_from < @day AND v.valid_until >= @day
+	  UNION ALL
+	  SELECT -1, v.* FROM deals.deals_history AS v JOIN deals.deals AS n ON n.deal_id = v.deal_id
+	  WHERE v.status = 'void' AND n.status <> 'void' AND v.known_until = 'infinity' AND v.valid_from < @day AND v.valid_until >= @day
+	)`
+
 // stays are the stays that ended in the period and those that go on, added up by where
-// they were and where the deals went; each deal counts as its sign says.
-func (q DurationsQuestion) stays(deals string) string {
+// they were and where the deals went, of the deals for which the condition holds; each
+// counts as its sign says.
+func (q DurationsQuestion) stays(deals, condition string) string {
 	return `
 	  SELECT place, next, ended, sum(sign) AS stays, sum(sign * seconds) AS seconds,
 	    sum(sign) FILTER (WHERE ended AND seconds <= 86400) AS up_to_day,
@@ -138,7 +158,7 @@ func (q DurationsQuestion) stays(deals string) string {
 	    SELECT d.sign, p.place, coalesce(d.path[p.n + 1], '') AS next, d.path_since[p.n + 1] IS NOT NULL AS ended,
 	      extract(epoch FROM coalesce(d.path_since[p.n + 1], @now::timestamptz) - p.since) AS seconds
 	    FROM ` + deals + ` AS d, unnest(d.path, d.path_since) WITH ORDINALITY AS p (place, since, n)
-	    WHERE d.pipeline_id = @pipeline_id AND (d.path_since[p.n + 1] IS NULL OR ` + within("d.path_since[p.n + 1]") + `)
+	    WHERE d.pipeline_id = @pipeline_id AND ` + condition + ` AND (d.path_since[p.n + 1] IS NULL OR ` + within("d.path_since[p.n + 1]") + `)
 	  ) AS s
 	  GROUP BY place, next, ended`
 }
@@ -167,9 +187,9 @@ func (q DurationsQuestion) Behind(key LineKey) Figure {
 	args["key"] = key
 	return Figure{asOf: q.AsOf, args: args, types: moveEvents, subjects: []string{`
 	SELECT d.deal_id, NULL::bigint[] FROM ` + q.from("deals.deals") + ` AS d
-	WHERE d.pipeline_id = @pipeline_id AND EXISTS (
+	WHERE d.pipeline_id = @pipeline_id AND ` + counted + ` AND EXISTS (
 	  SELECT FROM unnest(d.path, d.path_since) WITH ORDINALITY AS p (place, since, n)
-	  WHERE (p.place = @key::text OR @key IS NULL AND p.place NOT IN ('` + WonKey + `', '` + LostKey + `'))
+	  WHERE (p.place = @key::text OR @key IS NULL AND p.place NOT IN ('` + WonKey + `', '` + LostKey + `', '` + voidKey + `'))
 	    AND (d.path_since[p.n + 1] IS NULL OR ` + within("d.path_since[p.n + 1]") + `))`}}
 }
 

@@ -51,7 +51,7 @@ type ForecastLine struct {
 var forecastEvents = []string{
 	"deal.opened", "deal.stage_changed", "deal.amount_changed", "deal.close_date_changed", "deal.owner_assigned",
 	"deal.forecast_category_changed", "deal.line_item_added", "deal.line_item_changed", "deal.line_item_removed",
-	"deal.won", "deal.lost", "deal.reopened",
+	"deal.won", "deal.lost", "deal.reopened", "deal.voided",
 }
 
 // Forecast is the weighted forecast, in the order of the months or else of the names,

@@ -13,7 +13,7 @@ import (
 var forecastTypes = []string{
 	"deal.opened", "deal.stage_changed", "deal.amount_changed", "deal.close_date_changed", "deal.owner_assigned",
 	"deal.forecast_category_changed", "deal.line_item_added", "deal.line_item_changed", "deal.line_item_removed",
-	"deal.won", "deal.lost", "deal.reopened",
+	"deal.won", "deal.lost", "deal.reopened", "deal.voided",
 }
 
 // expected reports whether an open deal is in the forecast for the period.

@@ -125,26 +125,26 @@ func (q FunnelQuestion) statement() string {
 // months that lie in the period whole by the sums of what came and went, of its edges deal
 // by deal; and all deal by deal where sums do not answer.
 func (q FunnelQuestion) ways() string {
-	counted := func(deals, condition string) string {
+	each := func(deals, condition string) string {
 		return `
 	  SELECT status, stage, path, sum(sign) AS n FROM ` + deals + ` AS d
-	  WHERE pipeline_id = @pipeline_id AND ` + condition + ` GROUP BY status, stage, path`
+	  WHERE pipeline_id = @pipeline_id AND ` + counted + ` AND ` + condition + ` GROUP BY status, stage, path`
 	}
 	if !q.KnownAt.IsZero() {
-		return counted(`(SELECT 1 AS sign, * FROM `+q.from("deals.deals")+` AS v)`, within("opened_at"))
+		return each(`(SELECT 1 AS sign, * FROM `+q.from("deals.deals")+` AS v)`, within("opened_at"))
 	}
 	_, edges := q.months("opened_at", time.Time{})
 	summed := func(spans string) string {
 		return `
 	  SELECT status, stage, string_to_array(visited, ' ') AS path, sum(deals) AS n FROM deals.way_changes
 	  WHERE pipeline_id = @pipeline_id AND ` + wholeMonths + ` AND ` + spans + ` GROUP BY status, stage, visited
-	  UNION ALL` + counted(`(`+q.fixed("1 AS sign, pipeline_id, status, stage, path", "deals.deals", "deal_id", edges)+`)`, "TRUE")
+	  UNION ALL` + each(`(`+q.fixed("1 AS sign, pipeline_id, status, stage, path", "deals.deals", "deal_id", edges)+`)`, "TRUE")
 	}
 	if q.IsZero() {
 		return summed(`span = 'month'`)
 	}
 	return summed(spansBefore) + `
-	  UNION ALL` + counted(q.turned("deals.deals"), inWholeMonths("opened_at"))
+	  UNION ALL` + each(q.turned("deals.deals"), inWholeMonths("opened_at"))
 }
 
 // stagesThen is a common table of the pipeline's stages in their order as of then.
@@ -170,7 +170,7 @@ func (q FunnelQuestion) Behind(key LineKey) Figure {
 	return Figure{asOf: q.AsOf, args: args, types: moveEvents, subjects: []string{`
 	WITH ` + stagesThen(q.AsOf) + `
 	SELECT d.deal_id, NULL::bigint[] FROM ` + q.from("deals.deals") + ` AS d
-	WHERE d.pipeline_id = @pipeline_id AND ` + within("d.opened_at") + `
+	WHERE d.pipeline_id = @pipeline_id AND ` + counted + ` AND ` + within("d.opened_at") + `
 	  AND (@key::text IS NULL OR d.status = 'won' AND (@key = '` + WonKey + `' OR EXISTS (SELECT FROM stages WHERE id = @key))
 	    OR EXISTS (SELECT FROM stages AS s, stages AS k WHERE k.id = @key AND s.ordinal >= k.ordinal AND s.id = ANY (d.path)))`}}
 }

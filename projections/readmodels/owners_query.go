@@ -36,7 +36,7 @@ type ChannelCount struct {
 
 var ownersEvents = []string{
 	"interaction.logged", "interaction.amended",
-	"deal.opened", "deal.owner_assigned", "deal.won", "deal.lost", "deal.reopened",
+	"deal.opened", "deal.owner_assigned", "deal.won", "deal.lost", "deal.reopened", "deal.voided",
 }
 
 // Owners is what each employee did, by name, what names nobody first.
@@ -114,14 +114,14 @@ const isAmended = `(i.customer_id, i.interaction_id) IN (SELECT a.customer_id, a
 // sums, and as of an instant less what went from hand to hand since.
 func (q OwnersQuestion) dealsOpened() string {
 	if !q.KnownAt.IsZero() {
-		return `SELECT owner_id AS owner, count(*) AS opened FROM ` + q.from("sales.deals") + ` AS d WHERE ` + within("opened_at") + ` GROUP BY 1`
+		return `SELECT owner_id AS owner, count(*) AS opened FROM ` + q.from("sales.deals") + ` AS d WHERE NOT voided AND ` + within("opened_at") + ` GROUP BY 1`
 	}
 	_, edges := q.opened().months("opened_at", time.Time{})
 	own := strings.NewReplacer("@whole_", "@opened_whole_", "@from", "@opened_from", "@until", "@opened_until")
 	sums := own.Replace(`
 	  SELECT nullif(owner_id, '00000000-0000-0000-0000-000000000000') AS owner, deals AS opened FROM sales.openings WHERE ` + wholeMonths + `
 	  UNION ALL
-	  SELECT owner_id, count(*) FROM sales.deals WHERE ` + edges + ` GROUP BY 1`)
+	  SELECT owner_id, count(*) FROM sales.deals WHERE NOT voided AND ` + edges + ` GROUP BY 1`)
 	if q.IsZero() {
 		return sums
 	}
@@ -164,7 +164,7 @@ func (q OwnersQuestion) Behind(key LineKey) Figure {
 	LEFT JOIN activity.amendments AS a ON a.customer_id = i.customer_id AND a.interaction_id = i.interaction_id
 	WHERE ` + within("i.occurred_at") + ` AND ` + is("i.employee_id") + ` GROUP BY i.customer_id`, `
 	SELECT d.deal_id, NULL::bigint[] FROM ` + q.from("sales.deals") + ` AS d
-	WHERE ` + within("d.opened_at") + ` AND ` + is("d.owner_id") + `
+	WHERE NOT d.voided AND ` + within("d.opened_at") + ` AND ` + is("d.owner_id") + `
 	  OR d.outcome <> '' AND ` + within("d.closed_at") + ` AND ` + is("d.closed_owner_id")}}
 }
 

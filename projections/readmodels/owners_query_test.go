@@ -71,7 +71,7 @@ func checkOwners(t *testing.T, m readmodels.Models, then *then, period readmodel
 				return a.talks[interactionKey{id, event.ID}] && (touches(event.Patch, "employee") || touches(event.Patch, "channel"))
 			}
 			of := deals[key]
-			return of != nil && of.counts[id] && slices.Contains([]string{"deal.opened", "deal.owner_assigned", "deal.won", "deal.lost", "deal.reopened"}, e.Event.EventType())
+			return of != nil && of.counts[id] && slices.Contains([]string{"deal.opened", "deal.owner_assigned", "deal.won", "deal.lost", "deal.reopened", "deal.voided"}, e.Event.EventType())
 		})
 	}
 	same(t, want, must[[]readmodels.OwnerActivity](t)(m.Activity.Owners(t.Context(), q)))

@@ -57,7 +57,7 @@ func must[T any](t *testing.T) func(T, error) T {
 	}
 }
 
-var moveTypes = []string{"deal.opened", "deal.stage_changed", "deal.won", "deal.lost", "deal.reopened"}
+var moveTypes = []string{"deal.opened", "deal.stage_changed", "deal.won", "deal.lost", "deal.reopened", "deal.voided"}
 
 func one(yes bool) int64 {
 	if yes {

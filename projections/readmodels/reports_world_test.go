@@ -118,6 +118,7 @@ func has(p readmodels.Period, at time.Time) bool {
 type then struct {
 	events       []domain.Recorded // that count
 	deals        map[uuid.UUID]*dealThen
+	void         map[uuid.UUID]bool // deals that no report counts
 	customers    map[uuid.UUID]*customerThen
 	interactions map[interactionKey]*interactionThen
 	pipeline     pipeline.State
@@ -157,7 +158,7 @@ type interactionThen struct {
 
 func (w *world) then(asOf readmodels.AsOf) *then {
 	t := &then{
-		deals: map[uuid.UUID]*dealThen{}, customers: map[uuid.UUID]*customerThen{},
+		deals: map[uuid.UUID]*dealThen{}, void: map[uuid.UUID]bool{}, customers: map[uuid.UUID]*customerThen{},
 		interactions: map[interactionKey]*interactionThen{}, employees: map[domain.EmployeeID]employee.Details{},
 		families: map[domain.ProductID]string{},
 	}
@@ -193,6 +194,12 @@ func (w *world) then(asOf readmodels.AsOf) *then {
 			}
 		}
 	}
+	for id, d := range t.deals {
+		if d.Status == deal.IsVoid {
+			t.void[id] = true
+			delete(t.deals, id)
+		}
+	}
 	if !t.pipeline.Exists() { // then today's is what the stages are called by
 		t.pipeline = stateOf[pipeline.State](w, domain.PipelineStream(domain.DefaultPipeline))
 	}
@@ -212,7 +219,7 @@ func (t *then) deal(id uuid.UUID, event deal.Event, at time.Time) {
 	switch event.(type) {
 	case deal.Won, deal.Lost:
 		d.closed, d.creditedTo, d.days = at, d.Owner, at.Sub(d.opened).Hours()/24
-	case deal.Reopened:
+	case deal.Reopened, deal.Voided:
 		d.closed = time.Time{}
 	case deal.Opened, deal.StageChanged:
 	default:
@@ -224,6 +231,8 @@ func (t *then) deal(id uuid.UUID, event deal.Event, at time.Time) {
 		place = readmodels.WonKey
 	case deal.IsLost:
 		place = readmodels.LostKey
+	case deal.IsVoid:
+		place = "nowhere"
 	case deal.Running:
 	}
 	d.moves = append(d.moves, stay{place: place, since: latest(at, d.opened)})

@@ -17,7 +17,7 @@ import (
 //
 // A close is credited to the owner and dated by the instant at which it occurred.
 // Reopening a deal takes its close out of all reports; closing it again puts it in
-// anew, with the owner, value and products of then.
+// anew, with the owner, value and products of then. A void deal is in none.
 //
 // A won deal's value is shared out among the products of its line items in
 // proportion to the lines' totals. Lines that name no product, and deals without
@@ -32,7 +32,7 @@ var salesSQL string
 func (Sales) Name() string { return "sales" }
 
 // Version changes with the tables or what is written into them.
-func (Sales) Version() int { return 5 }
+func (Sales) Version() int { return 6 }
 
 // Schema is its tables and indexes.
 func (Sales) Schema() projections.Schema { return projections.ParseSchema(salesSQL).Remembering(sales) }
@@ -40,7 +40,7 @@ func (Sales) Schema() projections.Schema { return projections.ParseSchema(salesS
 // Handles are the events that say what a report needs to know of a deal.
 func (Sales) Handles() []string {
 	return typesOf[deal.Event](deal.Opened{}, deal.CustomerLinked{}, deal.OwnerAssigned{}, deal.LineItemAdded{},
-		deal.LineItemChanged{}, deal.LineItemRemoved{}, deal.Won{}, deal.Lost{}, deal.Reopened{})
+		deal.LineItemChanged{}, deal.LineItemRemoved{}, deal.Won{}, deal.Lost{}, deal.Reopened{}, deal.Voided{})
 }
 
 var sales = projections.NewVersioned[uuid.UUID, saleRow]("deals", "deal_id").Settled(settleSale).Retold(retellOwner)
@@ -73,7 +73,9 @@ func (Sales) Apply(w *projections.Writer, e domain.Recorded) error {
 		case deal.Lost:
 			row.close(at, revision, deal.IsLost, domain.Money{})
 		case deal.Reopened:
-			row.closingColumns = closingColumns{}
+			row.closingColumns, row.Voided = closingColumns{}, false
+		case deal.Voided:
+			row.closingColumns, row.Voided = closingColumns{}, true
 		default: // Handles does not ask for it
 		}
 	})
@@ -88,6 +90,7 @@ type saleRow struct {
 	OwnerID    *domain.EmployeeID `db:"owner_id"`
 	LineItems  string             `db:"line_items"`
 	OpenedAt   time.Time          `db:"opened_at"`
+	Voided     bool               `db:"voided"`
 	closingColumns
 }
 

@@ -7,6 +7,7 @@ CREATE TABLE deals (
   owner_id           uuid,                 -- today's
   line_items         jsonb       NOT NULL, -- array, in the order they were added
   opened_at          timestamptz NOT NULL, -- when it was opened
+  voided             boolean     NOT NULL, -- it never was, and no figure counts it
   outcome            text        NOT NULL, -- won, lost; '' while the deal runs, and then all below is NULL
   closing            bigint,               -- revision of the event that closed it
   closed_at          timestamptz,          -- when it was won or lost

@@ -81,33 +81,45 @@ var (
 // settleSale brings all sums from a deal's row before to the one after.
 func settleSale(w *projections.Writer, before, after *saleRow) {
 	countClosing(w, before, after)
-	if before != nil && after != nil && before.opening() == after.opening() {
+	was, is := before.opening(), after.opening()
+	if was == is {
 		return
 	}
-	before.countOpening(w, -1)
-	after.countOpening(w, 1)
+	was.count(w, -1)
+	is.count(w, 1)
 }
 
-func (r *saleRow) opening() openingKey { return openingKey{monthOf(r.OpenedAt), known(r.OwnerID)} }
+// opening is zero of a deal that there is not, or never was.
+func (r *saleRow) opening() openingKey {
+	if r == nil || r.Voided {
+		return openingKey{}
+	}
+	return openingKey{monthOf(r.OpenedAt), known(r.OwnerID)}
+}
 
-func (r *saleRow) countOpening(w *projections.Writer, sign int64) {
-	if r != nil {
-		openings.Add(w, r.opening(), func(sum *openingSum) { sum.Deals += sign })
+func (k openingKey) count(w *projections.Writer, sign int64) {
+	if k != (openingKey{}) {
+		openings.Add(w, k, func(sum *openingSum) { sum.Deals += sign })
 	}
 }
 
-// retellOwner tells who got a deal from one instant until another, and who had it.
+// retellOwner tells who got a deal from one instant until another, and who had it; a void
+// one nobody has.
 func retellOwner(w *projections.Writer, from, until time.Time, before, after *saleRow) {
-	if before == nil || known(before.OwnerID) == known(after.OwnerID) {
+	if before == nil || before.opening() == after.opening() {
 		return
 	}
-	turn := func(at time.Time, got, gave *domain.EmployeeID) {
-		handovers.Add(w, handover{at, after.OpenedAt, got, 1})
-		handovers.Add(w, handover{at, after.OpenedAt, gave, -1})
+	turn := func(at time.Time, got, gave *saleRow) {
+		if !got.Voided {
+			handovers.Add(w, handover{at, after.OpenedAt, got.OwnerID, 1})
+		}
+		if !gave.Voided {
+			handovers.Add(w, handover{at, after.OpenedAt, gave.OwnerID, -1})
+		}
 	}
-	turn(from, after.OwnerID, before.OwnerID)
+	turn(from, after, before)
 	if until.Before(projections.Infinity) {
-		turn(until, before.OwnerID, after.OwnerID)
+		turn(until, before, after)
 	}
 }
 

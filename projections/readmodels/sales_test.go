@@ -47,7 +47,7 @@ func closedDeals(w *world) []closedDeal {
 				State: s, won: s.Status == deal.IsWon, at: at, owner: s.Owner,
 				days: at.Sub(opened[e.Stream]).Hours() / 24,
 			}
-		case deal.Reopened:
+		case deal.Reopened, deal.Voided:
 			delete(closed, e.Stream)
 		default:
 		}

@@ -101,6 +101,8 @@ func dealSummary(event deal.Event) string {
 		return sentence("Deal lost: "+words(string(e.Reason)), e.Competitor)
 	case deal.Reopened:
 		return "Deal reopened"
+	case deal.Voided:
+		return "Deal voided: it never was"
 	}
 	return words(event.EventType())
 }

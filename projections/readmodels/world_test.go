@@ -308,7 +308,7 @@ func randomDealCommand(r *rand.Rand, n int) deal.Command {
 		deal.AssignOwner{Owner: pick(r, domain.EmployeeID{}, employeeID(r.IntN(6)))},
 		deal.ChangeForecastCategory{Category: domain.Commit},
 		deal.AddLineItem{Item: item}, deal.AddLineItem{Item: item}, deal.ChangeLineItem{Item: item}, deal.ChangeLineItem{Item: item},
-		deal.RemoveLineItem{ID: item.ID}, deal.RemoveLineItem{ID: item.ID}, deal.RemoveLineItem{ID: item.ID},
+		deal.RemoveLineItem{ID: item.ID}, deal.RemoveLineItem{ID: item.ID}, deal.Void{},
 		win, win, win, lose, lose, deal.Reopen{},
 	)
 }
