@@ -38,7 +38,7 @@ type settings struct {
 	MaxConnections  int           `default:"2048" env:"CRM_MAX_CONNECTIONS" placeholder:"N" help:"How many connections of clients are open at once, 1 to 1000000; who comes then waits to be accepted. It should cover all who may work, wait and follow the feed at once. Default ${default}."`
 	RequireIfMatch  bool          `env:"CRM_REQUIRE_IF_MATCH" help:"Refuse changes of what exists with 428 unless they say by If-Match or based_on what they rest on."`
 	ShutdownTimeout time.Duration `default:"8s" env:"CRM_SHUTDOWN_TIMEOUT" placeholder:"DURATION" help:"How long running requests may take to finish when the server stops, 0s to 1m. Default ${default}."`
-	DebugListen     string        `env:"CRM_DEBUG_LISTEN" placeholder:"IP:PORT" help:"Loopback address on which Go's profiles are shown under /debug/pprof, without a key, such as 127.0.0.1:6060. Default: they are not."`
+	DebugListen     string        `env:"CRM_DEBUG_LISTEN" placeholder:"IP:PORT" help:"Loopback address on which Go's profiles are shown under /debug/pprof, without a key. For example 127.0.0.1:6060; default: they are not."`
 	telling
 	entrance
 	relaying
@@ -113,7 +113,7 @@ func (l *logging) logger(out io.Writer) *slog.Logger {
 
 // storing is how the embedded event store keeps events.
 type storing struct {
-	Durability string `default:"normal" enum:"normal,paranoid" env:"CRM_DURABILITY" help:"Events are on disk before they are acknowledged. How soon a disk is caught that loses them afterwards: normal, all but the last second or 1,000 events; paranoid, every one, for a second sync per group of appends. Default ${default}."`
+	Durability string `default:"normal" enum:"normal,paranoid" env:"CRM_DURABILITY" help:"How soon a disk is caught that loses what it had synced: normal, all but the last second or 1,000 events; paranoid, every event, for a second sync per group of appends. Events are on disk before they are acknowledged either way. Default ${default}."`
 }
 
 // config is the embedded event store's, in a folder.
