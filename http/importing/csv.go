@@ -61,6 +61,7 @@ func newCSVReader(r io.Reader, delimiter string, header []string) (*csvReader, e
 	return c, nil
 }
 
+// has reports whether there is a column of that name.
 func (c *csvReader) has(name string) bool { _, ok := c.columns[name]; return ok }
 func (c *csvReader) names() []string      { return c.header }
 

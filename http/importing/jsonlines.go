@@ -15,7 +15,6 @@ type jsonReader struct{ lines *lines }
 
 func newJSONReader(r io.Reader) *jsonReader { return &jsonReader{lines: newLines(r)} }
 
-func (j *jsonReader) has(string) bool { return true }
 func (j *jsonReader) names() []string { return nil }
 
 func (j *jsonReader) next() (*record, error) {

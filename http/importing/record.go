@@ -34,9 +34,6 @@ type reader interface {
 	// a row that cannot be read (ask again for the one after it), and anything
 	// else when the file as a whole fails.
 	next() (*record, error)
-	// has reports whether the file's records can have a text or list of that
-	// name. Formats without a header say yes.
-	has(name string) bool
 	// names are the columns of the header, and none for formats without one.
 	names() []string
 }

@@ -16,7 +16,6 @@ type vcardReader struct{ lines *lines }
 
 func newVCardReader(r io.Reader) *vcardReader { return &vcardReader{lines: newLines(r)} }
 
-func (v *vcardReader) has(string) bool { return true }
 func (v *vcardReader) names() []string { return nil }
 
 // next reads up to the END of the next card. A card that is not whole is
