@@ -59,10 +59,9 @@ func (h *Handler) APIKey(ctx context.Context, id domain.APIKeyID) (apikey.State,
 	if known == nil {
 		return h.apiKey(ctx, id, recent)
 	}
-	age := time.Since(known.at)
-	believed := age < h.cfg.ReferenceAge || age < keyGrace && time.Since(time.Unix(0, h.keysAway.Load())) < h.cfg.ReferenceAge
-	if key, there := known.value.(apikey.State); there && believed {
-		return key, nil
+	before, age := known.value.(apikey.State), time.Since(known.at) // facts are of what exists
+	if age < h.cfg.ReferenceAge || age < keyGrace && time.Since(time.Unix(0, h.keysAway.Load())) < h.cfg.ReferenceAge {
+		return before, nil
 	}
 	within, cancel := context.WithTimeout(ctx, keyPatience)
 	defer cancel()
@@ -71,7 +70,7 @@ func (h *Handler) APIKey(ctx context.Context, id domain.APIKeyID) (apikey.State,
 		return key, err
 	}
 	h.keysAway.Store(time.Now().UnixNano()) // nobody else waits for it in the next second
-	return known.value.(apikey.State), nil
+	return before, nil
 }
 
 // away reports whether an error says that the log does not answer.
