@@ -255,7 +255,10 @@
 //     1.0 µs of Go and 4 µs of Postgres more each than without a history, also where
 //     1 of 100 is backdated (-bench 'Rebuild/keyed|Remember', load average 17).
 //   - 2026-11-22 An entity's first event is where it begins. What a later one says of an
-//     instant before that is not told of that instant: there was nothing yet.
+//     instant before that is not told of that instant: there was nothing yet. Where any
+//     event may be the first, as of a consent, the earliest is
+//     ([Versioned.BegunByAny]): a grant on paper that is entered after the objection
+//     to it held until then.
 //   - 2026-11-22 x_at is a function of SQL that Postgres inlines, bound to its view by
 //     identity: it follows a renamed schema. A page as of a date walks the index of the
 //     current rows, whose order never changes, and asks x_at for each key; a filter on

@@ -52,8 +52,8 @@ func TestNewVersionIsBuiltBeside(t *testing.T) {
 	diffTables(t, pool, "notes", events[:350])
 	eventually(t, e, "notes", "outdated", inState(projections.Outdated))
 	for _, sees := range []*projections.Engine{e, old} {
-		s := eventually(t, sees, "notes", "shown with its rebuild", func(s projections.Status) bool { return s.Rebuild != nil && s.Rebuild.Led })
-		if b := s.Rebuild; b.Version != 2 || b.State != "building" || b.Leader == "" || b.Done == nil || s.RebuildFailed != "" {
+		s := eventually(t, sees, "notes", "shown with its rebuild", func(s projections.Status) bool { return s.Rebuild != nil && s.Rebuild.Led && s.Rebuild.Leader != "" })
+		if b := s.Rebuild; b.Version != 2 || b.State != "building" || b.Done == nil || s.RebuildFailed != "" {
 			t.Errorf("the rebuild is shown as %+v", b)
 		}
 		if err := sees.Healthy(); err != nil { // what is read can be read

@@ -18,7 +18,7 @@ import (
 //
 //	the state as of T, known at K, is the fold, in the order of the log, of the
 //	entity's events with occurred_at ≤ T and recorded_at ≤ K; no row where the
-//	entity's first event is not among them
+//	entity's first event is not among them ([Versioned.BegunByAny]: where none is)
 //
 // So an event changes every version that is valid at or after the instant at which
 // it occurred. Mostly that is the current one alone: then the row as it was goes to
@@ -47,6 +47,8 @@ type Versioned[K comparable, R any] struct {
 	past     *past[K, R]
 	revision func(*R) domain.Revision // nil where rows do not see every event of a stream
 	retold   func(w *Writer, from, until time.Time, before, after *R)
+	// anyBegins: an event that occurred before all others is where the entity begins.
+	anyBegins bool
 }
 
 // dated is a row with since when it holds, by both clocks.
@@ -96,6 +98,15 @@ func (t *Versioned[K, R]) Settled(tell func(w *Writer, before, after *R)) *Versi
 // by time.
 func (t *Versioned[K, R]) Retold(tell func(w *Writer, from, until time.Time, before, after *R)) *Versioned[K, R] {
 	t.retold = tell
+	return t
+}
+
+// BegunByAny says that any event may begin an entity: one that is recorded later and
+// occurred before all others begins it earlier, as a consent that was given on paper and
+// is entered after it was withdrawn. Without it an entity has no past before its first
+// event in the log, as a customer has none before it was registered.
+func (t *Versioned[K, R]) BegunByAny() *Versioned[K, R] {
+	t.anyBegins = true
 	return t
 }
 

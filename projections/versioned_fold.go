@@ -161,11 +161,13 @@ func (b *versionedBuffer[K, R]) leave(w *Writer, slot int, was version[R]) {
 // occurred, which lies before the current version.
 func (b *versionedBuffer[K, R]) backdate(w *Writer, c *versionedChange[R], r *keyedRow[K, dated[R]], recorded time.Time) {
 	f := b.former[c.slot]
+	begins := r.row.ValidFrom
 	for i := range f.versions {
 		v := f.versions[i]
 		if v.KnownUntil.Before(Infinity) || !c.occurred.Before(v.ValidUntil) {
 			continue
 		}
+		begins = earlier(begins, v.ValidFrom)
 		f.versions[i].KnownUntil = recorded
 		v.KnownFrom, v.EndKnownFrom = recorded, recorded
 		if v.ValidFrom.Before(c.occurred) {
@@ -176,6 +178,12 @@ func (b *versionedBuffer[K, R]) backdate(w *Writer, c *versionedChange[R], r *ke
 		}
 		b.alter(w, c, &v.dated, true, v.ValidFrom, v.ValidUntil, recorded)
 		f.versions = append(f.versions, v)
+	}
+	if b.of.anyBegins && c.occurred.Before(begins) {
+		first := version[R]{ValidUntil: begins, EndKnownFrom: recorded, KnownUntil: Infinity}
+		b.of.current.sign(address(&first.dated), b.key(c.slot))
+		b.alter(w, c, &first.dated, false, c.occurred, begins, recorded)
+		f.versions = append(f.versions, first)
 	}
 	f.versions = append(f.versions, version[R]{r.row, Infinity, recorded, recorded})
 	b.alter(w, c, &r.row, true, r.row.ValidFrom, Infinity, recorded)
@@ -216,6 +224,13 @@ func (b *versionedBuffer[K, R]) put(past *pastBuffer[K, R], f *former[R]) {
 func (v *version[R]) empty() bool {
 	return !v.KnownFrom.Before(v.KnownUntil) ||
 		!v.ValidFrom.Before(v.ValidUntil) && !v.KnownFrom.Before(v.EndKnownFrom)
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
 }
 
 func later(a, b time.Time) time.Time {

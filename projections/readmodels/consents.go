@@ -25,7 +25,7 @@ var consentsSQL string
 func (Consents) Name() string { return "consents" }
 
 // Version changes with the tables or what is written into them.
-func (Consents) Version() int { return 2 }
+func (Consents) Version() int { return 3 }
 
 // Schema is its tables and indexes.
 func (Consents) Schema() projections.Schema {
@@ -38,7 +38,7 @@ func (Consents) Handles() []string { return consentEvents }
 var consentEvents = typesOf[consent.Event](consent.Requested{}, consent.Confirmed{}, consent.Granted{},
 	consent.Withdrawn{}, consent.Objected{}, consent.Expired{})
 
-var consents = projections.NewVersioned[consentKey, consentRow]("consents", "customer_id", "purpose", "channel")
+var consents = projections.NewVersioned[consentKey, consentRow]("consents", "customer_id", "purpose", "channel").BegunByAny()
 
 // Apply folds one event.
 func (Consents) Apply(w *projections.Writer, e domain.Recorded) error {
