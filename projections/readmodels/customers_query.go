@@ -25,10 +25,12 @@ type Customer struct {
 	Degraded      bool // it is parked, so that this is not all there is; not in a list
 }
 
+// customerColumns are the columns of a customerRead, less those that only finding and
+// reports need; row are the customers.
 const customerColumns = `row.customer_id, row.kind, row.name, row.description, row.language, row.honorific, row.given_name, row.family_name,
 	row.birth_date, row.job_title, row.legal_name, row.industry, row.founded_year, row.employees, row.annual_revenue_minor,
 	row.annual_revenue_currency, row.vat_id, row.stage, row.touchpoint_source, row.touchpoint_medium, row.touchpoint_campaign,
-	row.owner_id, row.contact_points, row.attributes, row.links, row.archived, row.name_key, row.search, row.registered_at, row.changed_at, row.revision, row.path, row.path_since,
+	row.owner_id, row.contact_points, row.attributes, row.links, row.archived, row.registered_at, row.changed_at, row.revision,
 	coalesce(e.name, '') AS owner_name`
 
 // Card is one customer, or customer.ErrUnknown, which it also is before it was

@@ -29,11 +29,12 @@ type Deal struct {
 	Degraded     bool // it is parked, so that this is not all there is; not in a list
 }
 
-// dealColumns are the columns of a dealRead; row are the deals.
+// dealColumns are the columns of a dealRead, less those that only reports need; row are
+// the deals.
 const dealColumns = `row.deal_id, row.status, row.title, row.pipeline_id, row.stage, row.probability, row.category, row.customer_id, row.owner_id,
 	row.amount_minor, row.amount_currency, row.line_items, row.worth_minor, row.worth_currency,
 	coalesce(row.expected_close::text, '') AS expected_close, row.value_minor, row.value_currency,
-	row.loss_reason, row.competitor, row.loss_note, row.opened_at, row.closed_at, row.changed_at, row.revision, row.path, row.path_since,
+	row.loss_reason, row.competitor, row.loss_note, row.opened_at, row.closed_at, row.changed_at, row.revision,
 	coalesce(c.name, '') AS customer_name, coalesce(e.name, '') AS owner_name, coalesce(p.name, '') AS pipeline_name,
 	coalesce((SELECT s.name FROM jsonb_to_recordset(p.stages) AS s (id text, name text) WHERE s.id = row.stage), '') AS stage_name`
 

@@ -1,9 +1,8 @@
 package readmodels
 
 import (
+	"bytes"
 	"context"
-	"encoding/json"
-	"maps"
 	"slices"
 
 	"github.com/google/uuid"
@@ -23,8 +22,9 @@ func (m Timeline) name(ctx context.Context, entries []Entry, asOf AsOf) error {
 	var ids, parts, wholes []uuid.UUID
 	referred := make([][]uuid.UUID, len(entries))
 	for i, e := range entries {
-		referred[i] = idsIn(e.Data)
-		ids = append(ids, referred[i]...)
+		var others []uuid.UUID
+		referred[i], others = idsIn(e.Data)
+		ids = append(ids, others...)
 		if slices.Contains(speaksOfAPart, e.Type) {
 			parts, wholes = append(parts, referred[i]...), append(wholes, e.EntityID)
 		}
@@ -90,30 +90,25 @@ func (m Timeline) names(ctx context.Context, ids []uuid.UUID, args pgx.NamedArgs
 	return names, nil
 }
 
-// idsIn are the ids in an event's payload, wherever they stand.
-func idsIn(data []byte) []uuid.UUID {
-	var payload any
-	if json.Unmarshal(data, &payload) != nil {
-		return nil // an event that cannot be read is shown as it is
+// idsIn are the ids in an event's payload, wherever they stand; references are those of
+// them that are not what a part of it is itself called by, as in "item":{"id":…}.
+func idsIn(data []byte) (ids, references []uuid.UUID) {
+	const length = len(`"00000000-0000-0000-0000-000000000000"`)
+	for from := 0; ; {
+		quote := bytes.IndexByte(data[from:], '"')
+		if quote < 0 || from+quote+length > len(data) {
+			return ids, references
+		}
+		from += quote
+		id, err := uuid.ParseBytes(data[from+1 : from+length-1])
+		if err != nil || data[from+length-1] != '"' {
+			from++
+			continue
+		}
+		ids = append(ids, id)
+		if !bytes.HasSuffix(bytes.TrimRight(data[:from], " "), []byte(`"id":`)) {
+			references = append(references, id)
+		}
+		from += length
 	}
-	return idsOf(payload)
-}
-
-func idsOf(value any) []uuid.UUID {
-	var ids []uuid.UUID
-	switch value := value.(type) {
-	case map[string]any:
-		for inner := range maps.Values(value) {
-			ids = append(ids, idsOf(inner)...)
-		}
-	case []any:
-		for _, inner := range value {
-			ids = append(ids, idsOf(inner)...)
-		}
-	case string:
-		if id, err := uuid.Parse(value); err == nil && len(value) == 36 {
-			ids = append(ids, id)
-		}
-	}
-	return ids
 }
