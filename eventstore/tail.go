@@ -3,7 +3,6 @@ package eventstore
 import (
 	"context"
 	"errors"
-	"slices"
 	"sort"
 	"sync"
 	"time"
@@ -39,7 +38,7 @@ type tail struct {
 }
 
 // tailBytes is how much the tail holds at most, about.
-const tailBytes = 16 << 20
+const tailBytes = 8 << 20
 
 var (
 	// errShared ends a subscriber's own connection: it goes on with the tail.
@@ -168,7 +167,7 @@ func (t *tail) add(event domain.Recorded) {
 	}
 	half := len(t.events) / 2
 	t.start = t.events[half-1].Position
-	t.events = slices.Clone(t.events[half:])
+	t.events = append(make([]domain.Recorded, 0, cap(t.events)), t.events[half:]...) // others still read the former
 	t.bytes = 0
 	for _, kept := range t.events {
 		t.bytes += sizeOf(kept)

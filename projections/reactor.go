@@ -125,9 +125,15 @@ func (r *reacting) handle(msg *message.Message, working context.Context) error {
 
 // wanted are the events behind at that the reactor wants to meet.
 func (r *reacting) wanted(events []domain.Recorded, at domain.Position) []domain.Recorded {
+	for len(events) > 0 && !at.Before(events[0].Position) {
+		events = events[1:]
+	}
+	if len(r.handles) == 0 {
+		return events
+	}
 	var wanted []domain.Recorded
 	for i := range events {
-		if e := &events[i]; at.Before(e.Position) && (len(r.handles) == 0 || r.handles[e.Event.EventType()]) {
+		if e := &events[i]; r.handles[e.Event.EventType()] {
 			wanted = append(wanted, *e)
 		}
 	}

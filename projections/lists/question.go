@@ -227,6 +227,12 @@ func (l *List) orders(q Question, personal bool) ([]order, error) {
 	return orders, nil
 }
 
+// Plain reports that the best way to the rows does not depend on what is asked for: no
+// condition, or on truths alone. One plan then serves all such questions.
+func (q Query) Plain() bool {
+	return len(q.any) == 0 && !slices.ContainsFunc(q.all, func(c condition) bool { return c.field.Type != Truth })
+}
+
 // Seeks reports whether a row must have a value of the field that is named.
 func (q Query) Seeks(field string) bool {
 	return slices.ContainsFunc(q.all, func(c condition) bool {

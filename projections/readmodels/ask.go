@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -93,9 +94,21 @@ func targetsOf(row reflect.Value, columns []pgconn.FieldDescription) ([]any, err
 		if !known {
 			return nil, fmt.Errorf("readmodels: no field of %s takes the column %q", row.Type(), column.Name)
 		}
-		targets[i] = row.FieldByIndex(place).Addr().Interface()
+		targets[i] = target(row.FieldByIndex(place))
 	}
 	return targets, nil
+}
+
+// target is where a column's value goes. An id is its bytes: into the type itself pgx
+// writes by way of text.
+func target(field reflect.Value) any {
+	if field.Kind() == reflect.Struct && field.NumField() == 1 && field.Type().Field(0).Anonymous {
+		field = field.Field(0) // a domain.ID
+	}
+	if id, is := field.Addr().Interface().(*uuid.UUID); is {
+		return (*[16]byte)(id)
+	}
+	return field.Addr().Interface()
 }
 
 // fieldPlaces are the indexes of the fields of each type of row, by column.

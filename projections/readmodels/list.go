@@ -86,6 +86,10 @@ func read[R any](ctx context.Context, db asker, s source, a Asked, way way, more
 	case way == often:
 		from, beyond = "(SELECT row.* FROM "+s.table+" AS row WHERE "+stated.After+" ORDER BY "+stated.Order+" OFFSET 0) AS row", "TRUE"
 	}
+	planned := pgx.QueryExecModeCacheDescribe // for each question: what is best depends on the values
+	if a.AsOf.IsZero() && way == unsure && a.Plain() && s.narrow == "" {
+		planned = pgx.QueryExecModeCacheStatement
+	}
 	return all[R](ctx, db, `
 		SELECT `+s.columns+`, row.mark
 		FROM (
@@ -95,7 +99,7 @@ func read[R any](ctx context.Context, db asker, s source, a Asked, way way, more
 		  ORDER BY `+stated.Order+`
 		  LIMIT @limit
 		) AS row `+s.joins(a.AsOf)+`
-		ORDER BY `+strings.ReplaceAll(stated.Order, "today.", "row."), pgx.QueryExecModeCacheDescribe, args)
+		ORDER BY `+strings.ReplaceAll(stated.Order, "today.", "row."), planned, args)
 }
 
 // marked names what is wrong with a mark that Postgres cannot read: conditions are read

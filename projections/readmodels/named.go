@@ -3,6 +3,7 @@ package readmodels
 import (
 	"context"
 
+	"github.com/google/uuid"
 	lru "github.com/hashicorp/golang-lru/v2"
 	"github.com/jackc/pgx/v5"
 )
@@ -53,6 +54,9 @@ func (n named) RewriteQuery(ctx context.Context, conn *pgx.Conn, sql string, arg
 	values := make([]any, len(statement.names))
 	for i, name := range statement.names {
 		values[i] = n[name]
+		if id, is := values[i].(uuid.UUID); is {
+			values[i] = [16]byte(id) // else pgx writes it as text, and parses that
+		}
 	}
 	return statement.sql, values, nil
 }
