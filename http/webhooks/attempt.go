@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"math/rand/v2"
 	"net/http"
 	"time"
 
@@ -27,7 +28,7 @@ const (
 	TimedOut    Outcome = "timed_out"   // not answered in time
 	Unreachable Outcome = "unreachable" // not connected, or cut off
 	Unresolved  Outcome = "unresolved"  // its name stands for nothing
-	Untrusted   Outcome = "untrusted"   // its certificate is not good
+	Untrusted   Outcome = "untrusted"   // its certificate is not good, or it has none
 	Forbidden   Outcome = "forbidden"   // its address may not be spoken to
 	Unsigned    Outcome = "unsigned"    // there is no secret to sign with
 )
@@ -108,7 +109,7 @@ func (s *Sender) note(ctx context.Context, d taken, a attempt, asked time.Durati
 		return s.book.noteDelivered(ctx, d, a)
 	}
 	gone := a.status == http.StatusGone
-	again, more := next(s.cfg.Schedule, d.Tries+1, s.book.now(), asked)
+	again, more := next(s.cfg.Schedule, d.Tries+1, s.book.now(), asked, rand.Float64()) //nolint:gosec // nothing secret about it
 	if gone {
 		again, more = time.Time{}, false
 	}

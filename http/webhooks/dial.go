@@ -115,7 +115,7 @@ func outcomeOf(err error) string {
 		return Forbidden
 	case errors.As(err, &dns):
 		return Unresolved
-	case errors.As(err, &certificate), errors.As(err, &record):
+	case errors.As(err, &certificate), errors.As(err, &record), errors.Is(err, http.ErrSchemeMismatch):
 		return Untrusted
 	case errors.Is(err, context.DeadlineExceeded), isNet && timeout.Timeout():
 		return TimedOut

@@ -186,6 +186,41 @@ func TestNothingIsFollowed(t *testing.T) {
 	}
 }
 
+// Why a request came to nothing is told in a word.
+func TestOutcomes(t *testing.T) {
+	t.Parallel()
+	secured, plain := httptest.NewTLSServer(http.NotFoundHandler()), httptest.NewServer(http.NotFoundHandler())
+	ended := make(chan struct{})
+	silent := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-ended }))
+	closed := httptest.NewServer(http.NotFoundHandler())
+	closed.Close()
+	t.Cleanup(func() { secured.Close(); plain.Close(); close(ended); silent.Close() })
+	patient := &dialer{policy: policy{private: true}, resolver: &net.Resolver{PreferGo: true, Dial: func(context.Context, string, string) (net.Conn, error) {
+		return nil, errors.New("there is no name server")
+	}}}
+	for url, want := range map[string]Outcome{
+		secured.URL: Untrusted, "https://" + plain.Listener.Addr().String(): Untrusted, closed.URL: Unreachable, silent.URL: TimedOut,
+		"https://hooks.invalid": Unresolved, "http://169.254.169.254": Forbidden,
+	} {
+		wait := time.Minute
+		if want == TimedOut {
+			wait = 50 * time.Millisecond
+		}
+		client := newClient(patient, nil, wait)
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer, err := client.Do(request)
+		if err == nil {
+			answer.Body.Close()
+			t.Errorf("%s answers %d", url, answer.StatusCode)
+		} else if got := outcomeOf(err); got != want {
+			t.Errorf("%s is %s, want %s: %v", url, got, want, err)
+		}
+	}
+}
+
 // door is a listener on this machine, IPv4 and where there is IPv6 also that, which
 // counts who comes in.
 type door struct {

@@ -1,7 +1,6 @@
 package webhooks
 
 import (
-	"math/rand/v2"
 	"net/http"
 	"strconv"
 	"strings"
@@ -19,14 +18,14 @@ var Schedule = []time.Duration{
 const longestRetryAfter = 24 * time.Hour
 
 // next is when to try again after the tries-th failure, and false when that was the
-// last. A random tenth is added, so that what failed together does not come together;
-// an endpoint that asks for more time gets it.
-func next(schedule []time.Duration, tries int, now time.Time, asked time.Duration) (time.Time, bool) {
+// last. Up to a tenth is added, as much of it as chance says, from 0 to 1, so that what
+// failed together does not come together; an endpoint that asks for more time gets it.
+func next(schedule []time.Duration, tries int, now time.Time, asked time.Duration, chance float64) (time.Time, bool) {
 	if tries > len(schedule) {
 		return time.Time{}, false
 	}
 	wait := schedule[tries-1]
-	wait += rand.N(wait/10 + 1) //nolint:gosec // nothing secret about it
+	wait += time.Duration(chance * float64(wait) / 10)
 	return now.Add(max(wait, min(asked, longestRetryAfter))), true
 }
 
