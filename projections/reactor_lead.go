@@ -228,13 +228,13 @@ func (r *reacting) holdLead(over <-chan struct{}) {
 	tick := time.NewTicker(pingEvery)
 	defer tick.Stop()
 	for {
-		s, _ := r.place()
 		select {
 		case <-tick.C:
-			if s != nil {
+			if s, _ := r.place(); s != nil {
 				_ = s.ask(context.Background(), "SELECT 1") // it lets go by itself
 			}
 		case <-over:
+			s, _ := r.place()
 			if s == nil {
 				return
 			}

@@ -214,6 +214,21 @@ func TestRebuildReactsToNothing(t *testing.T) {
 	}
 }
 
+// An engine that is closed as soon as it runs a reactor signs off as any other: who comes
+// next need not wait for it to notice.
+func TestReactorSignsOffAtOnce(t *testing.T) {
+	t.Parallel()
+	pool := projectionstest.Pool(t)
+	log := newSource(history(1), 30)
+	e, stop := start(t, pool, log, projections.Config{Head: headOf(log), Reactors: []projections.Reactor{&sink{}}}, notes{name: "notes"})
+	until(t, "it leads", func() bool { return e.Reactions()[0].Leads })
+	stop()
+	var leader string
+	if err := pool.QueryRow(t.Context(), "SELECT leader FROM crm.reactors").Scan(&leader); err != nil || leader != "" {
+		t.Errorf("it is led by %q, %v", leader, err)
+	}
+}
+
 // Of two engines one runs a reactor, and the other one when that has ended. It leads
 // again when it lost its connection.
 func TestReactorIsTakenOver(t *testing.T) {
