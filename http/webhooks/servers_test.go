@@ -135,6 +135,55 @@ func TestTwoServers(t *testing.T) {
 	}
 }
 
+// Neither a rebuild of read models sends anything, nor a server that begins anew, nor a
+// reactor whose place in the log was lost and which meets everything again.
+func TestNothingIsSentAgain(t *testing.T) {
+	t.Parallel()
+	w, to := newWorld(t), newReceiver(t, nil)
+	server := w.serve(webhooks.Config{}, to)
+	w.began()
+	id, _ := w.register(to.URL)
+	var events []string
+	// sent lets one more happen: when it has arrived, so has all that was due before it.
+	sent := func(after string) {
+		t.Helper()
+		events = append(events, w.happen())
+		w.until("it arrives", func() bool { return slices.Contains(to.ids(), events[len(events)-1]) })
+		got := to.ids()
+		slices.Sort(got)
+		want := slices.Sorted(slices.Values(events))
+		if !slices.Equal(got, want) {
+			t.Errorf("after %s there came %v, want %v", after, got, want)
+		}
+		w.until("it is noted", func() bool { return len(w.deliveries(id, webhooks.StateDelivered)) == len(events) })
+		if all := w.deliveries(id, ""); len(all) != len(events) {
+			t.Errorf("after %s there are %d deliveries, want %d", after, len(all), len(events))
+		}
+	}
+	for range 3 {
+		sent("it happened")
+	}
+	if err := server.engine.Rebuilder().Rebuild(t.Context(), nil, false, nil); err != nil {
+		t.Fatal(err)
+	}
+	if found, err := server.engine.Rebuilder().Verify(t.Context(), nil, 1, nil); err != nil || len(found) == 0 {
+		t.Fatalf("%d read models, %v", len(found), err)
+	}
+	sent("a rebuild")
+	server.stop()
+
+	server = w.serve(webhooks.Config{}, to)
+	sent("another start")
+	server.stop()
+
+	lost, err := w.pool.Exec(t.Context(), "UPDATE crm.reactors SET position_commit = 0, position_prepare = 0 WHERE name = $1", webhooks.ReactorName)
+	if err != nil || lost.RowsAffected() != 1 {
+		t.Fatalf("%d places, %v", lost.RowsAffected(), err)
+	}
+	w.serve(webhooks.Config{}, to)
+	sent("the place was lost")
+}
+
 // A database that is new knows the endpoints that the log knows. Their secrets are lost,
 // and what is to be sent says so until they are rotated.
 func TestANewDatabaseIsFilledFromTheLog(t *testing.T) {
