@@ -23,12 +23,20 @@ import (
 // /v1/commands would: the same reading, the same ids, the same refusals.
 type importSender struct {
 	server *Server
-	run    uuid.UUID
+	of     imports.Import
 	actor  string
 }
 
-func (s *Server) importSender(run uuid.UUID, actor string) importing.Sender {
-	return &importSender{s, run, actor}
+func (s *Server) importSender(of imports.Import, actor string) importing.Sender {
+	return &importSender{s, of, actor}
+}
+
+// dealsOf are the deals of a customer that the read model has at a position or later.
+func (s *Server) dealsOf(ctx context.Context, of domain.CustomerID, at domain.Position) ([]domain.DealID, error) {
+	if err := s.await(ctx, []string{"deals"}, at.String()); err != nil {
+		return nil, err // the undo waits, and asks again
+	}
+	return s.cfg.Models.Deals.Of(ctx, of)
 }
 
 // Send carries commands out, and again those of which nothing is known because the
@@ -73,7 +81,7 @@ func (i *importSender) Send(ctx context.Context, all []*importing.Command) ([]im
 	}
 }
 
-// mayStillImport answers imports.ErrNotAllowed when the key that has created an import
+// mayStillImport answers imports.ErrNotAllowed when the key that an import runs in the name of
 // is revoked or expired, gone from the key file, or of another role by now. What an
 // OpenID Connect token said cannot be asked again: whom it let in, whose names have a
 // colon, goes on.
@@ -106,8 +114,8 @@ const importTries = 5
 
 // send carries out those of the commands that are left, once.
 func (i *importSender) send(ctx context.Context, all []*importing.Command, left []int, outcomes []importing.Outcome) {
-	principal := access.As(i.actor, access.Admin) // who may import may import everything
-	meta := domain.Meta{Actor: i.actor, CorrelationID: i.run.String()}
+	principal := access.As(i.actor, access.Admin)                           // who may import may import everything
+	meta := domain.Meta{Actor: i.of.Actor, CorrelationID: i.of.ID.String()} // of which the ids are made
 	todo := make([]commands.Ask, 0, len(left))
 	places := make([]int, 0, len(left))
 	for _, k := range left {
@@ -122,7 +130,7 @@ func (i *importSender) send(ctx context.Context, all []*importing.Command, left 
 			continue
 		}
 		// Not part of what is asked, so that another import of the same row asks the same.
-		a.Meta.Source.Import = i.run.String()
+		a.Meta.Source.Import, a.Meta.Actor = i.of.ID.String(), i.actor
 		todo, places = append(todo, a.Ask), append(places, k)
 	}
 	for n, result := range i.server.cfg.Commands.DoAll(ctx, todo) {

@@ -52,7 +52,8 @@ type Config struct {
 	// Events is the log, for the change feed. Needed for that.
 	Events EventLog
 	// Imports says where files that are imported are kept; its zero value: nowhere, and
-	// there are no imports. Its commands, sender, log and clock are this server's.
+	// there are no imports. Its commands, sender, log and clock are this server's, and so
+	// are its deals unless it says which.
 	Imports imports.Config
 	// Webhooks tell endpoints of events. Needed for that.
 	Webhooks *webhooks.Sender
@@ -199,6 +200,9 @@ func New(cfg Config) (*Server, error) {
 	}
 	if cfg.Imports.Pool != nil {
 		cfg.Imports.Commands, cfg.Imports.Sender, cfg.Imports.Log, cfg.Imports.Now = cfg.Commands, s.importSender, cfg.Log, cfg.Now
+		if cfg.Imports.DealsOf == nil {
+			cfg.Imports.DealsOf = s.dealsOf
+		}
 		s.imports = imports.New(cfg.Imports)
 	}
 	if err := s.gates(); err != nil {

@@ -31,15 +31,7 @@ func customerView(s customer.State) fields {
 
 func planCustomer(l *life, p *Plan) {
 	c := compare(l, customer.Decider, customerView)
-	switch {
-	case l.created && l.touched:
-		p.keep("customer", changedSince)
-		return
-	case l.created:
-		p.Outcome = Ended
-		if !c.now.Archived {
-			p.ask(customer.Archive{})
-		}
+	if l.ends(p, "customer", c.now.Archived, customer.Archive{}) {
 		return
 	}
 	mine := c.mine(p)

@@ -23,15 +23,7 @@ func dealView(s deal.State) fields {
 
 func planDeal(l *life, p *Plan) {
 	c := compare(l, deal.Decider, dealView)
-	switch {
-	case l.created && l.touched:
-		p.keep("deal", changedSince)
-		return
-	case l.created:
-		p.Outcome = Ended
-		if c.now.Status != deal.IsVoid {
-			p.ask(deal.Void{})
-		}
+	if l.ends(p, "deal", c.now.Status == deal.IsVoid, deal.Void{}) {
 		return
 	}
 	mine := c.mine(p)

@@ -14,7 +14,8 @@
 //
 //   - What the import created and nobody has touched since is put away, by the end that
 //     the aggregate has: a customer is archived, a deal is void, a consent expires, a
-//     product is retired. What somebody has touched since stays whole, and is named.
+//     product is retired. What somebody has touched since stays whole, and is named; so
+//     does a customer whose deal stays.
 //
 //   - Events of the undo itself count as nobody's: a history in which some of the
 //     commands have been carried out gives the rest of them, and in the end none.
@@ -28,9 +29,9 @@
 //
 //   - The history is not as if nothing had happened: as of a day between import and
 //     undo it shows what the import said, with who and why.
-//   - That a deal, or another customer's link, refers to a customer whom the import
-//     created is not known from the customer's stream and keeps nobody from being
-//     archived. Restoring brings the customer back with all that refers to it.
+//   - That another customer's link refers to an organisation which the import created is
+//     not known from its stream, and keeps it from being archived no more than it would
+//     somebody who archives it by hand. Restoring brings it back with all that refers to it.
 //   - The order of contact points, links and line items may be another afterwards, and
 //     a stage that a deal is put back to has the probability that it has today.
 //

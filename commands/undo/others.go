@@ -75,15 +75,7 @@ func planProduct(l *life, p *Plan) {
 		f.set("retired", s.Retired)
 		return f
 	})
-	switch {
-	case l.created && l.touched:
-		p.keep("product", changedSince)
-		return
-	case l.created:
-		p.Outcome = Ended
-		if !c.now.Retired {
-			p.ask(product.Retire{})
-		}
+	if l.ends(p, "product", c.now.Retired, product.Retire{}) {
 		return
 	}
 	mine := c.mine(p)

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"crm/domain"
+	"crm/domain/deal"
 )
 
 // Application is what the events of an undo name as their source; their import is the
@@ -52,11 +53,18 @@ const (
 	undoing
 )
 
-// Of is the plan for a stream with a history, to undo the import of that id. Touched
-// says that what the stream is about was touched elsewhere since: a customer whose
-// consents or interactions somebody else has written.
-func Of(stream domain.Stream, history []domain.Recorded, importID string, touched bool) (Plan, error) {
-	l := &life{touched: touched}
+// Why a customer stays whom the import has created, beside what somebody else has written
+// to the stream.
+const (
+	ByOthers = changedSince
+	ByDeal   = "a deal that stays is theirs"
+)
+
+// Of is the plan for a stream with a history, to undo the import of that id. Held says
+// why what it has created stays nevertheless, for what is told in other streams; empty
+// where nothing does.
+func Of(stream domain.Stream, history []domain.Recorded, importID, held string) (Plan, error) {
+	l := &life{held: held}
 	for _, recorded := range history {
 		if unreadable, ok := recorded.Event.(domain.Unreadable); ok {
 			return Plan{}, fmt.Errorf("%s holds an event of type %s that cannot be read", stream, unreadable.Type)
@@ -72,7 +80,9 @@ func Of(stream domain.Stream, history []domain.Recorded, importID string, touche
 		}
 		l.events = append(l.events, recorded.Event)
 		l.authors = append(l.authors, by)
-		l.touched = l.touched || by == other
+		if by == other {
+			l.held = changedSince
+		}
 	}
 	if !slices.Contains(l.authors, run) {
 		return Plan{Outcome: Untouched}, nil
@@ -101,6 +111,17 @@ func Of(stream domain.Stream, history []domain.Recorded, importID string, touche
 	return plan, nil
 }
 
+// Holds reports whether a deal with that history is the customer's, and was not voided.
+func Holds(history []domain.Recorded, of domain.CustomerID) bool {
+	s := deal.Decider.Initial()
+	for _, recorded := range history {
+		if event, ok := recorded.Event.(deal.Event); ok {
+			s = deal.Decider.Evolve(s, event)
+		}
+	}
+	return s.Customer == of && s.Status != deal.IsVoid
+}
+
 // Foreign reports whether the history has an event that is neither the import's nor
 // its undo's.
 func Foreign(history []domain.Recorded, importID string) bool {
@@ -111,8 +132,25 @@ func Foreign(history []domain.Recorded, importID string) bool {
 type life struct {
 	events  []domain.Event
 	authors []author
-	created bool // by the import
-	touched bool // by somebody else
+	created bool   // by the import
+	held    string // why it stays if so
+}
+
+// ends plans for what the import has created, and reports whether it has: it ends by the
+// command, unless that is so or something holds it.
+func (l *life) ends(p *Plan, name string, over bool, end domain.Command) bool {
+	switch {
+	case !l.created:
+		return false
+	case l.held != "":
+		p.keep(name, l.held)
+	default:
+		p.Outcome = Ended
+		if !over {
+			p.ask(end)
+		}
+	}
+	return true
 }
 
 // fields are a state as names with values, as JSON.

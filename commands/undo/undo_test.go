@@ -74,9 +74,12 @@ func (w *world) history(stream domain.Stream) []domain.Recorded {
 func (w *world) undo(stream domain.Stream, most int) Plan {
 	target, _ := stream.ID()
 	beside := domain.CustomerID{UUID: target}
-	touched := stream.Category() == "customer" &&
-		(Foreign(w.history(domain.ConsentStream(beside)), theRun) || Foreign(w.history(domain.InteractionStream(beside)), theRun))
-	plan, err := Of(stream, w.history(stream), theRun, touched)
+	held := ""
+	if stream.Category() == "customer" &&
+		(Foreign(w.history(domain.ConsentStream(beside)), theRun) || Foreign(w.history(domain.InteractionStream(beside)), theRun)) {
+		held = ByOthers
+	}
+	plan, err := Of(stream, w.history(stream), theRun, held)
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -240,3 +240,47 @@ func TestArchivedByHand(t *testing.T) {
 		t.Errorf("a customer whom somebody has archived came back: %+v", got)
 	}
 }
+
+// A customer of the import whose deal stays, stays with it: nobody is left whose deal is
+// somebody's who is put away. The report says so.
+func TestWhoseDealStays(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	first := w.bring(house,
+		"people.csv", "id,name,job,colour,mail,may,call\n0,Ada,,,,no,\n1,Bob,,,,no,\n2,Cem,,,,no,\n3,Dora,,,,no,\n",
+		"deals.csv", "id,title,customer,amount,stage,end\n1,Deal 1,1,5,a,won\n2,Deal 2,2,5,a,\n3,Deal 3,3,5,a,lost\n")
+	called, sales := map[string]string{}, "" // customers and deals by name
+	for _, recorded := range w.log.All(domain.Position{}) {
+		id, _ := recorded.Stream.ID()
+		switch e := recorded.Event.(type) {
+		case customer.Registered:
+			called[e.Details.Name.Plain()] = id.String()
+		case deal.Opened:
+			called[e.Title.Plain()], sales = id.String(), e.Stage.Pipeline.String()
+		}
+	}
+	w.must(http.MethodPost, "/v1/deals", map[string]string{"title": "Of somebody else", "pipeline": sales, "customer": called["Ada"]})
+	w.must(http.MethodPost, "/v1/deals/"+called["Deal 2"]+"/close-date", map[string]string{"expected_close": "2027-01-01"})
+	w.must(http.MethodPost, "/v1/deals", map[string]string{"id": called["Deal 1"][:35] + "0", "title": "Linked and voided", "pipeline": sales, "customer": called["Bob"]})
+	w.must(http.MethodPost, "/v1/deals/"+called["Deal 1"][:35]+"0/void", map[string]string{})
+	w.undo(first.ID)
+	archived, states := map[string]bool{}, w.states()
+	for name, id := range called {
+		switch state := states[domain.Stream("customer-"+id)]; {
+		case state != "":
+			archived[name] = strings.Contains(state, `"Archived":true`)
+		default:
+			archived[name] = strings.Contains(states[domain.Stream("deal-"+id)], `"Status":"void"`)
+		}
+	}
+	want := map[string]bool{"Ada": false, "Bob": true, "Cem": false, "Dora": true, "Deal 1": true, "Deal 2": false, "Deal 3": true}
+	if diff := gocmp.Diff(want, archived); diff != "" {
+		t.Errorf("put away (-want +got):\n%s", diff)
+	}
+	report := w.must(http.MethodGet, "/v1/imports/"+first.ID.String()+"/undone", nil)
+	for _, name := range []string{"Ada", "Cem"} {
+		if !strings.Contains(report, called[name]+",kept,customer: a deal that stays is theirs") {
+			t.Errorf("of %s (%s) the report says nothing:\n%s", name, called[name], report)
+		}
+	}
+}

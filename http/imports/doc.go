@@ -65,10 +65,21 @@
 //     come was weighed: how far an import is would be a set of rows instead of a number.
 //   - 2026-11-22 An advisory lock and no lease: it ends with its server, and no clock has
 //     to be believed.
-//   - 2026-11-22 Import runs in the name of its creator, an undo in the name of who asks
-//     for it. Both are people's decisions, for which the history has a name. Whether the
-//     creator's key still may import is asked before each request of some hundred
-//     commands; of a token's holder it cannot be asked, so theirs goes on.
+//   - 2026-11-23 An import runs in the name of who has started it, or resumed it last; an
+//     undo in the name of who asks for it. Both are people's decisions, for which the
+//     history has a name. Whether that key still may import is asked before each request of
+//     some hundred commands: when it is revoked the import fails, and goes on where it was
+//     when somebody resumes it who may. The ids of its commands are made with its creator's
+//     name whoever goes on, so that what was sent before is not done twice.
+//   - 2026-11-23 What an OpenID Connect token said cannot be asked again, so an import that
+//     its holder has started goes on when the holder leaves. Weighed: to stop when the token
+//     is over, which is minutes, for work of hours; and to keep a refresh token, which
+//     would be a password of somebody's in our database. Who must be stopped has their
+//     imports cancelled: GET /v1/imports names them.
+//   - 2026-11-23 A customer whom the import created stays when a deal stays that is theirs:
+//     one that somebody else has opened for them, has linked to them, or has touched. Deals
+//     are therefore undone first, and the read model is waited for that knows whose they
+//     are. One that is opened in the moment in which its customer is archived goes unseen.
 //   - 2026-11-22 An undo closes the generation of each stream that it changes: the keys
 //     of the commands that imports ask of it from then on hold the revision of the last
 //     event that an undo left there ([undo.MarkOf]), so they are other commands than

@@ -248,7 +248,8 @@ func TestStoreAway(t *testing.T) {
 	}
 }
 
-// An import whose creator may not import any more does not go on in their name.
+// An import whose creator may not import any more does not go on in their name, and goes
+// on in that of who resumes it.
 func TestRoleWithdrawn(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -269,9 +270,15 @@ func TestRoleWithdrawn(t *testing.T) {
 	if n := w.events(); n != 0 {
 		t.Errorf("%d events in the name of who may not import", n)
 	}
-	w.server.ReplaceKeys(map[string]crmhttp.Key{"tester": {Hash: crmhttp.HashKey(key), Role: access.Admin}})
+	// Somebody else goes on with it, in their own name.
+	w.server.ReplaceKeys(map[string]crmhttp.Key{"other": {Hash: crmhttp.HashKey(key), Role: access.Admin}})
 	w.must(http.MethodPost, "/v1/imports/"+id+"/resume", map[string]string{})
 	if found := w.wait(id); found.Progress.Rows != 1 || found.Progress.Rejected != 0 {
 		t.Errorf("resumed: %+v", found)
+	}
+	for _, recorded := range w.log.All(domain.Position{}) {
+		if recorded.Stream.Category() == "customer" && recorded.Meta.Actor != "other" {
+			t.Errorf("%s in the name of %s", recorded.Event.EventType(), recorded.Meta.Actor)
+		}
 	}
 }

@@ -17,7 +17,7 @@ type Import struct {
 	ID        uuid.UUID        `json:"id" format:"uuid"`
 	Status    importrun.Status `json:"status" enum:"draft,running,finished,failed,cancelled,undoing,undone"`
 	Mapping   string           `json:"mapping" doc:"The mapping's name." example:"vcard"`
-	Actor     string           `json:"actor" doc:"Who has created it; its rows are imported in this name."`
+	Actor     string           `json:"actor" doc:"Who has created it. Its rows are imported in the name of whoever has started it, or resumed it last."`
 	CreatedAt time.Time        `json:"created_at"`
 	StartedAt *time.Time       `json:"started_at,omitempty"`
 	EndedAt   *time.Time       `json:"ended_at,omitempty"`
@@ -51,7 +51,7 @@ type Undo struct {
 	Streams  int64 `json:"streams" doc:"That the import may have written."`
 	Done     int64 `json:"done"`
 	Restored int64 `json:"restored" doc:"Are as they would be without it."`
-	Ended    int64 `json:"ended" doc:"Were created by it and are put away: archived, lost, expired, retired."`
+	Ended    int64 `json:"ended" doc:"Were created by it and are put away: archived, void, expired, retired."`
 	Kept     int64 `json:"kept" doc:"Are at least in part as it left them, because of later changes or because it cannot be taken back."`
 }
 

@@ -27,8 +27,11 @@ type Config struct {
 	Commands *commands.Handler
 	// Load reads a stream. Needed.
 	Load func(ctx context.Context, stream domain.Stream, after domain.Revision) ([]domain.Recorded, error)
-	// Sender carries out what rows ask, in the name of an actor. Needed.
-	Sender func(run uuid.UUID, actor string) importing.Sender
+	// Sender carries out what the rows of an import ask, in the name of who has started
+	// it or resumed it last. Needed.
+	Sender func(of Import, actor string) importing.Sender
+	// DealsOf are the deals of a customer, as of a position of the log or later. Needed.
+	DealsOf func(ctx context.Context, of domain.CustomerID, at domain.Position) ([]domain.DealID, error)
 	// Keep is how long files and what became of rows are kept after the end, or after
 	// the creation of an import that was never started. Default 30 days.
 	Keep time.Duration

@@ -14,8 +14,8 @@ import (
 	"crm/http/importing"
 )
 
-// ErrNotAllowed is a sender's word that whoever has started the import may not do so
-// any more.
+// ErrNotAllowed is a sender's word that whoever has started the import, or resumed it
+// last, may not do so any more.
 var ErrNotAllowed = errors.New("imports: the actor may not import any more")
 
 // errEnded ends the work on an import that was cancelled meanwhile.
@@ -30,9 +30,19 @@ func (j *Jobs) run(ctx context.Context, conn *pgx.Conn, of Import) error {
 	if err != nil {
 		return err
 	}
+	by, err := j.requested(ctx, of.ID, func(e domain.Event) bool {
+		switch e.(type) {
+		case importrun.Started, importrun.Resumed:
+			return true
+		}
+		return false
+	})
+	if err != nil {
+		return err
+	}
 	// What was noted ahead of a crash may be sent twice, which the keys make harmless.
 	work := &importing.Work{
-		Plan: plan, Files: j.files(ctx, of), Sender: j.cfg.Sender(of.ID, of.Actor), Done: of.Progress.rowsBelow,
+		Plan: plan, Files: j.files(ctx, of), Sender: j.cfg.Sender(of, by.actor), Done: of.Progress.rowsBelow,
 		Before: func(ctx context.Context, streams []domain.Stream) (importing.Pasts, error) {
 			if err := j.note(ctx, of.ID, streams); err != nil {
 				return nil, err
@@ -54,7 +64,7 @@ func (j *Jobs) run(ctx context.Context, conn *pgx.Conn, of Import) error {
 	case errors.Is(err, errEnded):
 		return nil
 	case errors.Is(err, ErrNotAllowed):
-		return j.fail(ctx, of, importrun.Refused, "Whoever has started the import may not import any more. Have somebody resume it who may.")
+		return j.fail(ctx, of, importrun.Refused, "Whoever has started the import, or resumed it last, may not import any more. Have somebody resume it who may.")
 	case isFile && !isStore && ctx.Err() == nil:
 		return j.fail(ctx, of, importrun.BadFile, badFile.Error())
 	}

@@ -36,36 +36,16 @@ type undone struct {
 // undo takes back what an import did, stream by stream. A stream of which no outcome is
 // recorded is looked at again: its plan then holds what is left to do.
 func (j *Jobs) undo(ctx context.Context, conn *pgx.Conn, of Import) error {
-	by, err := j.requested(ctx, of.ID)
+	by, err := j.undoer(ctx, of.ID)
 	if err != nil {
 		return err
 	}
-	for {
-		rows, err := conn.Query(ctx, "SELECT stream FROM crm.import_streams WHERE import = $1 AND outcome = '' ORDER BY stream LIMIT $2", of.ID, undoBatch)
-		if err != nil {
-			return err
-		}
-		streams, err := pgx.CollectRows(rows, pgx.RowTo[domain.Stream])
-		if err != nil {
-			return err
-		}
-		if len(streams) == 0 {
-			break
-		}
-		results := make([]undone, len(streams))
-		group, within := errgroup.WithContext(ctx)
-		group.SetLimit(undoParallel)
-		for i, stream := range streams {
-			group.Go(func() (err error) {
-				results[i], err = j.undoStream(within, by, stream)
+	// Customers come last: by then it is known which deals stay.
+	for _, customers := range []bool{false, true} {
+		for more := true; more; {
+			if more, err = j.undoSome(ctx, conn, by, customers); err != nil {
 				return err
-			})
-		}
-		if err := group.Wait(); err != nil {
-			return err
-		}
-		if err := recordUndone(ctx, conn, of.ID, results); err != nil {
-			return err
+			}
 		}
 	}
 	now, err := find(ctx, conn, of.ID)
@@ -80,6 +60,34 @@ func (j *Jobs) undo(ctx context.Context, conn *pgx.Conn, of Import) error {
 	}})
 }
 
+// undoSome takes back what the import did to some of the streams that are left, of
+// customers or of all others, and reports whether there were any.
+func (j *Jobs) undoSome(ctx context.Context, conn *pgx.Conn, by request, customers bool) (bool, error) {
+	rows, err := conn.Query(ctx, `
+		SELECT stream FROM crm.import_streams
+		WHERE import = $1 AND outcome = '' AND starts_with(stream, 'customer-') = $2 ORDER BY stream LIMIT $3`, by.run, customers, undoBatch)
+	if err != nil {
+		return false, err
+	}
+	streams, err := pgx.CollectRows(rows, pgx.RowTo[domain.Stream])
+	if err != nil || len(streams) == 0 {
+		return false, err
+	}
+	results := make([]undone, len(streams))
+	group, within := errgroup.WithContext(ctx)
+	group.SetLimit(undoParallel)
+	for i, stream := range streams {
+		group.Go(func() (err error) {
+			results[i], err = j.undoStream(within, by, stream)
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return false, err
+	}
+	return true, recordUndone(ctx, conn, by.run, results)
+}
+
 func recordUndone(ctx context.Context, conn *pgx.Conn, id uuid.UUID, results []undone) error {
 	batch := &pgx.Batch{}
 	for _, r := range results {
@@ -91,25 +99,32 @@ func recordUndone(ctx context.Context, conn *pgx.Conn, id uuid.UUID, results []u
 	return conn.SendBatch(ctx, batch).Close()
 }
 
-// request is what an undo rests on.
+// request is what the work on an import rests on.
 type request struct {
 	run   uuid.UUID
 	actor string
 	cause string
+	at    domain.Position // of the event
 }
 
-// requested is who has asked for the undo of an import, and with which command.
-func (j *Jobs) requested(ctx context.Context, id uuid.UUID) (request, error) {
-	history, err := j.cfg.Load(ctx, domain.ImportStream(domain.ImportID{UUID: id}), domain.NoStream)
+// undoer is who has asked for the undo of an import.
+func (j *Jobs) undoer(ctx context.Context, id uuid.UUID) (request, error) {
+	return j.requested(ctx, id, func(e domain.Event) bool { _, ok := e.(importrun.UndoRequested); return ok })
+}
+
+// requested is the last event of an import that is of some kind.
+func (j *Jobs) requested(ctx context.Context, id uuid.UUID, is func(domain.Event) bool) (request, error) {
+	stream := domain.ImportStream(domain.ImportID{UUID: id})
+	history, err := j.cfg.Load(ctx, stream, domain.NoStream)
 	if err != nil {
 		return request{}, err
 	}
 	for _, recorded := range slices.Backward(history) {
-		if _, ok := recorded.Event.(importrun.UndoRequested); ok {
-			return request{id, recorded.Meta.Actor, recorded.ID.String()}, nil
+		if is(recorded.Event) {
+			return request{id, recorded.Meta.Actor, recorded.ID.String(), recorded.Position}, nil
 		}
 	}
-	return request{}, errors.New("imports: nobody has asked for this undo")
+	return request{}, fmt.Errorf("imports: nobody has asked for this of %s", stream)
 }
 
 // undoStream takes back what the import did to a stream. Every command is asked at the
@@ -124,11 +139,11 @@ func (j *Jobs) undoStream(ctx context.Context, by request, stream domain.Stream)
 		if err != nil {
 			return undone{}, err
 		}
-		touched, err := j.touched(ctx, by, stream, id)
+		held, err := j.held(ctx, by, stream, id)
 		if err != nil {
 			return undone{}, err
 		}
-		plan, err := undo.Of(stream, history, by.run.String(), touched)
+		plan, err := undo.Of(stream, history, by.run.String(), held)
 		if err != nil {
 			return undone{}, err
 		}
@@ -154,23 +169,37 @@ func (j *Jobs) undoStream(ctx context.Context, by request, stream domain.Stream)
 	}
 }
 
-// touched reports whether somebody else has written the consents or interactions of a
-// customer.
-func (j *Jobs) touched(ctx context.Context, by request, stream domain.Stream, id uuid.UUID) (bool, error) {
+// held is why a customer stays: somebody else has written their consents or interactions,
+// or a deal is theirs that is not voided by now. Which deals may be theirs the read model
+// knows, and whether they are the streams.
+func (j *Jobs) held(ctx context.Context, by request, stream domain.Stream, id uuid.UUID) (string, error) {
 	if stream.Category() != "customer" {
-		return false, nil
+		return "", nil
 	}
 	customer := domain.CustomerID{UUID: id}
 	for _, beside := range []domain.Stream{domain.ConsentStream(customer), domain.InteractionStream(customer)} {
 		history, err := j.cfg.Load(ctx, beside, domain.NoStream)
 		if err != nil {
-			return false, err
+			return "", err
 		}
 		if undo.Foreign(history, by.run.String()) {
-			return true, nil
+			return undo.ByOthers, nil
 		}
 	}
-	return false, nil
+	deals, err := j.cfg.DealsOf(ctx, customer, by.at)
+	if err != nil {
+		return "", err
+	}
+	for _, deal := range deals {
+		history, err := j.cfg.Load(ctx, domain.DealStream(deal), domain.NoStream)
+		if err != nil {
+			return "", err
+		}
+		if undo.Holds(history, customer) {
+			return undo.ByDeal, nil
+		}
+	}
+	return "", nil
 }
 
 // compensate asks the commands of a plan. What the domain refuses stays, and is named.

@@ -17,6 +17,8 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"crm/commands"
+	"crm/domain"
+	"crm/domain/deal"
 	"crm/domain/domaintest"
 	"crm/domain/importrun"
 	crmhttp "crm/http"
@@ -77,7 +79,7 @@ func worldOnLog(tb testing.TB, pool *pgxpool.Pool, log *domaintest.Memory, chang
 		Keys: map[string]crmhttp.Key{
 			"tester": {Hash: crmhttp.HashKey(key), Role: access.Admin},
 		},
-		Imports: imports.Config{Pool: pool, Load: w.log.Load},
+		Imports: imports.Config{Pool: pool, Load: w.log.Load, DealsOf: w.dealsOf},
 	}
 	for _, c := range change {
 		c(&cfg)
@@ -96,6 +98,24 @@ func worldOnLog(tb testing.TB, pool *pgxpool.Pool, log *domaintest.Memory, chang
 	w.url = listener.URL
 	w.run()
 	return w
+}
+
+// dealsOf are the deals that ever were a customer's, as no read model is there.
+func (w *world) dealsOf(_ context.Context, of domain.CustomerID, _ domain.Position) (deals []domain.DealID, _ error) {
+	for _, recorded := range w.log.All(domain.Position{}) {
+		id, _ := recorded.Stream.ID()
+		switch e := recorded.Event.(type) {
+		case deal.Opened:
+			if e.Customer == of {
+				deals = append(deals, domain.DealID{UUID: id})
+			}
+		case deal.CustomerLinked:
+			if e.Customer == of {
+				deals = append(deals, domain.DealID{UUID: id})
+			}
+		}
+	}
+	return deals, nil
 }
 
 // run has imports worked on until stop.

@@ -64,6 +64,15 @@ func (m Deals) Card(ctx context.Context, id domain.DealID, asOf AsOf) (Deal, err
 	return card, nil
 }
 
+// Of are the deals of a customer.
+func (m Deals) Of(ctx context.Context, id domain.CustomerID) ([]domain.DealID, error) {
+	rows, err := m.db.Query(ctx, `SELECT deal_id FROM deals.deals WHERE customer_id = $1`, id.UUID)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowTo[domain.DealID])
+}
+
 // dealRead is a row with the names beside it.
 type dealRead struct {
 	dealRow
