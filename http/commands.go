@@ -50,9 +50,14 @@ type place struct {
 	part    string    // of the path, or of the entry in a batch
 	made    bool      // the part is one that the command makes, if it leaves an event
 	body    jsontext.Value
-	secret  credentials.Token // that the command makes
-	after   func(context.Context, *ask) error
-	signing *webhooks.Secret // likewise
+	beside
+}
+
+// beside is what goes with a command and is not part of it.
+type beside struct {
+	secret  credentials.Token                 // that the command makes
+	signing *webhooks.Secret                  // likewise, one with which is signed
+	after   func(context.Context, *ask) error // follows a command that was carried out
 }
 
 // reading is a command as it was read.
@@ -62,9 +67,7 @@ type reading struct {
 	target  uuid.UUID // of what a creating command creates
 	part    string    // the part it made or is about
 	made    bool      // made, rather than is about
-	secret  credentials.Token
-	after   func(context.Context, *ask) error // follows a command that was carried out
-	signing *webhooks.Secret
+	beside
 }
 
 // creates reports whether the command brings an aggregate into being.
@@ -100,7 +103,7 @@ func (s *Server) prepare(ctx context.Context, a *ask) error {
 // body is a pointer to a request body.
 type body[T any] interface {
 	*T
-	common() *Envelope
+	envelope() *Envelope
 }
 
 // describe makes a command out of the function that reads its body.
@@ -120,7 +123,7 @@ func describe[T any, B body[T]](name string, needs access.Action, method, path, 
 			return reading{}, domain.ErrInvalid.At("/id", "An id of zeros names nothing. Leave it out to get one.")
 		}
 		made, err := read(s, &at, B(&value))
-		result := reading{command: made, about: B(&value).common(), part: at.part, made: at.made, secret: at.secret, after: at.after, signing: at.signing}
+		result := reading{command: made, about: B(&value).envelope(), part: at.part, made: at.made, beside: at.beside}
 		if c.creates() {
 			result.target = at.command
 			if identified, ok := any(&value).(interface{ chosen() uuid.UUID }); ok && identified.chosen() != uuid.Nil {
@@ -213,9 +216,7 @@ type ask struct {
 	body    []byte // as it is compared with an earlier one
 	part    string
 	made    bool // the part is there only if the command left an event
-	secret  credentials.Token
-	after   func(context.Context, *ask) error
-	signing *webhooks.Secret
+	beside
 }
 
 // entry is what a request or an entry of a batch says beside the body.
@@ -259,7 +260,7 @@ func (s *Server) ask(c *command, meta domain.Meta, e entry, data jsontext.Value)
 	}
 	return &ask{
 		Ask:     commands.Ask{Target: target, Command: read.command, Meta: meta, Within: e.within, IfMatch: e.match.revision, BasedOn: (*domain.Revision)(read.about.BasedOn)},
-		command: c, key: e.key, body: compacted, part: read.part, made: read.made, secret: read.secret, after: read.after, signing: read.signing,
+		command: c, key: e.key, body: compacted, part: read.part, made: read.made, beside: read.beside,
 	}, nil
 }
 

@@ -29,7 +29,7 @@ type sourceInput struct {
 	Row         string `json:"row,omitempty" maxLength:"500" doc:"The row in it."`
 }
 
-func (e *Envelope) common() *Envelope { return e }
+func (e *Envelope) envelope() *Envelope { return e }
 
 // ahead is how far in the future a command may lie: clocks and time zones of
 // files are not exact, but what has not happened is no event.
