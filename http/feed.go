@@ -130,12 +130,14 @@ func follows(r *http.Request) bool {
 	return r.URL.Path == feedPath && formOf(r.Header.Get("Accept")) == streamType
 }
 
-// formOf is the form of the feed that is accepted; empty for none.
+// formOf is the form of the feed that is accepted; empty for none. Who takes anything,
+// as most programs say of themselves, gets a page.
 func formOf(accept string) string {
-	if accept == "" {
+	form := negotiation.SelectQValue(accept, []string{linesType, lines2Type, streamType})
+	if form == "" && (accept == "" || negotiation.SelectQValue(accept, []string{"*/*", "application/*"}) != "") {
 		return linesType
 	}
-	return negotiation.SelectQValue(accept, []string{linesType, lines2Type, streamType})
+	return form
 }
 
 func (s *Server) serveFeed(ctx context.Context, in *FeedInput) (*huma.StreamResponse, error) {

@@ -212,6 +212,11 @@ func TestThePagesOfTheFeed(t *testing.T) {
 	if page := w.must(200, "GET", "/v1/events", "", "Accept", "application/x-ndjson"); page.header.Get("Content-Type") != "application/x-ndjson" {
 		t.Errorf("answered %v", page.header)
 	}
+	for _, accept := range []string{"*/*", "application/*", "text/html, */*;q=0.8", "text/event-stream;q=0, */*"} { // curl, browsers, most libraries
+		if page := w.must(200, "GET", "/v1/events", "", "Accept", accept); page.header.Get("Content-Type") != "application/jsonl" {
+			t.Errorf("who accepts %s gets %v", accept, page.header)
+		}
+	}
 }
 
 func TestTheFeedRefuses(t *testing.T) {
@@ -231,6 +236,7 @@ func TestTheFeedRefuses(t *testing.T) {
 		{400, "invalid-parameter", "?type=product.retired&type=product.defined", nil},
 		{400, "invalid-header", "", []string{"Last-Event-ID", "x"}},
 		{406, "not-acceptable", "", []string{"Accept", "text/csv"}},
+		{406, "not-acceptable", "", []string{"Accept", "*/*;q=0"}},
 		{409, "position-ahead", "?after=99999999", nil},
 		{409, "position-ahead", "?after=0", []string{"Last-Event-ID", "99999999", "Accept", "text/event-stream"}},
 		{503, "too-many-followers", "", []string{"Accept", "text/event-stream"}},
