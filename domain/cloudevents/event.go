@@ -54,16 +54,16 @@ func Of(installation string, e *domain.Recorded) Event {
 		SpecVersion: "1.0",
 		ID:          e.ID,
 		Source:      source(installation, e.Stream),
-		Type:        e.Event.EventType(),
+		Type:        attribute(e.Event.EventType()),
 		Subject:     attribute(string(e.Stream)),
-		Time:        e.Meta.OccurredAt.UTC(),
+		Time:        instant(e.Meta.OccurredAt),
 
 		Position:          e.Position.String(),
 		Revision:          e.Revision,
-		RecordedTime:      e.RecordedAt.UTC(),
+		RecordedTime:      instant(e.RecordedAt),
 		ActorID:           attribute(e.Meta.Actor),
 		OnBehalfOf:        attribute(e.Meta.OnBehalfOf),
-		CommandName:       e.Meta.Command.Name,
+		CommandName:       attribute(e.Meta.Command.Name),
 		CorrelationID:     attribute(e.Meta.CorrelationID),
 		CausationID:       attribute(e.Meta.CausationID),
 		TraceParent:       attribute(e.Meta.TraceParent),
@@ -108,6 +108,15 @@ func (e *Event) AppendJSON(to []byte) []byte {
 		panic("cloudevents: a payload is not JSON: " + err.Error()) // of a readable event it was decoded before
 	}
 	return bytes.TrimSuffix(buffer.Bytes(), []byte("\n"))
+}
+
+// instant is at as RFC 3339 can say it, and zero where it cannot: what other programs
+// have written into the log may lie before or behind its years.
+func instant(at time.Time) time.Time {
+	if at = at.UTC(); at.Year() < 0 || at.Year() > 9999 {
+		return time.Time{}
+	}
+	return at
 }
 
 // source names the installation and what the stream is about. Only names of ours are
