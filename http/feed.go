@@ -13,7 +13,6 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humachi"
-	"github.com/danielgtaylor/huma/v2/negotiation"
 
 	"crm/domain"
 	"crm/domain/cloudevents"
@@ -132,12 +131,39 @@ func follows(r *http.Request) bool {
 
 // formOf is the form of the feed that is accepted; empty for none. Who takes anything,
 // as most programs say of themselves, gets a page.
-func formOf(accept string) string {
-	form := negotiation.SelectQValue(accept, []string{linesType, lines2Type, streamType})
-	if form == "" && (accept == "" || negotiation.SelectQValue(accept, []string{"*/*", "application/*"}) != "") {
+func formOf(accept string) (form string) {
+	if accept == "" {
 		return linesType
 	}
+	most := 0.0
+	for _, media := range []string{linesType, lines2Type, streamType} {
+		if q := weight(accept, media); q > most {
+			form, most = media, q
+		}
+	}
 	return form
+}
+
+// weight is how much an Accept header wants a media type: what is said there by the
+// range that is closest to it (RFC 9110, 12.5.1), 0 where none covers it. huma's own
+// negotiation knows no ranges, and takes q=0 for a wish.
+func weight(accept, media string) (q float64) {
+	kind, _, _ := strings.Cut(media, "/")
+	ranges, closest := []string{"*/*", kind + "/*", media}, -1
+	for part := range strings.SplitSeq(accept, ",") {
+		name, parameters, _ := strings.Cut(part, ";")
+		near := slices.Index(ranges, strings.ToLower(strings.TrimSpace(name)))
+		if near <= closest {
+			continue
+		}
+		closest, q = near, 1
+		for parameter := range strings.SplitSeq(parameters, ";") {
+			if text, is := strings.CutPrefix(strings.TrimSpace(parameter), "q="); is {
+				q, _ = strconv.ParseFloat(text, 64) // what is no number is no wish
+			}
+		}
+	}
+	return q
 }
 
 func (s *Server) serveFeed(ctx context.Context, in *FeedInput) (*huma.StreamResponse, error) {

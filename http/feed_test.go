@@ -237,6 +237,7 @@ func TestTheFeedRefuses(t *testing.T) {
 		{400, "invalid-header", "", []string{"Last-Event-ID", "x"}},
 		{406, "not-acceptable", "", []string{"Accept", "text/csv"}},
 		{406, "not-acceptable", "", []string{"Accept", "*/*;q=0"}},
+		{406, "not-acceptable", "", []string{"Accept", "application/jsonl;q=0, text/csv"}},
 		{409, "position-ahead", "?after=99999999", nil},
 		{409, "position-ahead", "?after=0", []string{"Last-Event-ID", "99999999", "Accept", "text/event-stream"}},
 		{503, "too-many-followers", "", []string{"Accept", "text/event-stream"}},
