@@ -12,11 +12,8 @@ import (
 	"crm/http/webhooks"
 )
 
-// Secrets that are rotated out stay in force for a while.
-const (
-	secretOverlap    = 24 * time.Hour
-	maxSecretOverlap = 30 * 24 * time.Hour
-)
+// secretOverlap is how long a secret that is rotated out stays in force, unless it is said.
+const secretOverlap = 24 * time.Hour
 
 // WebhookInput mirrors webhook.Details, without the address.
 type WebhookInput struct {
@@ -80,11 +77,8 @@ var webhookCommands = []*command{
 			if b.PreviousUntil.IsZero() {
 				b.PreviousUntil = now.Add(secretOverlap)
 			}
-			if b.PreviousUntil.After(now.Add(maxSecretOverlap)) {
-				return nil, domain.ErrInvalid.At("/previous_until", "A former secret stays in force for 30 days at most.")
-			}
 			at.signing = newSigning()
-			return webhook.RotateSecret{Secret: at.signing.Fingerprint(), PreviousUntil: b.PreviousUntil}, nil
+			return webhook.RotateSecret{Secret: at.signing.Fingerprint(), PreviousUntil: b.PreviousUntil, Now: now}, nil
 		}).withSigning(),
 	describe("webhook.remove", access.WebhooksManage, http.MethodPost, "/webhooks/{id}/remove", "Remove a webhook, for good",
 		func(_ *Server, _ *place, _ *nothing) (domain.Command, error) { return webhook.Remove{}, nil }),

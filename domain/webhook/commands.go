@@ -33,10 +33,11 @@ type (
 	Resume struct{}
 
 	// RotateSecret puts another secret in force. The one before stays in force beside
-	// it until PreviousUntil; one before that no longer is.
+	// it until PreviousUntil, for MaxOverlap at most; one before that no longer is.
 	RotateSecret struct {
 		Secret        Fingerprint
 		PreviousUntil time.Time
+		Now           time.Time
 	}
 
 	// Disable stops the sending to an endpoint that cannot be sent to.

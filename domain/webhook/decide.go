@@ -105,6 +105,9 @@ func rotateSecret(s State, c RotateSecret) ([]Event, error) {
 	if c.Secret == s.Secret {
 		return nil, nil
 	}
+	if c.PreviousUntil.Sub(c.Now) > MaxOverlap {
+		return nil, domain.ErrInvalid.At("/previous_until", "A former secret stays in force for 30 days at most.")
+	}
 	return []Event{SecretRotated{
 		Secret: c.Secret, Previous: s.Secret, PreviousUntil: c.PreviousUntil.UTC().Truncate(time.Microsecond),
 	}}, nil

@@ -98,12 +98,15 @@ func TestPauseAndResume(t *testing.T) {
 
 func TestRotateSecret(t *testing.T) {
 	t.Parallel()
-	rotate := webhook.RotateSecret{Secret: second, PreviousUntil: noon}
+	rotate := webhook.RotateSecret{Secret: second, PreviousUntil: noon, Now: noon.Add(-webhook.MaxOverlap)}
+	long := rotate
+	long.Now = long.Now.Add(-1)
 	rotated := webhook.SecretRotated{Secret: second, Previous: first, PreviousUntil: noon}
 	domaintest.Run(t, webhook.Decider, []story{
 		{Name: "once", Given: facts(registered), When: rotate, Then: facts(rotated)},
 		{Name: "to the same", Given: facts(registered, rotated), When: rotate},
 		{Name: "of a disabled one", Given: facts(registered, gone), When: rotate, Then: facts(rotated)},
+		{Name: "with a long overlap", Given: facts(registered), When: long, Refused: domain.ErrInvalid, At: "/previous_until"},
 		{Name: "to none", Given: facts(registered), When: webhook.RotateSecret{}, Refused: domain.ErrInvalid, At: "/secret"},
 		{Name: "of none", When: rotate, Refused: webhook.ErrUnknown},
 	})

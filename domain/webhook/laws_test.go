@@ -30,7 +30,7 @@ func TestLaws(t *testing.T) {
 		rapid.Map(domaintest.AnyPatch(anyDetails, webhook.DetailFields), func(p patch) webhook.Command { return webhook.Change{Patch: p} }),
 		rapid.Custom(func(t *rapid.T) webhook.Command {
 			until := noon.Add(time.Duration(rapid.IntRange(0, 1000).Draw(t, "nanoseconds")))
-			return webhook.RotateSecret{Secret: fingerprint.Draw(t, "secret"), PreviousUntil: until}
+			return webhook.RotateSecret{Secret: fingerprint.Draw(t, "secret"), PreviousUntil: until, Now: noon}
 		}),
 		rapid.Map(rapid.SampledFrom([]webhook.Reason{webhook.Gone, webhook.Failing, "bored"}), func(r webhook.Reason) webhook.Command { return webhook.Disable{Reason: r} }),
 		asks(webhook.Pause{}), asks(webhook.Resume{}),

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"crm/domain"
 )
@@ -20,6 +21,9 @@ type Details struct {
 	// Description is what it is for.
 	Description string `json:"description,omitempty"`
 }
+
+// MaxOverlap is how long a former secret may stay in force.
+const MaxOverlap = 30 * 24 * time.Hour
 
 // How much an endpoint may name.
 const (

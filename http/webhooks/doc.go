@@ -78,9 +78,13 @@
 //   - 2026-11-22 A delivery is leased and not locked: a lock would hold a connection of
 //     Postgres for as long as an endpoint takes to answer.
 //   - 2026-11-22 Secrets are in a table, in plain, which only the server's role reads.
-//     Sealing them with a key of a file would keep them from a stolen dump, and does
+//     What seals remembered answers (package answers) cannot seal them: its key is the
+//     caller's request, and nobody is asking when something is sent. A key of the server's
+//     own there is not yet. One in a file would keep secrets from a stolen dump, and does
 //     nothing against who can ask the server; it is worth its setting once there is a
-//     keyring for personal data, whose master key can seal them too.
+//     keyring for personal data, whose master key can seal them too. Until then who has a
+//     dump can have receivers told of events that never were. Since what is sent is by
+//     reference, they look, by their own rights, and find nothing: rotate the secrets.
 //   - 2026-11-22 Names are resolved by Go and not by the C library, which takes 0177.1
 //     for an address. One forbidden address among those of a name refuses the name.
 //   - 2026-11-22 Ports are 443 and those above 1023: TLS to a database is of no use to

@@ -72,7 +72,7 @@ func TestSecretsOverlap(t *testing.T) {
 	if err := w.book.Keep(t.Context(), id, second); err != nil {
 		t.Fatal(err)
 	}
-	w.ask(id.UUID, webhook.RotateSecret{Secret: second.Fingerprint(), PreviousUntil: w.now().Add(time.Hour)})
+	w.ask(id.UUID, webhook.RotateSecret{Secret: second.Fingerprint(), PreviousUntil: w.now().Add(time.Hour), Now: w.now()})
 	w.happen()
 	during := to.wait(w, 1)[0]
 	w.pass(2 * time.Hour)

@@ -210,7 +210,7 @@ func TestANewDatabaseIsFilledFromTheLog(t *testing.T) {
 	if err := w.book.Keep(t.Context(), of, secret); err != nil {
 		t.Fatal(err)
 	}
-	w.ask(id, webhook.RotateSecret{Secret: secret.Fingerprint(), PreviousUntil: w.now()})
+	w.ask(id, webhook.RotateSecret{Secret: secret.Fingerprint(), PreviousUntil: w.now(), Now: w.now()})
 	w.met()
 	w.pass(2 * time.Second)
 	if got := to.wait(w, 1)[0]; got.id() != event {
