@@ -5,9 +5,11 @@ import (
 	"net/http"
 	"reflect"
 	"slices"
+	"strings"
 
 	"github.com/go-chi/chi/v5"
 
+	"crm/domain"
 	"crm/http/access"
 )
 
@@ -21,6 +23,41 @@ func CommandNames() []string {
 		names = append(names, c.name)
 	}
 	return names
+}
+
+// PersonalFields point at what is personal in the body of a command (RFC 6901; 0 for each
+// element); nothing for an operation that is none.
+func (s *Server) PersonalFields(operation string) []string {
+	c := s.commands[operation]
+	if c == nil {
+		return nil
+	}
+	return personalFields(c.body, "", 0)
+}
+
+func personalFields(t reflect.Type, at string, depth int) (all []string) {
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	switch {
+	case t == reflect.TypeFor[domain.Personal]():
+		return []string{at}
+	case depth > 6:
+	case t.Kind() == reflect.Slice:
+		return personalFields(t.Elem(), at+"/0", depth+1)
+	case t.Kind() == reflect.Struct:
+		for field := range t.Fields() {
+			name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+			switch {
+			case !field.IsExported() && !field.Anonymous || name == "-":
+			case name == "":
+				all = append(all, personalFields(field.Type, at, depth+1)...)
+			default:
+				all = append(all, personalFields(field.Type, at+"/"+name, depth+1)...)
+			}
+		}
+	}
+	return all
 }
 
 // KnownProblem is what is said of a kind of problem.

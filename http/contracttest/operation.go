@@ -73,6 +73,17 @@ func (op Operation) HooksTo(url string) Operation {
 	return op
 }
 
+// With is the operation with JSON at a place of its body (RFC 6901), whatever else must
+// be made for that.
+func (op Operation) With(place, text string) Operation {
+	var body any
+	if err := json.Unmarshal(op.body, &body); err != nil {
+		body = map[string]any{} // it has none
+	}
+	op.body = with(body, place, text)
+	return op
+}
+
 // Operation is one of the document's.
 type Operation struct {
 	ID, Method, Path string
