@@ -8,6 +8,7 @@ SHELL := /bin/bash
 ARGS ?=
 BENCH ?= .
 BENCH_HTTP ?= --clients 64 --duration 30s
+BENCH_OVERLOAD ?=
 BENCH_NODE ?=
 BENCH_PROJECTIONS ?=
 FUZZTIME ?= 30s
@@ -91,6 +92,10 @@ bench: postgres ## run the Go benchmarks; BENCH=regexp chooses
 .PHONY: bench/http
 bench/http: postgres build ## measure commands over HTTP against a fresh server; BENCH_HTTP=flags of crm bench http
 	.ci/with-server bin/crm bench http $(BENCH_HTTP)
+
+.PHONY: bench/overload
+bench/overload: postgres build ## offer a fresh server 4 times what it takes; BENCH_OVERLOAD=flags of crm bench overload
+	.ci/with-server bin/crm bench overload $(BENCH_OVERLOAD)
 
 .PHONY: bench/node
 bench/node: build ## measure the embedded event store beside raw Pebble; BENCH_NODE=flags of crm bench node

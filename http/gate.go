@@ -19,8 +19,8 @@ var ErrOverloaded = &domain.Error{
 }
 
 // gate lets a bounded number of requests work at once. The others wait a bounded
-// time, and a bounded number of them: who cannot get in is told at once, and costs
-// next to nothing, so that those inside are answered as fast as ever.
+// time, and a bounded number of them: who cannot get in is told, and costs little,
+// so that those inside are answered as fast as ever.
 //
 // Who came last goes in first. In an overload that is not over soon, first come first
 // served has everybody wait as long as may be waited, and so answers only those who
@@ -51,9 +51,11 @@ type gateCounts struct {
 	refused          prometheus.Counter
 }
 
-// newGate makes a gate for so many at once; four times as many may wait.
+// newGate makes a gate for so many at once; eight times as many may wait: by the defaults
+// all who may be connected, so that a crowd is held back by waiting, and not by refusals,
+// which cost the server what it is short of.
 func newGate(limit int, patience time.Duration, counts gateCounts) *gate {
-	return &gate{patience: patience, room: 4 * limit, free: limit, waiting: list.New(), counts: counts}
+	return &gate{patience: patience, room: 8 * limit, free: limit, waiting: list.New(), counts: counts}
 }
 
 // enter waits for a place and gives it, or [ErrOverloaded]. Who has got a place

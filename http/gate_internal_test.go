@@ -28,8 +28,8 @@ func TestAGate(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		told, entered := make(chan int, 6), make(chan int, 6)
-		for i := range 6 { // one more than there is room for, and the first is gone by then
+		told, entered := make(chan int, 10), make(chan int, 10)
+		for i := range 10 { // one more than there is room for, and the first is gone by then
 			go func() {
 				leave, err := g.enter(t.Context(), 0)
 				if errors.Is(err, ErrOverloaded) {
@@ -46,7 +46,7 @@ func TestAGate(t *testing.T) {
 		}
 		time.Sleep(time.Second / 2)
 		leave()
-		for want := 5; want >= 2; want-- {
+		for want := 9; want >= 2; want-- {
 			if got := <-entered; got != want {
 				t.Errorf("%d went in, want %d", got, want)
 			}

@@ -101,7 +101,7 @@ type Config struct {
 	Timeout time.Duration
 	// MaxWait is how long a read waits for its min_position. Default 5 s.
 	MaxWait time.Duration
-	// CommandsAtOnce is how many requests with commands may work at a time; four
+	// CommandsAtOnce is how many requests with commands may work at a time; eight
 	// times as many wait. Default 256.
 	CommandsAtOnce int
 	// ReadsAtOnce is the same for reads. Default 64.

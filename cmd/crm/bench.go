@@ -15,6 +15,7 @@ type bench struct {
 	Node        benchNode        `cmd:"" help:"Measure the embedded event store beside what it is built on; takes minutes and up to 3 GB of disk."`
 	Projections benchProjections `cmd:"" help:"Measure how fast read models are built, how soon an event can be read, and how long reads take; takes minutes and up to 10 GB of disk."`
 	HTTP        benchHTTP        `cmd:"" name:"http" help:"Ask a server as much as it takes, or at a rate, and print how long the answers took."`
+	Overload    benchOverload    `cmd:"" help:"Offer a server several times what it takes, print what became of it, and look whether all that was acknowledged is there."`
 	Compare     benchCompare     `cmd:"" help:"Ask a fresh server, and one that is plain chi and pgx without events, the same in turns, and print what each takes."`
 	Plain       benchPlain       `cmd:"" hidden:"" help:"Serve the plain one until a signal comes."`
 }

@@ -2,16 +2,19 @@ package main
 
 import (
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
 )
 
+var inTheLog = regexp.MustCompile(`acknowledged in the overload: [1-9]`)
+
 // Every operation is one that the server takes, in the closed and in the open loop.
 func TestBenchHTTP(t *testing.T) {
 	t.Parallel()
 	data := filepath.Join(t.TempDir(), "data")
-	p := runUp(t, data)
+	p := runUp(t, data, "--commands-at-once", "8")
 	for _, rate := range []string{"0", "200"} {
 		code, out, errs := runCommand(t, "bench", "http", "--server", p.url, "--key-file", filepath.Join(data, "admin.key"),
 			"--clients", "4", "--duration", "1s", "--warmup", "100ms", "--rate", rate, "--seed", "1"+rate,
@@ -24,6 +27,12 @@ func TestBenchHTTP(t *testing.T) {
 				t.Errorf("rate %s: nothing is said of %s\n%s", rate, operation, out)
 			}
 		}
+	}
+	// More than may work and wait at once.
+	code, out, errs := runCommand(t, "bench", "overload", "--server", p.url, "--key-file", filepath.Join(data, "admin.key"),
+		"--clients", "8", "--crowd", "120", "--rounds", "1", "--duration", "500ms", "--warmup", "100ms", "--seed", "7")
+	if code != 0 || !strings.Contains(out, "POST: 503 /problems/overloaded") || !strings.Contains(out, "; 0 of ") || !inTheLog.MatchString(out) {
+		t.Errorf("overload: exit code %d\n%s%s", code, out, errs)
 	}
 	p.stop(syscall.SIGTERM)
 }

@@ -24,6 +24,7 @@ type line struct {
 	conn    net.Conn
 	reader  *bufio.Reader
 	request []byte
+	header  http.Header // of the last answer
 }
 
 func newLine(server, key string, encryption *tls.Config) (*line, error) {
@@ -73,6 +74,7 @@ func (l *line) ask(ctx context.Context, method, path, key, body string) (status 
 	if err != nil {
 		return 0, nil, err
 	}
+	l.header = response.Header
 	answer, err = io.ReadAll(response.Body)
 	if closed := response.Body.Close(); err == nil {
 		err = closed

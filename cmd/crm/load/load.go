@@ -88,6 +88,7 @@ func gather(ctx context.Context, o Options, each int) (*crew, error) {
 		c.workers = append(c.workers, &worker{line: conn, rng: rng, name: fmt.Sprintf("%d-%d", o.Seed, i)})
 	}
 	var work errgroup.Group
+	work.SetLimit(64) // so that a crowd is let in
 	for _, w := range c.workers {
 		work.Go(func() error { return w.prepare(ctx, each) })
 	}
@@ -137,6 +138,7 @@ type worker struct {
 	issued    int
 	samples   map[string][]time.Duration
 	failures  map[string]int
+	told      *tally // nil: nothing is kept of single answers
 }
 
 func (w *worker) work(ctx context.Context) {
@@ -167,8 +169,8 @@ func (w *worker) work(ctx context.Context) {
 		if w.Rate > 0 {
 			took = max(took, time.Since(due))
 		}
-		if due.Before(w.counted) {
-			continue
+		if time.Now().Before(w.counted) {
+			continue // by the clock: who lags behind what is due lags in the warm-up too
 		}
 		if err != nil {
 			w.failures[err.Error()]++

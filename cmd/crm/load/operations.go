@@ -156,6 +156,7 @@ func (w *worker) command(ctx context.Context, path, body string) (receipt, time.
 type receipt struct {
 	ID       string `json:"id"`
 	Position string `json:"position"`
+	Events   int    `json:"events"`
 }
 
 // send asks once. Its error is short and the same for the same kind of failure,
@@ -170,6 +171,9 @@ func (w *worker) send(ctx context.Context, method, path, body string) (receipt, 
 	took := time.Since(began)
 	if err != nil {
 		return receipt{}, 0, fmt.Errorf("%s: no answer", method)
+	}
+	if w.told != nil {
+		w.told.note(status, took, w.line.header, answer)
 	}
 	if status/100 != 2 {
 		var problem struct {
