@@ -143,12 +143,12 @@ func (f Fields[D]) Check(d D) error {
 
 // Touches reports whether the patch sets or clears the named field.
 func (f Fields[D]) Touches(patch Patch[D], name string) bool {
-	if slices.Contains(patch.Clear, name) {
-		return true
-	}
-	return slices.ContainsFunc(f, func(field Field[D]) bool {
-		return field.Name == name && field.isSet(&patch.Set)
-	})
+	return slices.Contains(patch.Clear, name) || f.Set(&patch.Set, name)
+}
+
+// Set reports whether d has a value of the named field.
+func (f Fields[D]) Set(d *D, name string) bool {
+	return slices.ContainsFunc(f, func(field Field[D]) bool { return field.Name == name && field.isSet(d) })
 }
 
 // Settings are the fields that the patch names, with their values in d and after it.

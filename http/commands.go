@@ -184,7 +184,7 @@ func cleared[D any](at *place, fields domain.Fields[D], set D) []string {
 	var names []string
 	given := members(at.body)
 	for _, field := range fields {
-		if _, named := given[field.Name]; named && !fields.Touches(domain.Patch[D]{Set: set}, field.Name) {
+		if _, named := given[field.Name]; named && !fields.Set(&set, field.Name) {
 			names = append(names, field.Name)
 		}
 	}

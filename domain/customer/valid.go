@@ -24,7 +24,7 @@ func validDetails(kind Kind, d Details) error {
 		foreign = personOnly
 	}
 	for _, name := range foreign {
-		if DetailFields.Touches(domain.Patch[Details]{Set: d}, name) {
+		if DetailFields.Set(&d, name) {
 			return domain.ErrInvalid.At("/"+name, "The customer is of kind %s, which has no %s.", kind, name)
 		}
 	}
