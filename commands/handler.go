@@ -68,7 +68,7 @@ type Answer struct {
 // Config tunes a [Handler]. Its zero value works.
 type Config struct {
 	// CacheBytes is about how much memory the states and recent commands of
-	// streams may keep. Default 64 MiB; negative keeps nothing.
+	// streams may keep. Default 32 MiB; negative keeps nothing.
 	CacheBytes int64
 	// Attempts is how often a command is decided when other processes write the
 	// same stream. Default 10.
@@ -95,7 +95,7 @@ type Handler struct {
 // New makes a handler that reads and appends to log.
 func New(log Log, cfg Config) *Handler {
 	if cfg.CacheBytes == 0 {
-		cfg.CacheBytes = 64 << 20
+		cfg.CacheBytes = 32 << 20
 	}
 	if cfg.Attempts <= 0 {
 		cfg.Attempts = 10
