@@ -7,7 +7,7 @@ SHELL := /bin/bash
 # What may be said on the command line, as in: make run ARGS=--demo
 ARGS ?=
 BENCH ?= .
-BENCH_HTTP ?= --clients 64 --duration 30s
+BENCH_HTTP ?=
 BENCH_OVERLOAD ?=
 BENCH_NODE ?=
 BENCH_PROJECTIONS ?=
@@ -90,8 +90,8 @@ bench: postgres ## run the Go benchmarks; BENCH=regexp chooses
 	go test -run '^$$' -bench '$(BENCH)' -benchmem -p 1 -timeout 60m ./...
 
 .PHONY: bench/http
-bench/http: postgres build ## measure commands over HTTP against a fresh server; BENCH_HTTP=flags of crm bench http
-	.ci/with-server bin/crm bench http $(BENCH_HTTP)
+bench/http: postgres build ## measure commands and reads over HTTP beside plain chi and pgx; BENCH_HTTP=flags of crm bench compare
+	bin/crm bench compare $(BENCH_HTTP)
 
 .PHONY: bench/overload
 bench/overload: postgres build ## offer a fresh server 4 times what it takes; BENCH_OVERLOAD=flags of crm bench overload
