@@ -49,9 +49,10 @@
 // # How it fails
 //
 // More than the server can do in time is 503 overloaded soon, commands and reads
-// each behind a gate of their own (gate.go); health, metrics and documentation stand
-// before it, and nobody is let in before the body is here. What waits takes memory
-// for its body: at most eight times [Config.CommandsAtOnce] bodies, and 64 MiB of them.
+// each behind a gate of their own (gate.go); health, metrics, documentation, the feed
+// and the jobs of imports and rebuilds stand before it, and nobody is let in before the
+// body is here. What waits takes memory for its body: at most eight times
+// [Config.CommandsAtOnce] bodies, and 64 MiB of them.
 // An event store or read model that is away is 503 with Retry-After. A request
 // that takes longer than [Config.Timeout] is 503 as well; what it asked may have
 // been stored, and the same key finds out. A panic is a 500 and a log line.
