@@ -81,6 +81,12 @@ func (w *world) happen() string {
 	return w.last(domain.ProductStream(domain.ProductID{UUID: target})).ID.String()
 }
 
+// quiet leaves an event that no endpoint of the tests wants to hear of.
+func (w *world) quiet() {
+	w.t.Helper()
+	w.ask(uuid.New(), pipeline.Define{Name: strings.Repeat("p", 3), Stages: []pipeline.Stage{{ID: "a", Name: "A", Category: domain.Omitted}}})
+}
+
 func (w *world) last(stream domain.Stream) domain.Recorded {
 	w.t.Helper()
 	all, err := w.log.Load(w.t.Context(), stream, domain.NoStream)
@@ -102,6 +108,16 @@ func (w *world) register(url string, wants ...string) (domain.WebhookID, webhook
 	}
 	w.ask(id.UUID, webhook.Register{Details: webhook.Details{URL: url, Categories: wants}, Secret: secret.Fingerprint()})
 	return id, secret
+}
+
+// feed hands out the log in memory, in batches of seven at most.
+func (w *world) feed(ctx context.Context, after domain.Position) (domain.Batch, error) {
+	events, err := w.log.Next(ctx, after)
+	if err != nil {
+		return domain.Batch{}, err
+	}
+	events = events[:min(len(events), 7)]
+	return domain.Batch{After: after, Events: events, Through: events[len(events)-1].Position}, nil
 }
 
 // Log is the log as the sender looks back into it.
@@ -281,20 +297,4 @@ func (r *receiver) wait(w *world, n int) []received {
 	w.t.Helper()
 	w.until(fmt.Sprintf("%d requests", n), func() bool { return len(r.all()) >= n })
 	return r.all()
-}
-
-// feed hands out the log in memory, in batches of seven at most.
-func (w *world) feed(ctx context.Context, after domain.Position) (domain.Batch, error) {
-	events, err := w.log.Next(ctx, after)
-	if err != nil {
-		return domain.Batch{}, err
-	}
-	events = events[:min(len(events), 7)]
-	return domain.Batch{After: after, Events: events, Through: events[len(events)-1].Position}, nil
-}
-
-// quiet leaves an event that no endpoint of the tests wants to hear of.
-func (w *world) quiet() {
-	w.t.Helper()
-	w.ask(uuid.New(), pipeline.Define{Name: strings.Repeat("p", 3), Stages: []pipeline.Stage{{ID: "a", Name: "A", Category: domain.Omitted}}})
 }
