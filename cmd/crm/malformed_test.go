@@ -23,7 +23,7 @@ import (
 // give, no word of it is logged, and in the end it works as before.
 func TestMalformedRequestsOnTheWire(t *testing.T) {
 	t.Parallel()
-	p, hooks := runUpWithHooks(t)
+	p, hooks := runUpWithHooks(t, "--wait-timeout", "200ms") // a position of nonsense is waited for so long
 	_, _, document, err := p.try(http.MethodGet, "/openapi.json", "")
 	if err != nil {
 		t.Fatal(err)

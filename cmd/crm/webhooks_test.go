@@ -18,9 +18,9 @@ type hooks struct {
 
 // runUpWithHooks starts `crm up` and an endpoint on this machine, which its webhooks may
 // go to. It is an address and not a name: whoever tests here asks nobody out there.
-func runUpWithHooks(t *testing.T) (*program, *hooks) {
+func runUpWithHooks(t *testing.T, more ...string) (*program, *hooks) {
 	t.Helper()
-	return runUp(t, filepath.Join(t.TempDir(), "data"), "--webhook-private"), newHooks(t)
+	return runUp(t, filepath.Join(t.TempDir(), "data"), append(more, "--webhook-private")...), newHooks(t)
 }
 
 func newHooks(t *testing.T) *hooks {
