@@ -72,11 +72,3 @@ func (s *Server) keyOf(k readmodels.APIKey) keyCard {
 		LastUsedAt: instantOrNull(k.LastUsedAt), Revision: k.Revision,
 	}
 }
-
-// instantOrNull is nil for no instant.
-func instantOrNull(at time.Time) *time.Time {
-	if at.IsZero() {
-		return nil
-	}
-	return &at
-}

@@ -257,6 +257,14 @@ func sum(m domain.Money) *domain.Money {
 	return &m
 }
 
+// instantOrNull is nil for no instant.
+func instantOrNull(at time.Time) *time.Time {
+	if at.IsZero() {
+		return nil
+	}
+	return &at
+}
+
 // checkText refuses a free text parameter that Postgres cannot hold, and so nothing
 // matches.
 func checkText(name, value string) error {

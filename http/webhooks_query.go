@@ -137,16 +137,16 @@ func (s *Server) showDelivery(ctx context.Context, in *DeliveryOf) (*plain[deliv
 func webhookOf(e webhooks.Endpoint) webhookCard {
 	return webhookCard{
 		ID: e.ID.UUID, URL: e.Details.URL, Categories: e.Details.Categories, Types: e.Details.Types, Description: e.Details.Description,
-		Status: e.Status, Reason: e.Reason, Secret: e.Secret, PreviousUntil: moment(e.PreviousUntil),
-		RegisteredAt: e.RegisteredAt, ChangedAt: e.ChangedAt, FailingSince: moment(e.FailingSince), Failures: e.Failures,
-		DeliveredAt: moment(e.DeliveredAt), Position: domain.Position{Commit: e.Position, Prepare: e.Position}.String(), Revision: e.Revision,
+		Status: e.Status, Reason: e.Reason, Secret: e.Secret, PreviousUntil: instantOrNull(e.PreviousUntil),
+		RegisteredAt: e.RegisteredAt, ChangedAt: e.ChangedAt, FailingSince: instantOrNull(e.FailingSince), Failures: e.Failures,
+		DeliveredAt: instantOrNull(e.DeliveredAt), Position: domain.Position{Commit: e.Position, Prepare: e.Position}.String(), Revision: e.Revision,
 	}
 }
 
 func deliveryOf(d webhooks.Delivery) deliveryCard {
 	card := deliveryCard{
 		ID: d.ID, EventID: d.EventID, EventType: d.EventType, Position: d.Position.String(), Cause: d.Cause, State: d.State,
-		MadeAt: d.MadeAt, DoneAt: moment(d.DoneAt), Begun: d.Begun,
+		MadeAt: d.MadeAt, DoneAt: instantOrNull(d.DoneAt), Begun: d.Begun,
 		Attempts: each(d.Attempts, func(a webhooks.Attempt) attemptCard {
 			return attemptCard{Number: a.Number, At: a.At, Took: a.Took.Seconds(), Status: a.Status, Outcome: a.Outcome}
 		}),
@@ -155,12 +155,4 @@ func deliveryOf(d webhooks.Delivery) deliveryCard {
 		card.DueAt = &d.DueAt
 	}
 	return card
-}
-
-// moment is nil for an instant that is not.
-func moment(at time.Time) *time.Time {
-	if at.IsZero() {
-		return nil
-	}
-	return &at
 }

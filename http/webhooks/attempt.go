@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"math/rand/v2"
@@ -19,7 +20,7 @@ import (
 )
 
 // Outcome is what came of an attempt, in a word.
-type Outcome = string
+type Outcome string
 
 // The outcomes. Only the first is a success.
 const (
@@ -33,8 +34,8 @@ const (
 	Unsigned    Outcome = "unsigned"    // there is no secret to sign with
 )
 
-// Outcomes are all of them.
-var Outcomes = []Outcome{Delivered, Refused, TimedOut, Unreachable, Unresolved, Untrusted, Forbidden, Unsigned}
+// outcomes are all of them.
+var outcomes = []Outcome{Delivered, Refused, TimedOut, Unreachable, Unresolved, Untrusted, Forbidden, Unsigned}
 
 // maxAnswer is how much of an answer's body is read, for the connection's sake. It is
 // not looked at.
@@ -137,7 +138,7 @@ func (s *Sender) disable(ctx context.Context, d taken, reason webhook.Reason) er
 		Meta: domain.Meta{
 			OccurredAt: s.book.now(), Actor: "crm", Source: domain.Source{Application: "crm"}, CausationID: d.Event.String(),
 			// By its revision, so that all servers mean the same.
-			Command: domain.CommandRef{ID: uuid.NewSHA1(d.Webhook, []byte("disable "+string(reason)+" "+revisionText(d.Revision)))},
+			Command: domain.CommandRef{ID: uuid.NewSHA1(d.Webhook, fmt.Appendf(nil, "disable %s %d", reason, d.Revision))},
 		},
 	})
 	if errors.Is(err, domain.ErrStale) {

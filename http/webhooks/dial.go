@@ -105,7 +105,7 @@ func newClient(d *dialer, roots *x509.CertPool, timeout time.Duration) *http.Cli
 
 // outcomeOf is a word for why a request came to nothing. What the error says in full may
 // quote an address, and stays here.
-func outcomeOf(err error) string {
+func outcomeOf(err error) Outcome {
 	var dns *net.DNSError
 	var certificate *tls.CertificateVerificationError
 	var record tls.RecordHeaderError

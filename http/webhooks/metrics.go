@@ -31,8 +31,8 @@ func newMetrics() *metrics {
 			Name: "crm_webhook_oldest_due_seconds", Help: "For how long the oldest of them is due; 0 when none is.",
 		}),
 	}
-	for _, outcome := range Outcomes {
-		m.attempts.WithLabelValues(outcome)
+	for _, outcome := range outcomes {
+		m.attempts.WithLabelValues(string(outcome))
 	}
 	return m
 }
@@ -42,7 +42,7 @@ func (m *metrics) collectors() []prometheus.Collector {
 }
 
 func (m *metrics) attempted(a attempt) {
-	m.attempts.WithLabelValues(a.outcome).Inc()
+	m.attempts.WithLabelValues(string(a.outcome)).Inc()
 	m.took.Observe(a.took.Seconds())
 }
 

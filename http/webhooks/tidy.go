@@ -2,7 +2,6 @@ package webhooks
 
 import (
 	"context"
-	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -56,5 +55,3 @@ func (b *Book) backlog(ctx context.Context) (waiting int64, oldest time.Duration
 	}
 	return waiting, oldest, err
 }
-
-func revisionText(revision int64) string { return strconv.FormatInt(revision, 10) }
