@@ -170,30 +170,40 @@ func (p *production) keys() (map[string]crmhttp.Key, error) {
 	if err != nil {
 		return nil, usage(fmt.Errorf("--key-file: %w", err))
 	}
+	keys, err := parseKeys(string(text))
+	if err != nil {
+		return nil, usage(fmt.Errorf("--key-file %s%w", p.KeyFile, err))
+	}
+	return keys, nil
+}
+
+// parseKeys reads the lines of a key file. Its errors, which are logged, quote nothing:
+// any word may turn out to be a key.
+func parseKeys(text string) (map[string]crmhttp.Key, error) {
 	keys := map[string]crmhttp.Key{}
-	for number, line := range strings.Split(string(text), "\n") {
+	for number, line := range strings.Split(text, "\n") {
 		line = strings.TrimSpace(line)
 		if line == "" || strings.HasPrefix(line, "#") {
 			continue
 		}
 		words := strings.Fields(line)
 		if len(words) < 2 || len(words) > 3 || len(words[1]) < 32 {
-			return nil, usage(fmt.Errorf("--key-file %s, line %d: not NAME KEY [ROLE] with a key of at least 32 characters", p.KeyFile, number+1))
+			return nil, fmt.Errorf(", line %d: not NAME KEY [ROLE] with a key of at least 32 characters", number+1)
 		}
 		name, role := words[0], access.Admin
 		if len(words) == 3 {
 			role = access.Role(words[2])
 		}
 		if !role.Valid() {
-			return nil, usage(fmt.Errorf("--key-file %s, line %d: there is no role %q", p.KeyFile, number+1, role))
+			return nil, fmt.Errorf(", line %d: ROLE is none of %v", number+1, access.Roles)
 		}
 		if _, twice := keys[name]; twice {
-			return nil, usage(fmt.Errorf("--key-file %s, line %d: %s has a key already", p.KeyFile, number+1, name))
+			return nil, fmt.Errorf(", line %d: NAME has a key already", number+1)
 		}
 		keys[name] = crmhttp.Key{Hash: crmhttp.HashKey(words[1]), Role: role}
 	}
 	if len(keys) == 0 {
-		return nil, usage(fmt.Errorf("--key-file %s holds no key", p.KeyFile))
+		return nil, errors.New(" holds no key")
 	}
 	return keys, nil
 }

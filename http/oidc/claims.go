@@ -86,12 +86,15 @@ func look(token string) (*claims, error) {
 	return c, nil
 }
 
-// check refuses what go-oidc lets pass.
-func (c *claims) check(now time.Time) error {
+// check refuses what go-oidc lets pass. It reads names of claims in any case: what it
+// took for exp and aud need not be what they say.
+func (c *claims) check(now time.Time, to string) error {
 	late := float64(now.Add(ahead).Unix())
 	switch {
-	case c.Expires == nil:
-		return Refused("it does not say when it expires")
+	case c.Expires == nil || *c.Expires <= float64(now.Unix()):
+		return Refused("it has expired, or does not say when it does")
+	case !slices.Contains(c.Audience, to):
+		return Refused("it is for another audience")
 	case c.NotBefore != nil && *c.NotBefore > late, c.IssuedAt != nil && *c.IssuedAt > late:
 		return Refused("it is not good yet")
 	case c.Type != "" && !strings.EqualFold(c.Type, "Bearer"), c.Events != nil:

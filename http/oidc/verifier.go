@@ -101,7 +101,7 @@ func (v *Verifier) Principal(ctx context.Context, token string) (access.Principa
 	if _, err := verifier.Verify(ctx, token); err != nil {
 		return access.Principal{}, cmp.Or(keys.why, v.refusal(err, claims))
 	}
-	if err := claims.check(v.cfg.Now()); err != nil {
+	if err := claims.check(v.cfg.Now(), v.cfg.Audience); err != nil {
 		return access.Principal{}, err
 	}
 	prefix := "oidc:"

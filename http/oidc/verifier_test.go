@@ -136,6 +136,8 @@ func TestForgedTokens(t *testing.T) {
 		"expired":                       with(object{"exp": noon.Add(-time.Second).Unix()}),
 		"expired before 1970":           with(object{"exp": -1}),
 		"no exp":                        with(object{"exp": nil}),
+		"expired, and EXP is not":       signed(strings.TrimSuffix(strings.Replace(claims, `"exp":`, `"exp":1,"x":`, 1), "}") + `,"EXP":9999999999}`),
+		"AUD is ours, and aud is not":   signed(strings.TrimSuffix(strings.Replace(claims, `"aud":`, `"aud":"x","x":`, 1), "}") + `,"AUD":"` + audience + `"}`),
 		"exp that is null":              signed(strings.Replace(claims, `"exp":`, `"exp":null,"x":`, 1)),
 		"exp that is a text":            with(object{"exp": "9999999999"}),
 		"not good yet":                  with(object{"nbf": noon.Add(2 * time.Minute).Unix()}),
