@@ -45,7 +45,7 @@ func (c *connection) call(ctx context.Context, method, path string, body, into a
 		request.Header.Set("Content-Type", "application/json")
 		request.Header.Set("Idempotency-Key", uuid.NewString())
 	}
-	response, err := (&remoteModels{client: client, server: c.Server, key: key}).do(request)
+	response, err := send(client, key, request)
 	if err != nil {
 		return err
 	}
@@ -58,6 +58,29 @@ func (c *connection) call(ctx context.Context, method, path string, body, into a
 		return fmt.Errorf("the server's answer: %w", err)
 	}
 	return nil
+}
+
+// send sends a request, and makes an error of an answer that is a problem.
+func send(client *http.Client, key string, request *http.Request) (*http.Response, error) {
+	request.Header.Set("Authorization", "Bearer "+key)
+	response, err := client.Do(request)
+	if err != nil {
+		return nil, err
+	}
+	if response.StatusCode < 300 {
+		return response, nil
+	}
+	defer response.Body.Close()
+	var problem struct{ Detail string }
+	if err := json.NewDecoder(response.Body).Decode(&problem); err != nil || problem.Detail == "" {
+		return nil, fmt.Errorf("the server answers %s", response.Status)
+	}
+	err = fmt.Errorf("the server says: %s", problem.Detail)
+	switch response.StatusCode {
+	case http.StatusBadRequest, http.StatusNotFound, http.StatusUnprocessableEntity:
+		err = usage(err)
+	}
+	return nil, err
 }
 
 // pages are the rows of a list, page after page. Path has a query.

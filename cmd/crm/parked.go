@@ -224,7 +224,7 @@ func (m *remoteModels) Ask(ctx context.Context, model string, c readmodel.Comman
 	}
 	request.Header.Set("Content-Type", "application/json")
 	request.Header.Set("Idempotency-Key", uuid.NewString())
-	response, err := m.do(request)
+	response, err := send(m.client, m.key, request)
 	if err != nil {
 		return err
 	}

@@ -147,28 +147,5 @@ func (m *remoteModels) send(ctx context.Context, method, path string, query url.
 	if err != nil {
 		return nil, err
 	}
-	return m.do(request)
-}
-
-// do sends a request, and makes an error of an answer that is a problem.
-func (m *remoteModels) do(request *http.Request) (*http.Response, error) {
-	request.Header.Set("Authorization", "Bearer "+m.key)
-	response, err := m.client.Do(request)
-	if err != nil {
-		return nil, err
-	}
-	if response.StatusCode < 300 {
-		return response, nil
-	}
-	defer response.Body.Close()
-	var problem struct{ Detail string }
-	if err := json.NewDecoder(response.Body).Decode(&problem); err != nil || problem.Detail == "" {
-		return nil, fmt.Errorf("the server answers %s", response.Status)
-	}
-	err = fmt.Errorf("the server says: %s", problem.Detail)
-	switch response.StatusCode {
-	case http.StatusBadRequest, http.StatusNotFound, http.StatusUnprocessableEntity:
-		err = usage(err)
-	}
-	return nil, err
+	return send(m.client, m.key, request)
 }

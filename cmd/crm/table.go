@@ -33,3 +33,10 @@ func orNever(at *time.Time) string {
 	}
 	return at.Format(time.RFC3339)
 }
+
+func orDash(at *time.Time) string {
+	if at == nil {
+		return "-"
+	}
+	return at.Format(time.RFC3339)
+}

@@ -337,10 +337,3 @@ func answered(outcome string, status int) string {
 	}
 	return outcome + " " + strconv.Itoa(status)
 }
-
-func orDash(at *time.Time) string {
-	if at == nil {
-		return "-"
-	}
-	return at.Format(time.RFC3339)
-}
