@@ -100,7 +100,7 @@ func (s *searching) findSorted(ctx context.Context) error {
 			through = append(through, s.traces()...)
 		}
 	}
-	s.rows, err = read[customerListed](ctx, s.db, s.source, s.asked, way, through...)
+	s.rows, err = read[customerListed](ctx, s.db, s.source, s.asked, way, allMarks, through...)
 	return err
 }
 
@@ -224,7 +224,7 @@ func (s *searching) walk(ctx context.Context, a Asked, tiers []lists.Piece) ([]c
 	if last < tierOrganization {
 		pieces = append(pieces, s.traces()...)
 	}
-	rows, err := read[customerListed](ctx, s.db, s.source, a, often, pieces...)
+	rows, err := read[customerListed](ctx, s.db, s.source, a, often, allMarks, pieces...)
 	found := make([]customerFound, len(rows))
 	for i := range rows {
 		found[i] = customerFound{rows[i], last}

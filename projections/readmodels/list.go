@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"strconv"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -61,17 +62,26 @@ const (
 	often             // rows are read in order until there are enough
 )
 
-// read reads rows and the mark of each. Columns and joins are about row. Where the order
+// marks is which rows have a mark. To write one takes longer than to read its row.
+type marks int
+
+const (
+	allMarks  marks = iota
+	lastMarks       // the last two: with one row more than is shown, it is the former that the next page begins after
+)
+
+// read reads rows and their marks. Columns and joins are about row. Where the order
 // never changes, the past is a walk along the index of today's rows that asks for each as
 // it was; else it is all rows as they were, sorted. Where conditions are met
 // seldom the past is sorted too: a walk would take longer.
-func read[R any](ctx context.Context, db asker, s source, a Asked, way way, more ...lists.Piece) ([]R, error) {
+func read[R any](ctx context.Context, db asker, s source, a Asked, way way, which marks, more ...lists.Piece) ([]R, error) {
 	stated, err := a.Statement(a.After, !a.AsOf.IsZero() && way != seldom)
 	if err != nil {
 		return nil, err
 	}
 	stated.And(more...)
-	args := s.scope.args(a.AsOf.args(pgx.NamedArgs{"limit": a.Limit}))
+	args := s.scope.args(a.AsOf.args(pgx.NamedArgs{}))
+	limit := strconv.Itoa(a.Limit) // no parameter: of one, the planner expects a tenth of the table, and so plans anew each time
 	maps.Copy(args, stated.Args)
 	from, born := a.AsOf.from(s.table)+" AS row", ""
 	if stated.Fixed {
@@ -90,16 +100,21 @@ func read[R any](ctx context.Context, db asker, s source, a Asked, way way, more
 	if a.AsOf.IsZero() && way == unsure && a.Plain() && s.narrow == "" {
 		planned = pgx.QueryExecModeCacheStatement
 	}
+	today := strings.NewReplacer("today.", "row.") // of an order that never changes, it is the same
+	order, mark := today.Replace(stated.Order), today.Replace(stated.Mark)
+	if which == lastMarks {
+		mark = "CASE WHEN row_number() OVER (ORDER BY " + order + ") >= " + limit + " - 1 THEN " + mark + " END"
+	}
 	return all[R](ctx, db, `
-		SELECT `+s.columns+`, row.mark
+		SELECT `+s.columns+`, `+mark+` AS mark
 		FROM (
-		  SELECT row.*, `+stated.Mark+` AS mark FROM `+from+`
+		  SELECT row.* FROM `+from+`
 		  WHERE `+where+`
 		    AND `+beyond+`
 		  ORDER BY `+stated.Order+`
-		  LIMIT @limit
+		  LIMIT `+limit+`
 		) AS row `+s.joins(a.AsOf)+`
-		ORDER BY `+strings.ReplaceAll(stated.Order, "today.", "row."), planned, args)
+		ORDER BY `+order, planned, args)
 }
 
 // marked names what is wrong with a mark that Postgres cannot read: conditions are read
@@ -130,7 +145,7 @@ func pageOfRows[R interface{ mark() lists.Mark }, T any](rows []R, limit int, it
 // paged answers a list by one statement.
 func paged[R interface{ mark() lists.Mark }, T any](ctx context.Context, db projections.Querier, s source, a Asked, way way, item func(R) T, more ...lists.Piece) (Listed[T], error) {
 	a.Limit++
-	rows, err := read[R](ctx, db, s, a, way, more...)
+	rows, err := read[R](ctx, db, s, a, way, lastMarks, more...)
 	if err != nil {
 		return Listed[T]{}, marked(a, err)
 	}
