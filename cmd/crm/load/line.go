@@ -41,8 +41,7 @@ func newLine(server, key string, encryption *tls.Config) (*line, error) {
 }
 
 // ask sends one request, with an Idempotency-Key unless that is empty, and reads the
-// whole answer. After an error the next one
-// connects anew.
+// whole answer. After an error the next one connects anew.
 func (l *line) ask(ctx context.Context, method, path, key, body string) (status int, answer []byte, err error) {
 	if l.conn == nil {
 		if err := l.connect(ctx); err != nil {
