@@ -90,13 +90,18 @@ func TestAGateHoldsNoMoreThanItMay(t *testing.T) {
 			}()
 			synctest.Wait()
 		}
-		if len(told) != 1 || <-told != 0 || g.held != maxHeld {
-			t.Errorf("%d bytes are held", g.held)
+		held := func() int {
+			g.mu.Lock()
+			defer g.mu.Unlock()
+			return g.held
+		}
+		if len(told) != 1 || <-told != 0 || held() != maxHeld {
+			t.Errorf("%d bytes are held", held())
 		}
 		time.Sleep(time.Second)
 		synctest.Wait()
-		if len(told) != 2 || g.held != 0 || g.waiting.Len() != 0 {
-			t.Errorf("%d bytes are held by nobody", g.held)
+		if len(told) != 2 || held() != 0 || g.waiting.Len() != 0 {
+			t.Errorf("%d bytes are held by nobody", held())
 		}
 	})
 }

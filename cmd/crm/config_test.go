@@ -20,7 +20,7 @@ func FuzzKeyFile(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		keys, err := parseKeys(text)
 		if err != nil {
-			for _, word := range strings.Fields(text) {
+			for word := range strings.FieldsSeq(text) {
 				if len(word) >= 32 && strings.Contains(err.Error(), word) {
 					t.Errorf("%q is refused with %q", text, err)
 				}
