@@ -48,6 +48,8 @@ test: postgres nats ## test everything: race detector, real Postgres, real event
 	CI=true CRM_FAULTS=small .ci/faults -p 2 -timeout 10m -skip '^TestMutants$$'
 	@# Watermill's own test of it has a data race.
 	CI=true go test -count 1 -run '^TestPubSub$$/^TestReconnect$$' ./eventstore
+	@# What the README says, and what is generated from the contract and the binary.
+	$(MAKE) --no-print-directory smoke client sbom
 
 .PHONY: test/short
 test/short: ## test what is quick; without Postgres its tests are skipped
@@ -59,9 +61,11 @@ conformance: ## ask the embedded event store, or the server at ESDB=esdb://…, 
 
 .PHONY: lint
 lint: ## vet, lint, and the contract; the first time builds the linters, which takes minutes
+	go mod tidy -diff
 	go vet ./...
 	$(linter) run -c .ci/golangci.yml
 	.ci/contract
+	.ci/vuln
 
 .PHONY: contract
 contract: ## lint the OpenAPI document, and refuse what breaks the released one

@@ -1,6 +1,7 @@
 package load
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -167,7 +168,7 @@ func (c *Comparison) measure(ctx context.Context, crews [2]*crew, o Options, wha
 	}
 	var medians [2]*Report
 	for i := range reports {
-		slices.SortFunc(reports[i], func(a, b *Report) int { return int(a.Commands + a.Reads - b.Commands - b.Reads) })
+		slices.SortFunc(reports[i], func(a, b *Report) int { return cmp.Compare(a.Commands+a.Reads, b.Commands+b.Reads) })
 		medians[i] = reports[i][len(reports[i])/2]
 	}
 	return medians, nil
