@@ -40,8 +40,12 @@ postgres: ## install the PostgreSQL programs if they are missing (Debian, Ubuntu
 nats: ## install nats-server, for the tests of the relay, if it is missing (Debian, Ubuntu)
 	@.ci/nats
 
+.PHONY: chromium
+chromium: ## install Chromium, for the test of the API's page, if it is missing (Debian, Ubuntu)
+	@.ci/chromium
+
 .PHONY: test
-test: postgres nats ## test everything: race detector, real Postgres, real event store
+test: postgres nats chromium ## test everything: race detector, real Postgres, real event store
 	@# CI, so that a test that misses something fails instead of skipping.
 	CI=true go test -race -p 2 -timeout 15m ./...
 	@# Again without the race detector, under which the fault tests do a tenth.

@@ -6,8 +6,6 @@ import (
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
-	"github.com/swaggest/swgui"
-	"github.com/swaggest/swgui/v5emb"
 
 	"crm/http/access"
 )
@@ -182,19 +180,4 @@ func (s *Server) responses(status, meaning string, body reflect.Type, headers ma
 func (s *Server) serveOpenAPI(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	_, _ = w.Write(s.document) // the caller has gone
-}
-
-// docs is Swagger UI, from this program and not from the network.
-func docs() http.Handler {
-	ui := v5emb.NewHandlerWithConfig(swgui.Config{
-		Title: "CRM", SwaggerJSON: "/openapi.json", BasePath: "/docs/",
-		SettingsUI: map[string]string{"persistAuthorization": "false", "tryItOutEnabled": "true"},
-	})
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		// Swagger UI starts itself with an inline script and styles itself inline.
-		w.Header().Set("Content-Security-Policy",
-			"default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'")
-		w.Header().Set("Cache-Control", "public, max-age=3600")
-		ui.ServeHTTP(w, r)
-	})
 }
