@@ -3,7 +3,6 @@ package http
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
 	"net/http"
 	"strings"
 	"time"
@@ -72,9 +71,8 @@ func (i *importSender) Send(ctx context.Context, all []*importing.Command) ([]im
 		for k := again[0]; k < len(all); k++ {
 			left = append(left, k)
 		}
-		full := min(100*time.Millisecond<<min(try, 6), 5*time.Second)
 		select {
-		case <-time.After(full - rand.N(full/2)): //nolint:gosec // it only spreads the load
+		case <-time.After(importing.Backoff(try)):
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}

@@ -2,7 +2,9 @@ package importing
 
 import (
 	"context"
+	"math/rand/v2"
 	"slices"
+	"time"
 
 	"github.com/google/uuid"
 	"golang.org/x/sync/errgroup"
@@ -25,6 +27,13 @@ type Outcome struct {
 }
 
 func (o Outcome) refused() bool { return o.Status >= 400 }
+
+// Backoff is how long a Sender waits after the try-th failure, from 0: 100 ms, doubling
+// up to 5 s, less up to half of it by chance.
+func Backoff(try int) time.Duration {
+	full := min(100*time.Millisecond<<min(try, 6), 5*time.Second)
+	return full - rand.N(full/2) //nolint:gosec // it only spreads the load
+}
 
 // sending gathers rows into chunks and sends these, several at a time.
 type sending struct {

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -253,5 +254,14 @@ func TestRecords(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"", "1|Ann|a@x.org||no", "", "", "4|Di|||no"}, got); diff != "" {
 		t.Error(diff)
+	}
+}
+
+func TestBackoff(t *testing.T) {
+	t.Parallel()
+	for try := range 100 {
+		if d := Backoff(try); d < 50*time.Millisecond || d > 5*time.Second {
+			t.Errorf("try %d waits %s", try, d)
+		}
 	}
 }

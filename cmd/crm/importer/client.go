@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net/http"
 	"strconv"
 	"strings"
@@ -55,7 +54,7 @@ func (c *client) ask(ctx context.Context, method, path, idempotencyKey string, b
 			return err
 		}
 		c.note("the server does not answer now (%v); trying again", err)
-		if err := c.pause(ctx, max(wait, backoff(try))); err != nil {
+		if err := c.pause(ctx, max(wait, importing.Backoff(try))); err != nil {
 			return err
 		}
 	}
@@ -137,13 +136,6 @@ func (r *refusal) Error() string {
 		return fmt.Sprintf("the server does not accept the API key (%d): %s", r.status, r.problem)
 	}
 	return fmt.Sprintf("the server refuses the import (%d): %s", r.status, r.problem)
-}
-
-// backoff is how long to wait after the try-th failure, from 0: 100 ms, doubling
-// up to 5 s, less up to half of it by chance.
-func backoff(try int) time.Duration {
-	full := min(100*time.Millisecond<<min(try, 6), 5*time.Second)
-	return full - rand.N(full/2) //nolint:gosec // it only spreads the load
 }
 
 // retryAfter reads the header in seconds; at most 30 are waited.
