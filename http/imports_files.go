@@ -72,11 +72,11 @@ func (s *Server) importQueries(r chi.Router) {
 	for _, results := range []struct{ name, summary string }{
 		{imports.Successful, "The rows that are stored, with the ids of what they are about, as CSV"},
 		{imports.Failed, "The rows that are rejected, and why, as CSV"},
-		{"undone", "What the undo of an import has come to, as CSV"},
+		{imports.Undone, "What the undo of an import has come to, as CSV"},
 	} {
 		op := ask("import."+results.name, http.MethodGet, "/{id}/"+results.name, results.summary)
 		op.Parameters = []*huma.Param{id}
-		if results.name != "undone" {
+		if results.name != imports.Undone {
 			op.Parameters = append(op.Parameters, &huma.Param{
 				Name: "file", In: "query", Schema: text, Description: "The rows of one file, with its own columns. Default: of all files, each row as one text.",
 			})
@@ -218,7 +218,7 @@ func (s *Server) downloadRows(w http.ResponseWriter, r *http.Request, which stri
 	}
 	id, err := importOf(r)
 	for parameter := range r.URL.Query() {
-		if parameter != "file" || which == "undone" {
+		if parameter != "file" || which == imports.Undone {
 			err = errors.Join(err, &parameterFault{parameter, "There is no such parameter."})
 		}
 	}
@@ -229,7 +229,7 @@ func (s *Server) downloadRows(w http.ResponseWriter, r *http.Request, which stri
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), fileWithin)
 	defer cancel()
 	out := &patiently{ResponseWriter: w, control: http.NewResponseController(w)}
-	if which == "undone" {
+	if which == imports.Undone {
 		err = jobs.Undone(ctx, id, out)
 	} else {
 		err = jobs.Results(ctx, id, which, r.URL.Query().Get("file"), out)

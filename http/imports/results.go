@@ -20,6 +20,7 @@ import (
 const (
 	Successful = "successful" // stored or updated
 	Failed     = "failed"     // rejected, at least in part
+	Undone     = "undone"     // taken back, or not: see [Jobs.Undone]
 )
 
 const rawKept = 16 << 10 // bytes of a row in results
