@@ -7,6 +7,18 @@ import (
 	"crm/domain/customer"
 )
 
+// What a view has of a contact point beside the point itself, each before its id.
+const (
+	verifiedOf = "verified "
+	primaryOf  = "primary "
+)
+
+// ofPoint reports whether a field is one of these two. What became of the point they are
+// of is told under its own name.
+func ofPoint(field string) bool {
+	return strings.HasPrefix(field, verifiedOf) || strings.HasPrefix(field, primaryOf)
+}
+
 func customerView(s customer.State) fields {
 	f := fields{}
 	f.setAll(s.Details)
@@ -15,8 +27,8 @@ func customerView(s customer.State) fields {
 	f.set("archived", s.Archived)
 	for _, point := range s.ContactPoints {
 		id := point.ID.String()
-		f.set("verified "+id, point.Verified)
-		f.set("primary "+id, point.Primary)
+		f.set(verifiedOf+id, point.Verified)
+		f.set(primaryOf+id, point.Primary)
 		point.Primary = false
 		f.set("contact_point "+id, point.ContactPoint)
 	}
@@ -95,7 +107,7 @@ func planContactPoints(c *compared[customer.State], mine []string, p *Plan) {
 		if !slices.Contains(mine, "contact_point "+id) || c.views[1]["contact_point "+id] != "" {
 			continue
 		}
-		if point.Verified && c.last["verified "+id] == other {
+		if point.Verified && c.last[verifiedOf+id] == other {
 			p.keep("contact_point "+id, changedSince)
 			continue
 		}
@@ -105,12 +117,12 @@ func planContactPoints(c *compared[customer.State], mine []string, p *Plan) {
 		id := point.ID.String()
 		switch removed := c.views[0]["contact_point "+id] == ""; {
 		case slices.Contains(mine, "contact_point "+id) && removed:
-		case slices.Contains(mine, "primary "+id) && point.Primary && !removed:
+		case slices.Contains(mine, primaryOf+id) && point.Primary && !removed:
 			p.ask(customer.RemoveContactPoint{ID: point.ID})
-		case slices.Contains(mine, "verified "+id) && !point.Verified:
-			p.keep("verified "+id, noWayBack)
+		case slices.Contains(mine, verifiedOf+id) && !point.Verified:
+			p.keep(verifiedOf+id, noWayBack)
 			continue
-		case slices.Contains(mine, "verified "+id):
+		case slices.Contains(mine, verifiedOf+id):
 			p.ask(customer.VerifyContactPoint{ID: point.ID})
 			continue
 		default:

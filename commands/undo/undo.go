@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	"crm/domain"
 	"crm/domain/deal"
@@ -231,8 +230,8 @@ func (c *compared[S]) mine(p *Plan) []string {
 			if c.views[0][name] != c.views[1][name] {
 				names = append(names, name)
 			}
-		case c.wrote[name] && !strings.HasPrefix(name, "primary ") && !strings.HasPrefix(name, "verified "):
-			p.keep(name, changedSince) // the contact point that these two are of is named itself
+		case c.wrote[name] && !ofPoint(name):
+			p.keep(name, changedSince)
 		}
 	}
 	return names
