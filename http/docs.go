@@ -9,7 +9,8 @@ import (
 
 // emptyFields leaves empty what need not be filled in, in try-it-out: Swagger UI would fill
 // in the examples, an If-Match among them, and make up every filter there is, unless a
-// parameter has a choice of examples.
+// parameter has a choice of examples. The box of the filters then sends what is typed into
+// it, but does not show it: the request below it does.
 const emptyFields = `[SwaggerUIBundle.plugins.DownloadUrl, () => ({statePlugins: {spec: {wrapSelectors: {
 	parameterWithMetaByIdentity: (original) => (...args) => {
 		const parameter = original(...args);
