@@ -38,6 +38,13 @@ type Key struct {
 	Masked bool
 }
 
+// principal is who holds the key of that name.
+func (k Key) principal(name string) access.Principal {
+	p := access.As(name, k.Role)
+	p.Scope, p.Personal = k.Scope, p.Personal && !k.Masked
+	return p
+}
+
 // ReplaceKeys replaces the keys of the file. Requests that were let in go on.
 func (s *Server) ReplaceKeys(keys map[string]Key) { s.keys.Store(&keys) }
 
@@ -150,8 +157,7 @@ func (s *Server) fileKey(_ context.Context, shown credential) (caller, error) {
 	found, err := caller{}, errOtherWay
 	for name, key := range s.fileKeys() {
 		if subtle.ConstantTimeCompare(shown.hash[:], key.Hash[:]) == 1 {
-			found, err = caller{Principal: access.As(name, key.Role)}, nil
-			found.Scope, found.Personal = key.Scope, found.Personal && !key.Masked
+			found, err = caller{Principal: key.principal(name)}, nil
 		}
 	}
 	return found, err
@@ -177,10 +183,15 @@ func (s *Server) issuedKey(ctx context.Context, shown credential) (caller, error
 	if !token.Opens(key.Secrets(now)) {
 		return caller{}, why(token, key)
 	}
-	asks := caller{Principal: access.As(key.Name, access.Role(key.Terms.Role)), rate: key.Terms.RateLimit}
-	asks.Key, asks.Scope = token.ID.UUID, key.Terms.Scope
-	asks.Personal = asks.Personal && !key.Terms.Masked
-	return asks, nil
+	return caller{Principal: issuedTo(token.ID, key), rate: key.Terms.RateLimit}, nil
+}
+
+// issuedTo is who holds a key that was issued.
+func issuedTo(id domain.APIKeyID, key apikey.State) access.Principal {
+	p := access.As(key.Name, access.Role(key.Terms.Role))
+	p.Key, p.Scope = id.UUID, key.Terms.Scope
+	p.Personal = p.Personal && !key.Terms.Masked
+	return p
 }
 
 // why says what became of a key to who has its secret, and to nobody else.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -19,7 +20,7 @@ import (
 )
 
 // importSender carries the commands of an import out in this process, as POST
-// /v1/commands would: the same reading, the same ids, the same refusals.
+// /v1/commands would: the same rights, the same reading, the same ids, the same refusals.
 type importSender struct {
 	server *Server
 	of     imports.Import
@@ -41,7 +42,8 @@ func (s *Server) dealsOf(ctx context.Context, of domain.CustomerID, at domain.Po
 // Send carries commands out, and again those of which nothing is known because the
 // store was away, until ctx ends.
 func (i *importSender) Send(ctx context.Context, all []*importing.Command) ([]importing.Outcome, error) {
-	if err := i.server.mayStillImport(ctx, i.actor); err != nil {
+	asks, err := i.server.importer(ctx, i.actor)
+	if err != nil {
 		return nil, err
 	}
 	outcomes := make([]importing.Outcome, len(all))
@@ -53,7 +55,7 @@ func (i *importSender) Send(ctx context.Context, all []*importing.Command) ([]im
 		var again []int
 		for begin := 0; begin < len(left); begin += maxCommands {
 			some := left[begin:min(len(left), begin+maxCommands)]
-			i.send(ctx, all, some, outcomes)
+			i.send(ctx, asks, all, some, outcomes)
 			for _, k := range some {
 				if status := outcomes[k].Status; status >= http.StatusInternalServerError && (status != http.StatusInternalServerError || try < importTries) {
 					again = append(again, k)
@@ -79,40 +81,47 @@ func (i *importSender) Send(ctx context.Context, all []*importing.Command) ([]im
 	}
 }
 
-// mayStillImport answers imports.ErrNotAllowed when the key that an import runs in the name of
-// is revoked or expired, gone from the key file, or of another role by now. What an
-// OpenID Connect token said cannot be asked again: whom it let in, whose names have a
-// colon, goes on.
-func (s *Server) mayStillImport(ctx context.Context, actor string) error {
-	if key, there := s.fileKeys()[actor]; there {
-		return allowedIf(key.Role.May(access.ImportsRun))
+// importer is who an import runs in the name of, as they are now: imports.ErrNotAllowed
+// when they may not import any more, since their key is revoked or expired, gone from the
+// key file, or of another role, scope or sight. What an OpenID Connect token said cannot
+// be asked again: whom it let in, whose names have a colon, goes on as the role that may
+// least of those that may import.
+func (s *Server) importer(ctx context.Context, actor string) (access.Principal, error) {
+	p, err := s.holding(ctx, actor)
+	if err == nil && !p.May(access.ImportsRun) {
+		err = imports.ErrNotAllowed
 	}
-	if strings.Contains(actor, ":") {
-		return nil
-	}
-	key, err := s.cfg.Commands.APIKey(ctx, apikey.ID(actor))
-	if errors.Is(err, apikey.ErrUnknown) {
-		return imports.ErrNotAllowed
-	}
-	if err != nil {
-		return err // the import waits, and asks again
-	}
-	return allowedIf(key.Live(s.cfg.Now()) && access.Role(key.Terms.Role).May(access.ImportsRun))
+	return p, err
 }
 
-func allowedIf(holds bool) error {
-	if !holds {
-		return imports.ErrNotAllowed
+func (s *Server) holding(ctx context.Context, actor string) (access.Principal, error) {
+	if key, there := s.fileKeys()[actor]; there {
+		return key.principal(actor), nil
 	}
-	return nil
+	if strings.Contains(actor, ":") {
+		least := slices.IndexFunc(access.Roles, func(r access.Role) bool { return r.May(access.ImportsRun) })
+		return access.As(actor, access.Roles[least]), nil
+	}
+	id := apikey.ID(actor)
+	key, err := s.cfg.Commands.APIKey(ctx, id)
+	switch {
+	case errors.Is(err, apikey.ErrUnknown):
+		return access.Principal{}, imports.ErrNotAllowed
+	case err != nil:
+		return access.Principal{}, err // the import waits, and asks again
+	case !key.Live(s.cfg.Now()):
+		return access.Principal{}, imports.ErrNotAllowed
+	}
+	return issuedTo(id, key), nil
 }
 
 // importTries is how often a command is sent that the server stumbles over.
 const importTries = 5
 
-// send carries out those of the commands that are left, once.
-func (i *importSender) send(ctx context.Context, all []*importing.Command, left []int, outcomes []importing.Outcome) {
-	principal := access.As(i.actor, access.Admin)                           // who may import may import everything
+// send carries out those of the commands that are left, once, as far as who asks may do
+// each of them. Nothing is done before or after one: of the commands that a mapping can
+// name (importing.Commands), none needs that.
+func (i *importSender) send(ctx context.Context, asks access.Principal, all []*importing.Command, left []int, outcomes []importing.Outcome) {
 	meta := domain.Meta{Actor: i.of.Actor, CorrelationID: i.of.ID.String()} // of which the ids are made
 	todo := make([]commands.Ask, 0, len(left))
 	places := make([]int, 0, len(left))
@@ -122,7 +131,7 @@ func (i *importSender) send(ctx context.Context, all []*importing.Command, left 
 		if known := i.server.commands[c.Name]; known != nil && known.creates() {
 			entry.Target = uuid.Nil
 		}
-		a, err := i.server.batchAsk(principal, meta, entry)
+		a, err := i.server.batchAsk(asks, meta, entry)
 		if err != nil {
 			outcomes[k] = refusedOutcome(ctx, err)
 			continue

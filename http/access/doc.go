@@ -53,8 +53,8 @@
 //   - 2026-11-22 Analysts do not follow the change feed, although it is masked for them:
 //     it also tells of keys, webhooks and imports, of which they may read nothing
 //     elsewhere, and what they count is in the read models, by SQL as well.
-//   - 2026-11-22 Imports are for the admin alone, since a file may write anything; and
-//     for who sees what is personal, since files of others cannot be masked.
+//   - 2026-11-22 Imports are for the admin alone, since a file may write all data, also
+//     what only the admin writes; and for who sees what is personal, since files of others cannot be masked.
 //   - 2026-11-22 Whose rows are those of one owner may do only what can be narrowed to
 //     them ([Action.Owned]). Reports, the change feed and read models are about all.
 package access

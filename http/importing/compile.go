@@ -174,7 +174,7 @@ func (c *compiler) compileCommands(specs []commandSpec) ([]*commandPlan, error) 
 func (c *compiler) compileCommand(spec *commandSpec) (*commandPlan, error) {
 	name := spec.Command.text
 	if _, known := members[name]; !known {
-		return nil, errorAt(spec.Command.at, "there is no command %q; there are %s", name, strings.Join(commandNames(), ", "))
+		return nil, errorAt(spec.Command.at, "no row can become a command %q; it can become %s", name, strings.Join(Commands(), ", "))
 	}
 	c.command = name
 	defer func() { c.command = "" }()

@@ -59,7 +59,7 @@ func TestMappingErrors(t *testing.T) {
 		{"map: m", "zone: Mars", "time zone"},
 		{"{column: c, map: m}", "{text: \"${v}\"}", "v → v refer to each other in a circle"},
 		{"{column: c, map: m}", "{text: \"${c\"}", "a ${ has no name or no }"},
-		{"deal.open", "deal.opne", `line 13: there is no command "deal.opne"; there are consent.confirm`},
+		{"deal.open", "deal.opne", `line 13: no row can become a command "deal.opne"; it can become consent.confirm`},
 		{"title: ${v}", "titel: ${v}", `has no member "titel"`},
 		{"title: ${v}", "id: ${v}", "the id follows from entity and key"},
 		{"key: ${id}", "", "a row needs both"},

@@ -6,8 +6,9 @@ import (
 	"strings"
 )
 
-// members are the commands of the API and what their bodies may say, so that a
-// mapping with a slip is refused when it is read and not once a row.
+// members are the commands of the API that a row may become, and what their bodies may
+// say, so that a mapping with a slip is refused when it is read and not once a row. Keys,
+// webhooks, read models and imports are no data: no mapping names their commands.
 var members = map[string]string{
 	"customer.register":                 customerDetails + " id kind stage touchpoint owner contact_points attributes links",
 	"customer.change_details":           customerDetails,
@@ -72,8 +73,8 @@ func isMember(command, name string) bool {
 	return slices.Contains(strings.Fields(members[command]+everywhere), name)
 }
 
-// commandNames are all commands, in order.
-func commandNames() []string { return slices.Sorted(maps.Keys(members)) }
+// Commands are the names of all commands that a row may become, in order.
+func Commands() []string { return slices.Sorted(maps.Keys(members)) }
 
 // creates reports whether the command brings its target into being. The id then
 // stands in the body and not beside it.

@@ -71,6 +71,9 @@
 //     some hundred commands: when it is revoked the import fails, and goes on where it was
 //     when somebody resumes it who may. The ids of its commands are made with its creator's
 //     name whoever goes on, so that what was sent before is not done twice.
+//   - 2026-11-23 What a row asks takes the right that it takes elsewhere, of the role that
+//     the import runs as at that time; and a mapping can name no command that is not about
+//     data: none of keys, webhooks, read models and imports.
 //   - 2026-11-23 What an OpenID Connect token said cannot be asked again, so an import that
 //     its holder has started goes on when the holder leaves. Weighed: to stop when the token
 //     is over, which is minutes, for work of hours; and to keep a refresh token, which

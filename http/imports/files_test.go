@@ -209,6 +209,24 @@ func TestAliasBomb(t *testing.T) {
 	}
 }
 
+// A mapping that would have rows issue keys, or anything else that is no data, is refused
+// and told what rows can become.
+func TestRowsAreData(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, command := range []string{"apikey.issue", "webhook.register", "import.start", "readmodel.retry"} {
+		mapping := "name: m\nfiles:\n  - {name: rows, match: \"*\", entity: e, key: \"${id}\", commands: [{command: " + command + "}]}\n"
+		body := strings.NewReader(`{"mapping_text":` + strconv.Quote(mapping) + `}`)
+		status, text := w.try(http.MethodPost, "/v1/imports", body, "Content-Type", "application/json")
+		if status != http.StatusUnprocessableEntity || !strings.Contains(text, `"/mapping_text"`) || !strings.Contains(text, "no row can become a command") || !strings.Contains(text, command) {
+			t.Errorf("%s: %d %s", command, status, text)
+		}
+	}
+	if n := w.events(); n != 0 {
+		t.Errorf("%d events", n)
+	}
+}
+
 // away is a log that does not answer for a while.
 type away struct {
 	commands.Log
