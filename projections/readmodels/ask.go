@@ -105,7 +105,7 @@ func target(field reflect.Value) any {
 	if field.Kind() == reflect.Struct && field.NumField() == 1 && field.Type().Field(0).Anonymous {
 		field = field.Field(0) // a domain.ID
 	}
-	if id, is := field.Addr().Interface().(*uuid.UUID); is {
+	if id, is := reflect.TypeAssert[*uuid.UUID](field.Addr()); is {
 		return (*[16]byte)(id)
 	}
 	return field.Addr().Interface()
