@@ -49,9 +49,12 @@
 // # How it fails
 //
 // More than the server can do in time is 503 overloaded soon, commands and reads
-// each behind a gate of their own (gate.go); health, metrics, documentation, the feed
-// and the jobs of imports and rebuilds stand before it, and nobody is let in before the
-// body is here. What waits takes memory for its body: at most eight times
+// each behind a gate of their own (gate.go), and nobody is let in before the body is
+// here. Before the gates stand health, metrics and documentation; the files of imports
+// and their dry runs, which take as long as who sends or reads them, or as the files are
+// long; and what starts or ends a job on read models. Who follows the feed, an import or a
+// job is let in to look, and keeps no place while there is nothing to tell; of the feed,
+// [Config.Followers] bounds them. What waits takes memory for its body: at most eight times
 // [Config.CommandsAtOnce] bodies, and 64 MiB of them.
 // An event store or read model that is away is 503 with Retry-After. A request
 // that takes longer than [Config.Timeout] is 503 as well; what it asked may have

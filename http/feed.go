@@ -110,7 +110,7 @@ func (s *Server) feedQueries() {
 			},
 		}},
 	}
-	register(s, feed, access.EventsRead, s.serveFeed)
+	register(s, feed, access.EventsRead, admitted(s, s.serveFeed))
 	one := huma.Operation{
 		OperationID: "event.at", Method: http.MethodGet, Path: feedPath + "/{position}", Tags: []string{"events"},
 		Summary: "One event, as a CloudEvent",
@@ -118,7 +118,7 @@ func (s *Server) feedQueries() {
 			Description: "The event.", Content: map[string]*huma.MediaType{cloudevents.ContentType: {Schema: event}},
 		}},
 	}
-	register(s, one, access.EventsRead, s.serveEvent)
+	register(s, one, access.EventsRead, admitted(s, s.serveEvent))
 }
 
 const feedPath = "/v1/events"

@@ -140,6 +140,19 @@ func (g *gate) within(w http.ResponseWriter, r *http.Request, bytes int, work fu
 	work()
 }
 
+// admitted is a read behind the gate for reads. Where it answers with a stream, that is
+// written after the place was given back: who follows keeps none.
+func admitted[I, O any](s *Server, read func(context.Context, *I) (*O, error)) func(context.Context, *I) (*O, error) {
+	return func(ctx context.Context, in *I) (*O, error) {
+		leave, err := s.reading.enter(ctx, 0)
+		if err != nil {
+			return nil, err
+		}
+		defer leave()
+		return read(ctx, in)
+	}
+}
+
 // gates are one for commands and one for reads, so that a report which everybody
 // opens keeps no command out, nor an import the readers.
 func (s *Server) gates() error {

@@ -35,8 +35,8 @@ func (s *Server) importQueries(r chi.Router) {
 	ask := func(id, method, path, summary string) huma.Operation {
 		return huma.Operation{OperationID: id, Method: method, Path: "/v1/imports" + path, Summary: summary, Tags: []string{"imports"}}
 	}
-	register(s, ask("import.list", http.MethodGet, "", "The imports, the newest first"), access.ImportsRun, s.listImports)
-	register(s, ask("import.get", http.MethodGet, "/{id}", "An import and how far it is"), access.ImportsRun, s.readImport)
+	register(s, ask("import.list", http.MethodGet, "", "The imports, the newest first"), access.ImportsRun, admitted(s, s.listImports))
+	register(s, ask("import.get", http.MethodGet, "/{id}", "An import and how far it is"), access.ImportsRun, admitted(s, s.readImport))
 	stream := ask("import.events", http.MethodGet, "/{id}/events", "The same, whenever it changes, as server-sent events")
 	stream.Responses = map[string]*huma.Response{"200": {
 		Description: "Server-sent events.",
@@ -261,13 +261,12 @@ func (p *patiently) Write(text []byte) (int, error) {
 	return p.ResponseWriter.Write(text)
 }
 
-// followImport tells how far an import is, whoever works on it.
+// followImport tells how far an import is, whoever works on it. Each look at it is a read
+// like others; between two, who follows keeps nobody out.
 func (s *Server) followImport(ctx context.Context, in *importInPath) (*huma.StreamResponse, error) {
-	jobs, err := s.importJobs()
+	read := admitted(s, s.readImport)
+	found, err := read(ctx, in)
 	if err != nil {
-		return nil, err
-	}
-	if _, err := jobs.Find(ctx, in.ID); err != nil {
 		return nil, err
 	}
 	return &huma.StreamResponse{Body: func(ctx huma.Context) {
@@ -276,11 +275,7 @@ func (s *Server) followImport(ctx context.Context, in *importInPath) (*huma.Stre
 		flusher, _ := out.(http.Flusher)
 		last := ""
 		for {
-			found, err := jobs.Find(ctx.Context(), in.ID)
-			if err != nil {
-				return
-			}
-			text, _ := json.Marshal(found) // plain fields only
+			text, _ := json.Marshal(found.Body) // plain fields only
 			if string(text) != last {
 				if _, err := fmt.Fprintf(out, "event: import\ndata: %s\n\n", text); err != nil {
 					return
@@ -290,12 +285,19 @@ func (s *Server) followImport(ctx context.Context, in *importInPath) (*huma.Stre
 					flusher.Flush()
 				}
 			}
-			if !found.Working() {
+			if !found.Body.Working() {
 				return
 			}
 			select {
 			case <-time.After(followEvery):
 			case <-ctx.Context().Done():
+				return
+			}
+			next, err := read(ctx.Context(), in)
+			switch {
+			case err == nil:
+				found = next
+			case !errors.Is(err, ErrOverloaded): // else the next look may be let in
 				return
 			}
 		}

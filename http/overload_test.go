@@ -1,6 +1,7 @@
 package http_test
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
@@ -9,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -17,6 +19,7 @@ import (
 
 	"crm/domain/domaintest"
 	crmhttp "crm/http"
+	"crm/http/contracttest"
 )
 
 // Four times as many at once as may work, and a store that takes nothing until all others
@@ -89,26 +92,66 @@ func TestOverload(t *testing.T) {
 	}
 }
 
-// Lists wait behind the gate for reads, whichever way they are asked; commands do not.
+// Reads wait behind the gate for reads, whichever way they are asked; commands do not.
+// All that are documented are tried: of a new one somebody has to say that it does not.
 func TestReadsWaitForReads(t *testing.T) {
 	t.Parallel()
 	memory := domaintest.NewMemory(func() time.Time { return noon })
 	w := worldOn(t, memory, memory, func(cfg *crmhttp.Config) {
-		cfg.ReadsAtOnce, cfg.Patience = 2, 10*time.Millisecond
+		cfg.ReadsAtOnce, cfg.Patience = 2, time.Millisecond
 	})
+	all, err := contracttest.Read([]byte(w.must(200, "GET", "/openapi.json", "").body), os.DirFS("operations"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := []string{"import.successful", "import.failed", "import.undone"} // take as long as their reader likes
 	release, err := w.server.HoldReads(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer release()
-	for _, list := range []string{"customers", "deals"} {
-		for _, r := range []reply{w.send("GET", "/v1/"+list, ""), w.send("POST", "/v1/"+list+"/search", "{}")} {
-			if r.status != 503 || r.problem() != "overloaded" || r.header.Get("Retry-After") == "" {
-				t.Errorf("%s: got %d %s", list, r.status, r.body)
-			}
+	refused := 0
+	for name, op := range all {
+		r := op.Good()
+		if reads := r.Method == "GET" || strings.HasSuffix(name, ".search"); !reads || slices.Contains(files, name) {
+			continue
 		}
+		answer, _ := w.wire(r)
+		if answer.Status != 503 || answer.Slug() != "overloaded" || answer.Header.Get("Retry-After") == "" {
+			t.Errorf("%s is answered %d %.200s", name, answer.Status, answer.Body)
+		}
+		refused++
 	}
 	w.must(201, "POST", "/v1/customers", `{"kind":"person","name":"A"}`)
+	w.must(200, "GET", "/health/live", "")
+	if body := w.must(200, "GET", "/metrics", "").body; refused < 40 || !strings.Contains(body, fmt.Sprintf(`crm_http_overloaded_total{kind="read"} %d`, refused)) {
+		t.Errorf("%d reads were refused, but the metrics say\n%s", refused, body)
+	}
+}
+
+// Who follows the feed is let in like a read, and then keeps no place: reads get in
+// meanwhile, and the other way round.
+func TestFollowersKeepNoPlace(t *testing.T) {
+	t.Parallel()
+	w, _, url, _ := feeding(t, func(cfg *crmhttp.Config) { cfg.ReadsAtOnce, cfg.Patience = 1, 10*time.Second })
+	var followers []*bufio.Scanner
+	for range 3 {
+		followers = append(followers, bufio.NewScanner(stream(t, url+"?after=end", key)))
+		until(t, followers[len(followers)-1], ": events follow")
+	}
+	w.must(200, "GET", "/v1/events", "")
+	if body := w.must(200, "GET", "/metrics", "").body; !strings.Contains(body, `crm_http_admitted{kind="read"} 0`) || !strings.Contains(body, `crm_http_overloaded_total{kind="read"} 0`) {
+		t.Errorf("three follow, and the metrics say\n%s", body)
+	}
+	release, err := w.server.HoldReads(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer release()
+	w.must(201, "POST", "/v1/products", `{"name":"Vase"}`)
+	for _, lines := range followers {
+		until(t, lines, "data: ")
+	}
 }
 
 // Clients that send slowly, or nothing, keep nobody out, and are let go.

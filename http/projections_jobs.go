@@ -73,9 +73,9 @@ func (s *Server) jobQueries() {
 	ask := func(id, path, summary string) huma.Operation {
 		return huma.Operation{OperationID: id, Method: http.MethodGet, Path: "/v1/projections" + path, Summary: summary, Tags: []string{"projections"}}
 	}
-	register(s, ask("projection.builds", "/builds", "Every set of tables of the read models"), access.ProjectionsRead, s.builds)
-	register(s, ask("projection.jobs", "/jobs", "The jobs of this server, the newest first"), access.ProjectionsRead, s.listJobs)
-	register(s, ask("projection.job", "/jobs/{id}", "How far a job is, and what it has found"), access.ProjectionsRead, s.job)
+	register(s, ask("projection.builds", "/builds", "Every set of tables of the read models"), access.ProjectionsRead, admitted(s, s.builds))
+	register(s, ask("projection.jobs", "/jobs", "The jobs of this server, the newest first"), access.ProjectionsRead, admitted(s, s.listJobs))
+	register(s, ask("projection.job", "/jobs/{id}", "How far a job is, and what it has found"), access.ProjectionsRead, admitted(s, s.job))
 	stream := ask("projection.job.events", "/jobs/{id}/events", "The same, whenever it changes, as server-sent events")
 	stream.Description = "Events are called job; the data of each is the job as it is then, and after its end the stream ends. It also ends after half a minute: come back."
 	stream.Responses = map[string]*huma.Response{"200": {
@@ -84,7 +84,7 @@ func (s *Server) jobQueries() {
 			"text/event-stream": {Schema: s.api.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[projections.Job](), true, "")},
 		},
 	}}
-	register(s, stream, access.ProjectionsRead, s.followJob)
+	register(s, stream, access.ProjectionsRead, admitted(s, s.followJob))
 }
 
 var errNoJobs = errors.New("http: Config.Jobs is missing")

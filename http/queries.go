@@ -167,6 +167,7 @@ func serveQuery[I any, In interface {
 	op := huma.Operation{
 		OperationID: q.id, Method: http.MethodGet, Path: "/v1" + q.path, Summary: q.summary, Tags: []string{q.tag},
 	}
+	read := admitted(s, handler)
 	register(s, op, q.needs, func(ctx context.Context, in *I) (*Out, error) {
 		if asked, ok := any(in).(interface {
 			read() (readmodels.AsOf, error)
@@ -178,12 +179,7 @@ func serveQuery[I any, In interface {
 		if err := s.await(ctx, q.models, In(in).position()); err != nil {
 			return nil, err
 		}
-		leave, err := s.reading.enter(ctx, 0) // not before the read model is there: waiting for it takes nothing
-		if err != nil {
-			return nil, err
-		}
-		defer leave()
-		return handler(ctx, in)
+		return read(ctx, in) // not before the read model is there: waiting for it takes nothing
 	})
 }
 

@@ -1,6 +1,7 @@
 package imports_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/csv"
@@ -191,6 +192,45 @@ func TestFilesExpire(t *testing.T) {
 		t.Errorf("results: %d %s", status, text)
 	}
 	w.undo(done.ID) // what to take back is known without files
+}
+
+// Who follows an import keeps no place among the reads: where there is one, others get in
+// between two looks.
+func TestFollowingAnImport(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(cfg *crmhttp.Config) { cfg.ReadsAtOnce, cfg.Patience = 1, patience })
+	id := w.prepare(house, "people.csv", "id,name,job,colour,mail,may,call\n1,Ada,,,,no,\n")
+	w.stop() // nobody works on it: there is nothing to tell
+	w.must(http.MethodPost, "/v1/imports/"+id+"/start", map[string]string{})
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, w.url+"/v1/imports/"+id+"/events", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Authorization", "Bearer "+key)
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	lines := bufio.NewScanner(response.Body)
+	told := func(status string) {
+		t.Helper()
+		for lines.Scan() {
+			if strings.Contains(lines.Text(), `"status":"`+status+`"`) {
+				return
+			}
+		}
+		t.Fatalf("it is not told that the import is %s: %v", status, lines.Err())
+	}
+	told("running")
+	for range 3 {
+		w.must(http.MethodGet, "/v1/imports", nil)
+	}
+	if text := w.must(http.MethodGet, "/metrics", nil); !strings.Contains(text, `crm_http_overloaded_total{kind="read"} 0`) {
+		t.Errorf("while one follows, the metrics say\n%s", text)
+	}
+	w.run()
+	told("finished")
 }
 
 // A mapping whose few lines stand for thousands of millions is refused, and soon.
