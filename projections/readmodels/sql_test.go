@@ -19,7 +19,7 @@ var piecesOfSQL = []string{
 	"asOf.from(…)", "asOf.inOrder(…)", "a.from(…)", "a.AsOf.from(…)", "a.AsOf.inOrder(…)", "s.asked.AsOf.from(…)", "asOf.turned(…)", "asOf.first(…)", "m.scope.customer(…)", "m.scope.deal(…)",
 	// package lists: of its allow-list, which the compiler keeps from variables
 	"stated.Where", "stated.After", "stated.Order", "stated.Mark", "let.Where", "order", "mark",
-	"limit", // a whole number
+	"limit",           // a whole number
 	"counts", "found", // stated.Counts and stated.Ranked
 	// a list's source, which is made of constants, and what follows from the scope
 	"s.columns", "s.joins(…)", "s.narrow", "s.born", "s.source.columns", "s.source.joins(…)", "s.source.narrow", "s.table", "from", "born", "where", "beyond", "dealNames(…)", "isParked(…)",
