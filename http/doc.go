@@ -52,9 +52,9 @@
 // each behind a gate of their own (gate.go), and nobody is let in before the body is
 // here. Before the gates stand health, metrics and documentation; the files of imports
 // and their dry runs, which take as long as who sends or reads them, or as the files are
-// long; and what starts or ends a job on read models. Who follows the feed, an import or a
-// job is let in to look, and keeps no place while there is nothing to tell; of the feed,
-// [Config.Followers] bounds them. What waits takes memory for its body: at most eight times
+// long; and what starts, ends or follows a job on read models, which is told from memory. Who
+// follows the feed or an import is let in to look, and keeps no place while there is
+// nothing to tell; of the feed, [Config.Followers] bounds them. What waits takes memory for its body: at most eight times
 // [Config.CommandsAtOnce] bodies, and 64 MiB of them.
 // An event store or read model that is away is 503 with Retry-After. A request
 // that takes longer than [Config.Timeout] is 503 as well; what it asked may have

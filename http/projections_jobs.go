@@ -84,7 +84,7 @@ func (s *Server) jobQueries() {
 			"text/event-stream": {Schema: s.api.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[projections.Job](), true, "")},
 		},
 	}}
-	register(s, stream, access.ProjectionsRead, admitted(s, s.followJob))
+	register(s, stream, access.ProjectionsRead, s.followJob) // told from memory: who watches a rebuild does so through an overload, too
 }
 
 var errNoJobs = errors.New("http: Config.Jobs is missing")
