@@ -77,16 +77,20 @@ func (s *Server) webhookQueries() {
 	serveQuery(s, query{"webhook.delivery", access.WebhooksManage, "/webhooks/{id}/deliveries/{delivery}", "webhooks", "A delivery and its attempts", own}, s.showDelivery)
 }
 
-func (s *Server) listWebhooks(ctx context.Context, _ *Freshness) (*plain[report[webhookCard]], error) {
+func (s *Server) listWebhooks(ctx context.Context, in *Paging) (*listed[webhookCard], error) {
 	sender, err := s.webhooks()
 	if err != nil {
 		return nil, err
 	}
-	all, err := sender.Book().Endpoints(ctx)
+	after, err := markOf[webhooks.Mark]("webhooks", in.Cursor)
 	if err != nil {
 		return nil, err
 	}
-	return reportOf(all, webhookOf), nil
+	found, next, err := sender.Book().Endpoints(ctx, after, in.Limit)
+	if err != nil {
+		return nil, err
+	}
+	return listOf(found, pageAfter("webhooks", next), webhookOf), nil
 }
 
 func (s *Server) showWebhook(ctx context.Context, in *Identified) (*tagged[webhookCard], error) {

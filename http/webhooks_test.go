@@ -2,6 +2,7 @@ package http_test
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -48,6 +49,36 @@ func webhookWorld(t *testing.T) (w *world, pool *pgxpool.Pool, meet func()) {
 			t.Fatal(err)
 		}
 		at = events[len(events)-1].Position
+	}
+}
+
+// The pages of the list hold every webhook once, also of those that were registered in
+// the same instant, and a cursor is good for this list alone.
+func TestThePagesOfWebhooks(t *testing.T) {
+	t.Parallel()
+	w, _, meet := webhookWorld(t)
+	left := map[string]bool{}
+	for i := range 5 {
+		left[w.must(http.StatusCreated, "POST", "/v1/webhooks", fmt.Sprintf(`{"url":"https://hooks.example.com/%d"}`, i)).text("id")] = true
+	}
+	meet()
+	pages, cursor := 0, ""
+	for again := true; again; again = cursor != "" {
+		page := w.must(http.StatusOK, "GET", "/v1/webhooks?limit=2&cursor="+cursor, "")
+		for _, row := range page.json["data"].([]any) {
+			id, _ := row.(map[string]any)["id"].(string)
+			if !left[id] {
+				t.Errorf("%s is there twice, or was never registered", id)
+			}
+			delete(left, id)
+		}
+		pages++
+		if cursor = page.text("page", "next_cursor"); pages == 1 {
+			w.must(http.StatusBadRequest, "GET", "/v1/webhooks/"+uuid.NewString()+"/deliveries?cursor="+cursor, "")
+		}
+	}
+	if len(left) != 0 || pages != 3 {
+		t.Errorf("%d pages leave out %d webhooks", pages, len(left))
 	}
 }
 

@@ -224,12 +224,11 @@ type webhooksList struct{ connection }
 
 // Run prints a table.
 func (l *webhooksList) Run(ctx context.Context, std streams) error {
-	var all struct{ Data []webhookState }
-	if err := l.call(ctx, http.MethodGet, "/webhooks", nil, &all); err != nil {
-		return err
-	}
 	table := newTable(std.out, "WEBHOOK", "STATUS", "URL", "TELLS OF", "REGISTERED", "LAST TAKEN", "FAILING SINCE")
-	for _, w := range all.Data {
+	for w, err := range pages[webhookState](ctx, &l.connection, "/webhooks?limit=200") {
+		if err != nil {
+			return err
+		}
 		table.row(w.ID, w.status(), w.URL, w.wants(), w.RegisteredAt.Format(time.RFC3339), orNever(w.DeliveredAt), orDash(w.FailingSince))
 	}
 	return table.Flush()

@@ -108,11 +108,32 @@ func all[R any](ctx context.Context, db asker, sql string, args pgx.NamedArgs) (
 	return found, projections.Unavailable(err)
 }
 
-// Endpoints are all endpoints that were not removed, by when they were registered.
-func (b *Book) Endpoints(ctx context.Context) ([]Endpoint, error) { return endpoints(ctx, b.db) }
+// Endpoints is a page of the endpoints that were not removed, by when they were
+// registered. After nil it is the first page; next is nil on the last.
+func (b *Book) Endpoints(ctx context.Context, after *Mark, limit int) (page []Endpoint, next *Mark, err error) {
+	where, args := "status <> 'removed'", pgx.NamedArgs{"limit": limit + 1}
+	if after != nil {
+		where += " AND (registered_at, webhook_id) > (@at, @id)"
+		args["at"], args["id"] = after.At, after.ID
+	}
+	page, err = endpoints(ctx, b.db, where+" ORDER BY registered_at, webhook_id LIMIT @limit", args)
+	if err != nil {
+		return nil, nil, err
+	}
+	if len(page) > limit {
+		page = page[:limit]
+		next = &Mark{page[limit-1].RegisteredAt, page[limit-1].ID.UUID}
+	}
+	return page, next, nil
+}
 
-func endpoints(ctx context.Context, db asker) ([]Endpoint, error) {
-	rows, err := all[endpointRow](ctx, db, "SELECT "+endpointColumns+" FROM crm.webhooks WHERE status <> 'removed' ORDER BY registered_at, webhook_id", nil)
+// everyEndpoint are all endpoints that were not removed.
+func everyEndpoint(ctx context.Context, db asker) ([]Endpoint, error) {
+	return endpoints(ctx, db, "status <> 'removed' ORDER BY registered_at, webhook_id", nil)
+}
+
+func endpoints(ctx context.Context, db asker, where string, args pgx.NamedArgs) ([]Endpoint, error) {
+	rows, err := all[endpointRow](ctx, db, "SELECT "+endpointColumns+" FROM crm.webhooks WHERE "+where, args)
 	if err != nil {
 		return nil, err
 	}
@@ -125,14 +146,14 @@ func endpoints(ctx context.Context, db asker) ([]Endpoint, error) {
 
 // Endpoint is one endpoint, or webhook.ErrUnknown, also where it was removed.
 func (b *Book) Endpoint(ctx context.Context, id domain.WebhookID) (Endpoint, error) {
-	rows, err := all[endpointRow](ctx, b.db, "SELECT "+endpointColumns+" FROM crm.webhooks WHERE webhook_id = @id AND status <> 'removed'", pgx.NamedArgs{"id": id.UUID})
+	found, err := endpoints(ctx, b.db, "webhook_id = @id AND status <> 'removed'", pgx.NamedArgs{"id": id.UUID})
 	if err != nil {
 		return Endpoint{}, err
 	}
-	if len(rows) == 0 {
+	if len(found) == 0 {
 		return Endpoint{}, webhook.ErrUnknown
 	}
-	return rows[0].endpoint(), nil
+	return found[0], nil
 }
 
 // put writes an endpoint as its stream leaves it, unless a later one stands there.

@@ -51,7 +51,7 @@ type Attempt struct {
 	Outcome Outcome
 }
 
-// Mark is a place in a list of deliveries.
+// Mark is a place in a list of endpoints or deliveries.
 type Mark struct {
 	At time.Time
 	ID uuid.UUID

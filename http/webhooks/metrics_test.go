@@ -77,7 +77,7 @@ func TestMetricsTellWhatCame(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("metrics (-want +got):\n%s", diff)
 	}
-	all, err := w.book.Endpoints(t.Context())
+	all, _, err := w.book.Endpoints(t.Context(), nil, 100)
 	if err != nil {
 		t.Fatal(err)
 	}

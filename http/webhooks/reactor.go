@@ -56,7 +56,7 @@ func (r *Reactor) ReactAll(ctx context.Context, events []domain.Recorded) error 
 	}
 	made := false
 	err := pgx.BeginFunc(ctx, r.book.db, func(tx pgx.Tx) error {
-		known, err := endpoints(ctx, tx)
+		known, err := everyEndpoint(ctx, tx)
 		if err != nil {
 			return err
 		}
@@ -78,7 +78,7 @@ func (r *Reactor) ReactAll(ctx context.Context, events []domain.Recorded) error 
 				return err
 			}
 			all = append(all, more...)
-			if known, err = endpoints(ctx, tx); err != nil {
+			if known, err = everyEndpoint(ctx, tx); err != nil {
 				return err
 			}
 		}

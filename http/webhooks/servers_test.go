@@ -202,8 +202,8 @@ func TestANewDatabaseIsFilledFromTheLog(t *testing.T) {
 	if d := w.attempted(of, event, 1); d.Attempts[0].Outcome != webhooks.Unsigned || len(to.all()) != 0 {
 		t.Errorf("%+v, %d were sent", d, len(to.all()))
 	}
-	all, err := w.book.Endpoints(t.Context())
-	if err != nil || len(all) != 1 || all[0].ID != of {
+	all, next, err := w.book.Endpoints(t.Context(), nil, 1)
+	if err != nil || next != nil || len(all) != 1 || all[0].ID != of {
 		t.Errorf("%+v, %v", all, err)
 	}
 	secret := webhooks.NewSecret()
