@@ -14,6 +14,7 @@ import (
 	"crm/http/access"
 	"crm/http/importing"
 	"crm/http/imports"
+	"crm/projections/readmodels"
 )
 
 // maxMapping is how long the text of a mapping may be, in bytes.
@@ -108,41 +109,20 @@ func (s *Server) importJobs() (*imports.Jobs, error) {
 	return s.imports, nil
 }
 
-// ImportedPaging is the page of a list that needs no read model.
-type ImportedPaging struct {
-	Limit  int    `query:"limit" minimum:"1" maximum:"200" default:"50" doc:"Rows of a page."`
-	Cursor string `query:"cursor" maxLength:"1000" doc:"next_cursor of the page before."`
-}
-
 // importInPath is which import is meant.
 type importInPath struct {
 	ID uuid.UUID `path:"id" format:"uuid"`
 }
 
-func (s *Server) listImports(ctx context.Context, in *ImportedPaging) (*listed[imports.Import], error) {
+func (s *Server) listImports(ctx context.Context, in *Listing) (*listed[imports.Import], error) {
 	jobs, err := s.importJobs()
 	if err != nil {
 		return nil, err
 	}
-	mark, err := markOf[imports.Place]("imports", in.Cursor)
-	if err != nil {
-		return nil, err
-	}
-	after := imports.Place{}
-	if mark != nil {
-		after = *mark
-	}
-	rows, err := jobs.List(ctx, after, in.Limit+1)
-	if err != nil {
-		return nil, err
-	}
-	var next *imports.Place
-	if len(rows) > in.Limit {
-		rows = rows[:in.Limit]
-		last := rows[in.Limit-1]
-		next = &imports.Place{CreatedAt: last.CreatedAt, ID: last.ID}
-	}
-	return listOf(rows, pageAfter("imports", next), func(i imports.Import) imports.Import { return i }), nil
+	return listFrom(ctx, imports.Listed, in.ask(readmodels.AsOf{}), func(asked readmodels.Asked) (found readmodels.Listed[imports.Import], err error) {
+		found.Items, found.Next, err = jobs.List(ctx, asked.Query, asked.After, asked.Limit)
+		return found, err
+	}, func(i imports.Import) imports.Import { return i })
 }
 
 func (s *Server) readImport(ctx context.Context, in *importInPath) (*tagged[imports.Import], error) {

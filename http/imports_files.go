@@ -35,7 +35,8 @@ func (s *Server) importQueries(r chi.Router) {
 	ask := func(id, method, path, summary string) huma.Operation {
 		return huma.Operation{OperationID: id, Method: method, Path: "/v1/imports" + path, Summary: summary, Tags: []string{"imports"}}
 	}
-	register(s, ask("import.list", http.MethodGet, "", "The imports, the newest first"), access.ImportsRun, admitted(s, s.listImports))
+	serveQuery(s, query{"import.list", access.ImportsRun, "/imports", "imports", "The imports, the newest first", nil}, s.listImports)
+	s.describeList("/imports", imports.Listed)
 	register(s, ask("import.get", http.MethodGet, "/{id}", "An import and how far it is"), access.ImportsRun, admitted(s, s.readImport))
 	stream := ask("import.events", http.MethodGet, "/{id}/events", "The same, whenever it changes, as server-sent events")
 	stream.Responses = map[string]*huma.Response{"200": {

@@ -64,16 +64,17 @@ type File struct {
 	id int64
 }
 
-const selectImports = `
-	SELECT id, status, mapping, actor, created_at, started_at, ended_at, rows_read, rows_rejected, rows_updated,
-		commands, bytes_read, done, failure, forgotten, revision
-	FROM crm.imports `
+const importColumns = `id, status, mapping, actor, created_at, started_at, ended_at, rows_read, rows_rejected, rows_updated,
+		commands, bytes_read, done, failure, forgotten, revision`
 
-func scanImport(row pgx.CollectableRow) (Import, error) {
+// scanImport reads importColumns, and what follows them into more.
+func scanImport(row pgx.CollectableRow, more ...any) (Import, error) {
 	var i Import
 	p := &i.Progress
-	err := row.Scan(&i.ID, &i.Status, &i.Mapping, &i.Actor, &i.CreatedAt, &i.StartedAt, &i.EndedAt, &p.Rows, &p.Rejected, &p.Updated,
-		&p.Commands, &p.Bytes, &p.rowsBelow, &i.Failure, &i.Forgotten, &i.Revision)
+	err := row.Scan(append([]any{
+		&i.ID, &i.Status, &i.Mapping, &i.Actor, &i.CreatedAt, &i.StartedAt, &i.EndedAt, &p.Rows, &p.Rejected, &p.Updated,
+		&p.Commands, &p.Bytes, &p.rowsBelow, &i.Failure, &i.Forgotten, &i.Revision,
+	}, more...)...)
 	return i, err
 }
 
@@ -88,11 +89,11 @@ func (j *Jobs) Find(ctx context.Context, id uuid.UUID) (Import, error) {
 }
 
 func find(ctx context.Context, db querier, id uuid.UUID) (Import, error) {
-	rows, err := db.Query(ctx, selectImports+"WHERE id = $1", id)
+	rows, err := db.Query(ctx, "SELECT "+importColumns+" FROM crm.imports WHERE id = $1", id)
 	if err != nil {
 		return Import{}, err
 	}
-	found, err := pgx.CollectExactlyOneRow(rows, scanImport)
+	found, err := pgx.CollectExactlyOneRow(rows, func(row pgx.CollectableRow) (Import, error) { return scanImport(row) })
 	if errors.Is(err, pgx.ErrNoRows) {
 		return Import{}, importrun.ErrUnknown
 	}
@@ -135,29 +136,6 @@ func complete(ctx context.Context, db querier, i Import) (Import, error) {
 	})
 	i.Undo = &undo
 	return i, err
-}
-
-// Place is where a page of the list begins: after the import created then.
-type Place struct {
-	CreatedAt time.Time
-	ID        uuid.UUID
-}
-
-// List gives imports, the newest first, after a place; the zero place is the start.
-func (j *Jobs) List(ctx context.Context, after Place, limit int) ([]Import, error) {
-	where, args := "", []any{limit}
-	if !after.CreatedAt.IsZero() {
-		where, args = "WHERE (created_at, id) < ($2, $3) ", append(args, after.CreatedAt, after.ID)
-	}
-	rows, err := j.cfg.Pool.Query(ctx, selectImports+where+"ORDER BY created_at DESC, id DESC LIMIT $1", args...)
-	if err != nil {
-		return nil, err
-	}
-	all, err := pgx.CollectRows(rows, scanImport)
-	for k := 0; err == nil && k < len(all); k++ {
-		all[k], err = complete(ctx, j.cfg.Pool, all[k])
-	}
-	return all, err
 }
 
 // Created notes a new import and the text of its mapping. Noted twice it is noted once.
