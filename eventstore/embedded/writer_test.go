@@ -47,8 +47,15 @@ func TestNothingIsShownBeforeItIsDurable(t *testing.T) {
 		acked <- err
 	}()
 	<-held
-	if h, err := loadHead(n.db, "a", everything); err != nil || h.last != 1 {
-		t.Fatalf("the store has %+v, %v; the event should be there", h, err)
+	for { // Pebble syncs the log and writes to memory at the same time
+		h, err := loadHead(n.db, "a", everything)
+		if err != nil || t.Context().Err() != nil {
+			t.Fatalf("the store has %+v, %v; the event should be there", h, err)
+		}
+		if h.last == 1 {
+			break
+		}
+		time.Sleep(time.Millisecond)
 	}
 	for _, from := range []esdb.StreamPosition{esdb.Start{}, esdb.Revision(1)} {
 		if got, err := s.readStream(t.Context(), "a", from, esdb.Forwards); err != nil || len(got) > 1 || len(got) == 1 && got[0].EventNumber > 0 {

@@ -75,6 +75,10 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 // crew is the workers, who keep their customers and deals from one run to the next.
 type crew struct{ workers []*worker }
 
+// preparing is how many workers get ready at once: nothing is measured then, and a
+// crowd of them would be refused.
+const preparing = 16
+
 // gather makes a crew of o.Clients, each with so many customers and deals of its own.
 func gather(ctx context.Context, o Options, each int) (*crew, error) {
 	c := &crew{}
