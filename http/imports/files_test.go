@@ -134,6 +134,7 @@ func TestSlowUpload(t *testing.T) {
 		t.Fatal(err)
 	}
 	cancel()
+	to.CloseWithError(context.Canceled) // else the client may wait for the rest of the body
 	<-gone
 	deadline := time.Now().Add(patience)
 	for left := -1; left != 1; time.Sleep(5 * time.Millisecond) {
