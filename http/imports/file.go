@@ -66,7 +66,7 @@ func (j *Jobs) Upload(ctx context.Context, id uuid.UUID, name string, from io.Re
 	sum := sha256.New()
 	buffer := make([]byte, chunkSize)
 	for chunk := 0; ; chunk++ {
-		n, err := io.ReadFull(from, buffer)
+		n, err := fill(from, buffer)
 		if n > 0 {
 			if file.Size += int64(n); file.Size > MaxFile {
 				return ErrFileTooLarge
@@ -76,7 +76,7 @@ func (j *Jobs) Upload(ctx context.Context, id uuid.UUID, name string, from io.Re
 				return err
 			}
 		}
-		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {
@@ -94,6 +94,17 @@ func (j *Jobs) Upload(ctx context.Context, id uuid.UUID, name string, from io.Re
 		_, err := tx.Exec(ctx, "UPDATE crm.import_files SET complete = true, size = $2, sha256 = $3 WHERE id = $1", number, file.Size, file.SHA256)
 		return err
 	})
+}
+
+// fill reads until the buffer is full or something ends that. It is no io.ReadFull, which
+// says [io.ErrUnexpectedEOF] of the last piece of a file as a connection does that breaks.
+func fill(from io.Reader, buffer []byte) (n int, err error) {
+	for n < len(buffer) && err == nil {
+		var more int
+		more, err = from.Read(buffer[n:])
+		n += more
+	}
+	return n, err
 }
 
 // files are those of an import as importing reads them.
