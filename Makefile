@@ -47,7 +47,7 @@ chromium: ## install Chromium, for the test of the API's page, if it is missing 
 .PHONY: test
 test: postgres nats chromium ## test everything: race detector, real Postgres, real event store
 	@# CI, so that a test that misses something fails instead of skipping.
-	CI=true go test -race -p 2 -timeout 15m ./...
+	CI=true go test -race -p 2 -timeout 19m ./...
 	@# Again without the race detector, under which the fault tests do a tenth.
 	CI=true CRM_FAULTS=small .ci/faults -p 2 -timeout 10m -skip '^TestMutants$$'
 	@# Watermill's own test of it has a data race.

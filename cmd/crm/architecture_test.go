@@ -40,7 +40,7 @@ var arrows = map[string][]string{
 
 	// What files become, whoever carries it out.
 	"http/importing": {"http/importing/...", "domain"},
-	"http/imports":   {"http/importing", "commands/...", "domain/..."},
+	"http/imports":   {"http/importing", "commands/...", "projections/lists", "domain/..."},
 
 	"http":        {"http/...", "commands/...", "projections", "projections/lists", "projections/readmodels", "domain/..."},
 	"http/access": {"domain"},
