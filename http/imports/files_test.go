@@ -117,7 +117,6 @@ func TestSlowUpload(t *testing.T) {
 	if found := w.show(id); len(found.Files) != 1 || found.Files[0].Size != 46 {
 		t.Errorf("it left %+v", found.Files)
 	}
-
 }
 
 // A file whose sender goes before its end is none, however its length was said.

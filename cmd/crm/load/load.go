@@ -92,7 +92,7 @@ func gather(ctx context.Context, o Options, each int) (*crew, error) {
 		c.workers = append(c.workers, &worker{line: conn, rng: rng, name: fmt.Sprintf("%d-%d", o.Seed, i)})
 	}
 	var work errgroup.Group
-	work.SetLimit(64) // so that a crowd is let in
+	work.SetLimit(preparing)
 	for _, w := range c.workers {
 		work.Go(func() error { return w.prepare(ctx, each) })
 	}
