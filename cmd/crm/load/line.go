@@ -48,13 +48,13 @@ func (l *line) ask(ctx context.Context, method, path, key, body string) (status 
 			return 0, nil, err
 		}
 	}
+	conn := l.conn
+	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
 	defer func() {
-		if err != nil {
+		if !stop() || err != nil { // it has a deadline that is over, or half an answer
 			l.close()
 		}
 	}()
-	ended := context.AfterFunc(ctx, func() { _ = l.conn.SetDeadline(time.Unix(1, 0)) })
-	defer ended()
 	l.request = append(l.request[:0], method...)
 	l.request = append(l.request, ' ')
 	l.request = append(l.request, strings.TrimSuffix(l.at.Path, "/")+path...)
