@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"strings"
 	"syscall"
 	"time"
@@ -43,12 +42,6 @@ const (
 	exitWentBack = 71
 )
 
-// gcPercent is how much the heap may grow between two collections. Most of it is
-// short-lived, and the live part is small (the cache of states, the tail of the
-// log): collecting half as often costs some tens of MB and gave 20 % more
-// commands per second.
-const gcPercent = 200
-
 // signalEcho is how long after a signal another one is taken for the same: timeout(1)
 // sends every signal twice, to the process and to its group.
 const signalEcho = 500 * time.Millisecond
@@ -59,9 +52,6 @@ type streams struct {
 }
 
 func main() {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(gcPercent)
-	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, func() {
 		time.Sleep(signalEcho)
